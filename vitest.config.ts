@@ -6,8 +6,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    reporters: process.env['CI']
-      ? ['default', './scripts/closing-line-reporter.ts']
-      : ['default', './scripts/closing-line-reporter.ts'],
+    reporters: ['default', './scripts/closing-line-reporter.ts'],
   },
 })
