@@ -1,0 +1,99 @@
+/** Who raises an event: the Replication service or the database engine, as the event log of Windows shows it. */
+export type EventSource = 'MSExchangeRepl' | 'ESE'
+
+/** How grave an event is. */
+export type EventLevel = 'information' | 'warning' | 'error'
+
+/** One row of the catalogue. */
+export interface CatalogueEvent {
+  readonly source: EventSource
+  readonly level: EventLevel
+  /** `%1` is the storage group; `%2`… are the values of the event in order. */
+  readonly text: string
+  /** True where the number is Exchange's but the wording is ours, or where the number itself is ours (9000 and above). */
+  readonly invented: boolean
+}
+
+/** The numbers that this engine raises. Source: event lists of Exchange 2007 and of the ESE engine. */
+export type EventId =
+  | 224
+  | 225
+  | 227
+  | 2001
+  | 2002
+  | 2058
+  | 2059
+  | 2060
+  | 2073
+  | 2074
+  | 2075
+  | 2080
+  | 2081
+  | 2104
+  | 2114
+  | 9001
+  | 9002
+  | 9003
+  | 9004
+  | 9005
+  | 9006
+
+/** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
+export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
+  224: row('ESE', 'information', '%1: Deleting log files %2 to %3.', false),
+  225: row('ESE', 'information', '%1: No log files can be truncated.', false),
+  227: row('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.', true),
+  2001: row('MSExchangeRepl', 'information', 'The Replication service started for storage group %1.', true),
+  2002: row('MSExchangeRepl', 'information', 'The Replication service stopped for storage group %1.', true),
+  2058: row(
+    'MSExchangeRepl',
+    'error',
+    'The Replication service cannot bring the copy of %1 back to its source: %2.',
+    true,
+  ),
+  2059: row(
+    'MSExchangeRepl',
+    'error',
+    'Log %2 for %1 is missing on the production copy. Replication is blocked until the file is put back or the copy is seeded again with Update-StorageGroupCopy.',
+    true,
+  ),
+  2060: row(
+    'MSExchangeRepl',
+    'warning',
+    'The copy of %1 met a transient error and is set to failed: %2. It will be tried again.',
+    true,
+  ),
+  2073: row('MSExchangeRepl', 'error', 'The copy of %1 cannot find a directory: %2.', true),
+  2074: row('MSExchangeRepl', 'error', 'The copier of %1 failed on log %2: %3.', true),
+  2075: row('MSExchangeRepl', 'error', 'The inspector of %1 refused log %2 (attempt %3 of %4): %5.', true),
+  2080: row(
+    'MSExchangeRepl',
+    'information',
+    'The replication instance of %1 started; the copy holds logs through %2.',
+    true,
+  ),
+  2081: row('MSExchangeRepl', 'information', 'The replication instance of %1 stopped.', true),
+  2104: row('MSExchangeRepl', 'error', 'Log file action LogCopy failed for storage group %1. Reason: %2.', false),
+  2114: row(
+    'MSExchangeRepl',
+    'information',
+    'The replication instance of %1 has started copying logs; the first log copied was generation %2.',
+    true,
+  ),
+  9001: row('MSExchangeRepl', 'information', 'The copy of %1 was suspended: %2.', true),
+  9002: row('MSExchangeRepl', 'information', 'The copy of %1 was resumed.', true),
+  9003: row('MSExchangeRepl', 'information', 'Copy %2 of %1 was enrolled: it holds truncation from now on.', true),
+  9004: row('MSExchangeRepl', 'information', 'Copy %2 of %1 was disabled: it no longer holds truncation.', true),
+  9005: row('MSExchangeRepl', 'information', 'Storage group %1 was marked as backed up through log %2.', true),
+  9006: row('MSExchangeRepl', 'warning', 'The inspector of %1 put log %2 into quarantine: %3.', true),
+}
+
+/** The text of an event with its values in place. */
+export function eventText(id: EventId, storageGroup: string, values: readonly (string | number)[]): string {
+  const all = [storageGroup, ...values]
+  return EVENT_CATALOGUE[id].text.replace(/%(\d)/g, (_, digit: string) => String(all[Number(digit) - 1] ?? ''))
+}
+
+function row(source: EventSource, level: EventLevel, text: string, invented: boolean): CatalogueEvent {
+  return { source, level, text, invented }
+}

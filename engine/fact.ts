@@ -1,0 +1,145 @@
+import type { ErrorCode } from './error.ts'
+import type { Generation, GenerationRange } from './generation.ts'
+import type { LogIdentity, Rejection } from './log-identity.ts'
+
+/**
+ * Facts are what happened, in the past tense. Each carries `nowMs`: milliseconds since 1970 (UTC) when it was noticed; the
+ * engine has no other clock. Facts about work that was ordered carry the `session` of the order, so that what comes late,
+ * from before a suspension or a restart of the instance, is told apart and ignored.
+ */
+interface Noticed {
+  readonly nowMs: number
+}
+
+/** What went wrong outside, in the closed vocabulary of errors. */
+export interface Fault {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** A log whose bytes lie, synced, in `inspector/`, together with what the inspector found in them. */
+export interface CopiedLog {
+  readonly generation: Generation
+  /** File name at the source; checked against the format's parser before this fact is made. */
+  readonly name: string
+  /** File name in `inspector/`, unique to this attempt. */
+  readonly arrivingName: string
+  readonly identity: LogIdentity
+  /** When the source closed the log: milliseconds since 1970. */
+  readonly logTimeMs: number
+  /** Null when header, body, name and transfer checksum are sound. */
+  readonly rejection: Rejection | null
+}
+
+/** What a scan found in the log directory of a copy. */
+export interface StoreContents {
+  /** The contiguous run of inspected logs that the copy goes on from, or null for an empty copy. */
+  readonly run: GenerationRange | null
+  /** Identity of the log at `run.last`, or null for an empty copy. */
+  readonly identity: LogIdentity | null
+  /** Log time of the log at `run.last` in milliseconds since 1970; 0 for an empty copy. */
+  readonly logTimeMs: number
+}
+
+/** Suspension as an operator asked for it; survives restarts and reboots. */
+export interface Suspension {
+  readonly comment: string
+  readonly sinceMs: number
+}
+
+/** Everything that can happen to the holding side of one copy. */
+export type ReplicaFact =
+  | (Noticed & {
+      readonly kind: 'copy-started'
+      readonly contents: StoreContents
+      readonly suspension: Suspension | null
+    })
+  | (Noticed & { readonly kind: 'store-checked'; readonly session: number; readonly contents: StoreContents })
+  | (Noticed & { readonly kind: 'store-failed'; readonly session: number; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'source-connected' })
+  | (Noticed & { readonly kind: 'source-lost'; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'source-refused'; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'logs-announced'; readonly announcement: Announcement })
+  | (Noticed & { readonly kind: 'log-copied'; readonly session: number; readonly log: CopiedLog })
+  | (Noticed & {
+      readonly kind: 'copy-failed'
+      readonly session: number
+      readonly generation: Generation
+      readonly fault: Fault
+    })
+  | (Noticed & { readonly kind: 'logs-inspected'; readonly session: number; readonly range: GenerationRange })
+  | (Noticed & { readonly kind: 'inspection-failed'; readonly session: number; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'logs-deleted'; readonly range: GenerationRange; readonly alreadyMissing: number })
+  | (Noticed & { readonly kind: 'deletion-failed'; readonly range: GenerationRange; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'operator-suspended'; readonly requestId: number; readonly comment: string | null })
+  | (Noticed & { readonly kind: 'operator-resumed'; readonly requestId: number })
+  | (Noticed & { readonly kind: 'time-passed' })
+
+/** What the source tells its copies, and tells again whenever it changes. */
+export interface Announcement {
+  /** Lowest closed generation on the source; 0 when it holds none. */
+  readonly lowest: Generation
+  /** Highest generation below which no closed log is missing, counted from `lowest`; what a copy may ask for. */
+  readonly closedThrough: Generation
+  /** Highest closed generation, whether or not one below it is missing: `LastLogGenerated`. */
+  readonly generated: Generation
+  /** A log that is missing although higher ones exist, once the source is sure of it; 0 for none. */
+  readonly missing: Generation
+  /** Logs below this have been truncated on the source and may go from the copy; 0 when nothing was truncated yet. */
+  readonly truncatedBelow: Generation
+  /** Log time of `generated` in milliseconds since 1970; 0 when there is none. */
+  readonly logTimeMs: number
+}
+
+/** How a copy stands, as it tells its source. The source believes the latest report, also when it says less than before. */
+export interface CopyReport {
+  readonly inspected: Generation
+  readonly replayed: Generation
+  readonly condition: CopyCondition
+  /** Since when the condition holds: milliseconds since 1970. */
+  readonly sinceMs: number
+}
+
+/** The conditions of a copy that its source distinguishes when it explains what holds a log. */
+export type CopyCondition = 'running' | 'suspended' | 'failed'
+
+/** Everything that can happen to the source side of one storage group. */
+export type SourceFact =
+  | (Noticed & {
+      readonly kind: 'share-started'
+      readonly enrolled: readonly EnrolledCopy[]
+      readonly mark: BackupMark | null
+      readonly truncatedBelow: Generation
+    })
+  | (Noticed & { readonly kind: 'directory-scanned'; readonly closed: ClosedLogs })
+  | (Noticed & { readonly kind: 'directory-lost'; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'copy-enrolled'; readonly copy: EnrolledCopy })
+  | (Noticed & { readonly kind: 'copy-reported'; readonly copyId: string; readonly report: CopyReport })
+  | (Noticed & { readonly kind: 'copy-lost'; readonly copyId: string })
+  | (Noticed & { readonly kind: 'copy-disabled'; readonly copyId: string; readonly requestId: number })
+  | (Noticed & { readonly kind: 'backup-completed'; readonly through: Generation; readonly requestId: number })
+  | (Noticed & { readonly kind: 'logs-deleted'; readonly range: GenerationRange; readonly alreadyMissing: number })
+  | (Noticed & { readonly kind: 'deletion-failed'; readonly range: GenerationRange; readonly fault: Fault })
+  | (Noticed & { readonly kind: 'time-passed' })
+
+/** What a scan, or an event that it confirmed, says of the source's log directory. Zeros when no closed log is there. */
+export interface ClosedLogs {
+  readonly lowest: Generation
+  readonly closedThrough: Generation
+  readonly generated: Generation
+  readonly logTimeMs: number
+}
+
+/** A copy that has introduced itself and holds truncation from then on, until it is disabled. */
+export interface EnrolledCopy {
+  /** Made once when the store of the copy is created; 32 hexadecimal digits. */
+  readonly copyId: string
+  /** What people call it: the host name and store path of the copy. */
+  readonly label: string
+}
+
+/** "Backed up through this generation", told by a backup product. */
+export interface BackupMark {
+  readonly through: Generation
+  readonly atMs: number
+}

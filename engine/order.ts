@@ -1,0 +1,82 @@
+import type { ErrorCode } from './error.ts'
+import type { EventId } from './event-catalogue.ts'
+import type { Announcement, BackupMark, CopiedLog, CopyReport, EnrolledCopy, Suspension } from './fact.ts'
+import type { Generation, GenerationRange } from './generation.ts'
+import type { RejectionReason } from './log-identity.ts'
+
+/**
+ * Orders are what has to be done, in the imperative. The orders of one step run in list order, and an order is idempotent.
+ * "Awaited" below means that the next order starts only when this one's effect is durable.
+ */
+export type ReplicaOrder =
+  /** Ask the source for these logs. Each ends in a `log-copied` or `copy-failed` of the same session. */
+  | { readonly kind: 'copy-logs'; readonly session: number; readonly range: GenerationRange }
+  /** Give up all copying and inspecting, and touch the store no more. Awaited: returns when no I/O is left. */
+  | { readonly kind: 'stop-copying' }
+  /** Move these logs, whose chain was checked, from `inspector/` into the log directory, in ascending order, durably. */
+  | { readonly kind: 'inspect-logs'; readonly session: number; readonly logs: readonly CopiedLog[] }
+  /** Keep a refused log for the operator, with a note of why. Awaited. */
+  | {
+      readonly kind: 'quarantine-log'
+      readonly log: CopiedLog
+      readonly reason: RejectionReason
+      readonly detail: string
+    }
+  /** Sweep `inspector/` and scan the log directory; ends in `store-checked` or `store-failed` of the same session. */
+  | { readonly kind: 'check-store'; readonly session: number }
+  /** Make the operator's will durable. Awaited. */
+  | { readonly kind: 'record-suspension'; readonly suspension: Suspension | null }
+  /** Tell the source how this copy stands. Only the latest report counts. */
+  | { readonly kind: 'report-progress'; readonly report: CopyReport }
+  | TruncateOrder
+  | EventOrder
+  | AnswerOrder
+  | WakeOrder
+
+/** What the source side can be told to do. */
+export type SourceOrder =
+  /** Tell every copy. Only the latest announcement counts. */
+  | { readonly kind: 'announce'; readonly announcement: Announcement }
+  /** Make a backup mark durable. Awaited. */
+  | { readonly kind: 'record-mark'; readonly mark: BackupMark }
+  /** Make an enrolment durable. Awaited: from then on the copy holds truncation. */
+  | { readonly kind: 'record-enrolment'; readonly copy: EnrolledCopy }
+  /** Make it durable that a copy no longer counts. Awaited. */
+  | { readonly kind: 'record-disablement'; readonly copyId: string }
+  /** Make durable how far truncation may go before the first file of it is deleted. Awaited. */
+  | { readonly kind: 'record-truncation'; readonly below: Generation }
+  /** Read the directory again, now. */
+  | { readonly kind: 'scan-directory' }
+  | TruncateOrder
+  | EventOrder
+  | AnswerOrder
+  | WakeOrder
+
+/** Delete these logs in ascending order; ends in `logs-deleted` or `deletion-failed`. */
+export interface TruncateOrder {
+  readonly kind: 'truncate-logs'
+  readonly range: GenerationRange
+}
+
+/** Write an event to the event log. */
+export interface EventOrder {
+  readonly kind: 'raise-event'
+  readonly id: EventId
+  /** What the event's text names, in the order of its placeholders. */
+  readonly values: readonly (string | number)[]
+}
+
+/** Answer the operator's request; `refusal` null means done. */
+export interface AnswerOrder {
+  readonly kind: 'answer-operator'
+  readonly requestId: number
+  readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly hint: string } | null
+  /** What a person should know although the request succeeded; `''` for nothing. */
+  readonly remark: string
+}
+
+/** Send `time-passed` at this time or soon after: milliseconds since 1970. The earliest wish wins. */
+export interface WakeOrder {
+  readonly kind: 'wake-at'
+  readonly atMs: number
+}

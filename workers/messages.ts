@@ -1,0 +1,101 @@
+import type { Announcement, CopiedLog, CopyReport, Fault } from '../engine/fact.ts'
+import type { Generation, GenerationRange } from '../engine/generation.ts'
+import type { LogFormat } from '../engine/log-format.ts'
+
+/**
+ * What the main thread and its two kinds of long-lived worker say to each other over a MessagePort. Small values only: the
+ * bytes of logs never leave the worker that reads or writes them. Generations are plain numbers here and brands again at the
+ * door of the main thread's runner.
+ */
+
+/** One storage group that a share worker serves. */
+export interface SharedDirectory {
+  readonly share: string
+  readonly directory: string
+  readonly format: LogFormat
+}
+
+/** Main thread → share worker (the source's replication listener: HTTP, and frames over upgraded connections). */
+export type ShareCommand =
+  | { readonly kind: 'open-share'; readonly shared: SharedDirectory }
+  | { readonly kind: 'close-share'; readonly share: string }
+  | { readonly kind: 'announce'; readonly share: string; readonly announcement: Announcement }
+  /** The enrolment of this copy is durable: its subscription may be answered. */
+  | { readonly kind: 'accept-copy'; readonly share: string; readonly copyId: string }
+  /** The copy may not subscribe (it was disabled); the reason is sent to it. */
+  | { readonly kind: 'refuse-copy'; readonly share: string; readonly copyId: string; readonly fault: Fault }
+  | { readonly kind: 'stop' }
+
+/** Share worker → main thread. */
+export type ShareReport =
+  | { readonly kind: 'listening'; readonly host: string; readonly port: number }
+  | { readonly kind: 'listen-failed'; readonly fault: Fault }
+  | { readonly kind: 'copy-subscribed'; readonly share: string; readonly copyId: string; readonly label: string }
+  | { readonly kind: 'copy-reported'; readonly share: string; readonly copyId: string; readonly report: CopyReport }
+  | { readonly kind: 'copy-lost'; readonly share: string; readonly copyId: string }
+  /** A copy asked for a log that is not there, cannot be read, or is not a regular file. */
+  | { readonly kind: 'log-unreadable'; readonly share: string; readonly generation: Generation; readonly fault: Fault }
+  | { readonly kind: 'served'; readonly share: string; readonly logs: number; readonly bytes: number }
+  | { readonly kind: 'stopped' }
+
+/** One copy that a copy worker keeps. `copy` is a small number the main thread chose. */
+export interface KeptCopy {
+  readonly copy: number
+  /** `http://HOST:PORT/shares/SG1`, checked. */
+  readonly sourceUrl: string
+  readonly copyId: string
+  readonly label: string
+  /** Absolute path of the copy's log directory and of its `inspector` directory. */
+  readonly logsDirectory: string
+  readonly inspectorDirectory: string
+  /** What the store was made for, or null for a new store, which takes what the source says. */
+  readonly format: LogFormat | null
+}
+
+/** Main thread → copy worker (fetches, hashes, verifies, writes, syncs, publishes). */
+export type CopyCommand =
+  | { readonly kind: 'open-copy'; readonly kept: KeptCopy }
+  | { readonly kind: 'copy-logs'; readonly copy: number; readonly session: number; readonly range: GenerationRange }
+  | {
+      readonly kind: 'inspect-logs'
+      readonly copy: number
+      readonly session: number
+      readonly logs: readonly CopiedLog[]
+    }
+  /** Abandon everything under way for this copy; answered by `copying-stopped` when no I/O on its store is left. */
+  | { readonly kind: 'stop-copying'; readonly copy: number }
+  | { readonly kind: 'report-progress'; readonly copy: number; readonly report: CopyReport }
+  | { readonly kind: 'close-copy'; readonly copy: number }
+  | { readonly kind: 'stop' }
+
+/** Copy worker → main thread. */
+export type CopyEvent =
+  | { readonly kind: 'source-connected'; readonly copy: number; readonly format: LogFormat }
+  /** The connection is gone; the worker tries again by itself, with backoff and jitter. */
+  | { readonly kind: 'source-lost'; readonly copy: number; readonly fault: Fault; readonly retryInMs: number }
+  /** The source answered, and said no (unknown share, copy disabled, another format); tried again every 30 s. */
+  | { readonly kind: 'source-refused'; readonly copy: number; readonly fault: Fault }
+  | { readonly kind: 'logs-announced'; readonly copy: number; readonly announcement: Announcement }
+  | {
+      readonly kind: 'log-copied'
+      readonly copy: number
+      readonly session: number
+      readonly log: CopiedLog
+      readonly bytes: number
+    }
+  | {
+      readonly kind: 'copy-failed'
+      readonly copy: number
+      readonly session: number
+      readonly generation: Generation
+      readonly fault: Fault
+    }
+  | {
+      readonly kind: 'logs-inspected'
+      readonly copy: number
+      readonly session: number
+      readonly range: GenerationRange
+    }
+  | { readonly kind: 'inspection-failed'; readonly copy: number; readonly session: number; readonly fault: Fault }
+  | { readonly kind: 'copying-stopped'; readonly copy: number }
+  | { readonly kind: 'stopped' }
