@@ -45,13 +45,20 @@ export interface StoreContents {
 export interface Suspension {
   readonly comment: string
   readonly sinceMs: number
+  /**
+   * What was inspected, durable, when the copy was suspended. Kept because a suspended copy is not even read: after a restart
+   * the status and the gate of the source rest on this value until Resume looks at the disk again.
+   */
+  readonly inspected: Generation
+  readonly inspectedTimeMs: number
 }
 
 /** Everything that can happen to the holding side of one copy. */
 export type ReplicaFact =
   | (Noticed & {
       readonly kind: 'copy-started'
-      readonly contents: StoreContents
+      /** Null when the copy is suspended: then its store is not read before Resume. */
+      readonly contents: StoreContents | null
       readonly suspension: Suspension | null
     })
   | (Noticed & { readonly kind: 'store-checked'; readonly session: number; readonly contents: StoreContents })

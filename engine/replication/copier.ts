@@ -1,0 +1,80 @@
+import { type Generation, type GenerationRange, higherOf, nextGeneration } from '../generation.ts'
+import { type Attempt, chainEnd, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+
+/**
+ * How many logs may be asked for beyond the last inspected one. Wide enough to hide the latency of disk and directory sync
+ * (12 to 16 were measured to do so), narrow enough to bound memory and what a suspension throws away.
+ */
+export const COPY_WINDOW_LOGS = 24
+/** Copies and inspections of one log before it counts as irrecoverable. Source: "will do this three times" (Exchange 2007). */
+export const ATTEMPTS_MAX = 3
+/** First wait before a postponed copy or a failed store is tried again, in milliseconds; doubles each time. */
+export const RETRY_MS_MIN = 1_000
+/** Longest wait, in milliseconds: the 30 s after which the Replication service of Exchange restarts a failed instance. */
+export const RETRY_MS_MAX = 30_000
+
+/** How long to wait before try number `failures` (from 1 on), in milliseconds: 1 s, 2 s, 4 s … 30 s. */
+export function retryDelayMs(failures: number): number {
+  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures - 1, 5))
+}
+
+/** What the copier wants next: ranges to ask for, and the state in which they are asked for. */
+export interface CopyPlan {
+  readonly ranges: readonly GenerationRange[]
+  readonly state: ReplicaState
+}
+
+/**
+ * Plans the next requests: first the failed logs whose wait is over, then new ones as far as the window and the announcement
+ * reach. Strictly ascending; never a log that is already asked for or has arrived.
+ */
+export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
+  if (!state.connected || !mayWork(state) || state.failure?.kind === 'missing') return { ranges: [], state }
+  const due = state.attempts.filter((attempt) => attempt.retryAtMs > 0 && attempt.retryAtMs <= nowMs)
+  const fresh = freshRange(state)
+  if (due.length === 0 && fresh === null) return { ranges: [], state }
+  const retried = due.map(({ generation }) => ({ first: generation, last: generation }))
+  return {
+    ranges: fresh === null ? retried : [...retried, fresh],
+    state: {
+      ...state,
+      attempts: due.length === 0 ? state.attempts : state.attempts.map((attempt) => askedAgain(attempt, nowMs)),
+      requested: fresh === null ? state.requested : fresh.last,
+    },
+  }
+}
+
+/**
+ * The generation that blocks copying because the source does not hold it although it holds higher ones, or 0.
+ * Source: event 2059, "missing on the production copy".
+ */
+export function missingOnSource(state: ReplicaState): Generation | 0 {
+  const { announcement } = state
+  const next = nextNeeded(state)
+  if (!state.connected || announcement.generated === 0 || next > announcement.generated) return 0
+  if (next < announcement.lowest) return next
+  return announcement.missing === next ? next : 0
+}
+
+/** The generations that are asked for and have neither arrived nor failed, ascending. */
+export function outstandingLogs(state: ReplicaState): readonly Generation[] {
+  const held = new Set<Generation>(state.arrived.map((log) => log.generation))
+  for (const attempt of state.attempts) if (attempt.retryAtMs > 0) held.add(attempt.generation)
+  const outstanding: Generation[] = []
+  for (let g = nextGeneration(chainEnd(state).generation); g <= state.requested; g = nextGeneration(g)) {
+    if (!held.has(g)) outstanding.push(g)
+  }
+  return outstanding
+}
+
+function freshRange(state: ReplicaState): GenerationRange | null {
+  const next = nextNeeded(state)
+  const first = higherOf(nextGeneration(state.requested), next)
+  const windowEnd = next + COPY_WINDOW_LOGS - 1
+  const last = Math.min(windowEnd, state.announcement.closedThrough) as Generation // the lower of two generations
+  return next >= state.announcement.lowest && first <= last ? { first, last } : null
+}
+
+function askedAgain(attempt: Attempt, nowMs: number): Attempt {
+  return attempt.retryAtMs > 0 && attempt.retryAtMs <= nowMs ? { ...attempt, retryAtMs: 0 } : attempt
+}

@@ -1,0 +1,268 @@
+import { assert, unreachable } from '../assert.ts'
+import type { CopiedLog, CopyCondition, CopyReport, ReplicaFact, StoreContents, Suspension } from '../fact.ts'
+import { formatGeneration, type Generation, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
+import type { ReplicaOrder } from '../order.ts'
+import { missingOnSource, planCopying } from './copier.ts'
+import { copyFailed, failureOr, refuseLog, restartAfterFault, transient } from './copy-failure.ts'
+import { inspectArrived } from './inspector.ts'
+import { chainEnd, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { resume, suspend } from './suspension.ts'
+import { planCopyTruncation } from './truncation.ts'
+
+type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
+
+/**
+ * The holding side of one copy, as a pure function: copier, inspector, suspension and truncation of Exchange's replica
+ * instance. Takes in one fact, then draws every consequence: what can join the chain joins it, what can be inspected is
+ * ordered, what can be asked for is asked for.
+ */
+export function stepReplica(state: ReplicaState, fact: ReplicaFact): Stepped {
+  const [known, orders] = takeIn(state, fact)
+  const [settled, consequences] = settle(known, fact.nowMs)
+  return consequences.length === 0 ? [settled, orders] : [settled, [...orders, ...consequences]]
+}
+
+function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
+  switch (fact.kind) {
+    case 'copy-started':
+      return started(state, fact)
+    case 'store-checked':
+      return fact.session === state.session ? checked(state, fact.contents) : [state, []]
+    case 'store-failed':
+      return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
+    case 'source-connected':
+      return connected(state)
+    case 'source-lost':
+    case 'source-refused':
+      return sourceLost(state, fact)
+    case 'logs-announced':
+      return [{ ...state, announcement: fact.announcement }, []]
+    case 'log-copied':
+      return fact.session === state.session ? arrived(state, fact.log, fact.nowMs) : [state, []]
+    case 'copy-failed':
+      return fact.session === state.session ? copyFailed(state, fact) : [state, []]
+    case 'logs-inspected':
+      return fact.session === state.session ? inspected(state, fact.range.last) : [state, []]
+    case 'inspection-failed':
+      return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
+    case 'logs-deleted':
+      return [{ ...state, deleting: false, lowest: higherOf(state.lowest, nextGeneration(fact.range.last)) }, []]
+    case 'deletion-failed':
+      return deletionFailed(state, fact)
+    case 'operator-suspended':
+      return suspend(state, fact)
+    case 'operator-resumed':
+      return resume(state, fact)
+    case 'time-passed':
+      return timePassed(state, fact.nowMs)
+    default:
+      return unreachable(fact)
+  }
+}
+
+function started(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'copy-started' }>): Stepped {
+  assert(state.phase === 'unstarted', 'a copy starts once')
+  assert((fact.contents === null) === (fact.suspension !== null), 'a suspended copy is not read, any other is')
+  const found = fact.contents === null ? state : withContents(state, fact.contents)
+  const known = fact.suspension === null ? found : asSuspended(found, fact.suspension)
+  return [
+    { ...known, phase: 'running' },
+    [{ kind: 'raise-event', id: 2080, values: [formatGeneration(known.inspected)] }],
+  ]
+}
+
+function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState {
+  const { inspected, inspectedTimeMs } = suspension
+  return {
+    ...state,
+    suspension,
+    inspected,
+    inspectedTimeMs,
+    copied: inspected,
+    copiedTimeMs: inspectedTimeMs,
+    requested: inspected,
+  }
+}
+
+function checked(state: ReplicaState, contents: StoreContents): Stepped {
+  const failure = state.failure?.kind === 'transient' ? null : state.failure
+  return [{ ...withContents(state, contents), phase: 'running', failure, retryAtMs: 0 }, []]
+}
+
+/** The disk is the truth: counters are taken from the scan, also when they go down. */
+function withContents(state: ReplicaState, { run, identity, logTimeMs }: StoreContents): ReplicaState {
+  const inspected = run?.last ?? NO_GENERATION
+  return {
+    ...state,
+    lowest: run?.first ?? NO_GENERATION,
+    inspected,
+    identity,
+    copied: inspected,
+    requested: inspected,
+    copiedTimeMs: logTimeMs,
+    inspectedTimeMs: logTimeMs,
+    deleting: false,
+  }
+}
+
+function connected(state: ReplicaState): Stepped {
+  const known: ReplicaState = { ...state, connected: true, reported: null }
+  return [{ ...known, failure: healed(known) }, []]
+}
+
+/** A suspended copy does not miss its source; any other is Failed until the source answers again. */
+function sourceLost(
+  state: ReplicaState,
+  fact: Extract<ReplicaFact, { kind: 'source-lost' | 'source-refused' }>,
+): Stepped {
+  if (state.suspension !== null) return [{ ...state, connected: false }, []]
+  const failure = failureOr(state.failure, transient(fact.fault.message, fact.nowMs))
+  const isNews = state.failure === null || state.failure.kind !== failure.kind
+  const event = { kind: 'raise-event', id: 2060, values: [fact.fault.message] } as const
+  return [{ ...state, connected: false, failure }, isNews ? [event] : []]
+}
+
+/** A transient failure is over when the source answers and the store is in use; others need more. */
+function healed(state: ReplicaState): ReplicaState['failure'] {
+  const isOver = state.failure?.kind === 'transient' && state.phase === 'running' && state.connected
+  return isOver ? null : state.failure
+}
+
+/** A log lies in `inspector/`. One that comes twice, or that nobody waits for any more, is refused as a duplicate is. */
+function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
+  assert(log.generation > chainEnd(state).generation, `log ${log.generation} arrives once and above the chain's end`)
+  assert(!state.arrived.some((other) => other.generation === log.generation), `log ${log.generation} arrives once`)
+  if (log.rejection !== null) return refuseLog(state, log, log.rejection, nowMs)
+  const first: readonly ReplicaOrder[] =
+    state.sawLog || state.arrived.length > 0 || state.copied > state.inspected
+      ? []
+      : [{ kind: 'raise-event', id: 2114, values: [formatGeneration(log.generation)] }]
+  const logs = [...state.arrived, log]
+  if (logs.length > 1) logs.sort((a, b) => a.generation - b.generation)
+  return [withCopied({ ...state, arrived: logs }), first]
+}
+
+/** `copied` counts only what arrived without a gap. */
+function withCopied(state: ReplicaState): ReplicaState {
+  let { generation: copied } = chainEnd(state)
+  let copiedTimeMs = state.copiedTimeMs
+  for (const log of state.arrived) {
+    if (log.generation !== copied + 1) break
+    copied = log.generation
+    copiedTimeMs = log.logTimeMs
+  }
+  return copied > state.copied ? { ...state, copied, copiedTimeMs } : state
+}
+
+function inspected(state: ReplicaState, last: Generation): Stepped {
+  const newest = state.inspecting.at(-1)
+  assert(newest !== undefined && newest.generation === last, 'what was ordered is what was inspected')
+  const first = state.inspecting[0]?.generation ?? last
+  return [
+    {
+      ...state,
+      lowest: state.lowest === 0 ? first : state.lowest,
+      inspected: last,
+      identity: newest.identity,
+      inspectedTimeMs: newest.logTimeMs,
+      inspecting: [],
+      attempts: state.attempts.filter(({ generation }) => generation > last),
+      failure: healed(state),
+      sawLog: true,
+      faults: 0,
+    },
+    [],
+  ]
+}
+
+function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'deletion-failed' }>): Stepped {
+  if (state.suspension !== null) return [{ ...state, deleting: false }, []]
+  return restartAfterFault({ ...state, deleting: false }, fact.fault, fact.nowMs)
+}
+
+function timePassed(state: ReplicaState, nowMs: number): Stepped {
+  if (state.phase !== 'waiting' || state.suspension !== null || nowMs < state.retryAtMs) return [state, []]
+  return [{ ...state, phase: 'checking' }, [{ kind: 'check-store', session: state.session }]]
+}
+
+/** Draws the consequences of what is now known. */
+function settle(state: ReplicaState, nowMs: number): Stepped {
+  const orders: ReplicaOrder[] = []
+  const take = ([next, more]: Stepped): ReplicaState => {
+    orders.push(...more)
+    return next
+  }
+  let next = state
+  if (mayWork(next)) {
+    if (next.arrived.length > 0) next = take(joinChain(next, nowMs))
+    if (next.inspecting.length === 0 && next.accepted.length > 0) next = take(startInspection(next))
+    next = take(watchForMissing(next, nowMs))
+    next = take(requestLogs(next, nowMs))
+    next = take(truncate(next))
+  }
+  return [take(report(next, nowMs)), orders]
+}
+
+function joinChain(state: ReplicaState, nowMs: number): Stepped {
+  const { accepted, refused } = inspectArrived(state)
+  const joined =
+    accepted.length === 0
+      ? state
+      : { ...state, accepted: [...state.accepted, ...accepted], arrived: state.arrived.slice(accepted.length) }
+  return refused === null ? [joined, []] : refuseLog(joined, refused.log, refused.rejection, nowMs)
+}
+
+function startInspection(state: ReplicaState): Stepped {
+  const logs = state.accepted
+  return [{ ...state, inspecting: logs, accepted: [] }, [{ kind: 'inspect-logs', session: state.session, logs }]]
+}
+
+function watchForMissing(state: ReplicaState, nowMs: number): Stepped {
+  const missing = missingOnSource(state)
+  if (missing === 0) return state.failure?.kind === 'missing' ? [foundAgain(state, nowMs), []] : [state, []]
+  if (state.failure?.kind === 'missing' || state.failure?.kind === 'permanent') return [state, []]
+  const message = `log ${formatGeneration(missing)} is missing on the source`
+  const event = { kind: 'raise-event', id: 2059, values: [formatGeneration(missing)] } as const
+  return [{ ...state, failure: { kind: 'missing', message, sinceMs: nowMs } }, [event]]
+}
+
+/** The log was put back: what was postponed because of it is asked for at once. */
+function foundAgain(state: ReplicaState, nowMs: number): ReplicaState {
+  const attempts = state.attempts.map((attempt) => (attempt.retryAtMs > 0 ? { ...attempt, retryAtMs: nowMs } : attempt))
+  return { ...state, failure: null, attempts }
+}
+
+function requestLogs(state: ReplicaState, nowMs: number): Stepped {
+  const plan = planCopying(state, nowMs)
+  const { session } = state
+  return [plan.state, plan.ranges.map((range) => ({ kind: 'copy-logs', session, range }) as const)]
+}
+
+function truncate(state: ReplicaState): Stepped {
+  const range = planCopyTruncation(state)
+  return range === null ? [state, []] : [{ ...state, deleting: true }, [{ kind: 'truncate-logs', range }]]
+}
+
+function report(state: ReplicaState, nowMs: number): Stepped {
+  if (state.phase === 'unstarted' || !state.connected) return [state, []]
+  const condition = conditionOf(state)
+  const old = state.reported
+  if (old !== null && old.inspected === state.inspected && old.condition === condition) return [state, []]
+  const sinceMs = old !== null && old.condition === condition ? old.sinceMs : sinceOf(state, nowMs)
+  const fresh: CopyReport = { inspected: state.inspected, replayed: state.replayed, condition, sinceMs }
+  return [{ ...state, reported: fresh }, [{ kind: 'report-progress', report: fresh }]]
+}
+
+function conditionOf(state: ReplicaState): CopyCondition {
+  if (state.suspension !== null) return 'suspended'
+  return state.failure !== null ? 'failed' : 'running'
+}
+
+function sinceOf(state: ReplicaState, nowMs: number): number {
+  return state.suspension?.sinceMs ?? state.failure?.sinceMs ?? nowMs
+}
+
+/** Generations between what the source has closed and what is inspected: what a person calls the copy queue. */
+export function copyQueueLength(state: ReplicaState): number {
+  return state.announcement.generated === 0 ? 0 : Math.max(0, state.announcement.generated - nextNeeded(state) + 1)
+}

@@ -1,0 +1,151 @@
+import type { Announcement, CopiedLog, CopyReport, Suspension } from '../fact.ts'
+import { type Generation, NO_GENERATION, nextGeneration, previousGeneration } from '../generation.ts'
+import type { LogIdentity } from '../log-identity.ts'
+
+/**
+ * The holding side of one copy: what is known, what is wanted, what is under way. A readonly value; `stepReplica` makes the
+ * next one. Counters mean "everything up to", never "the latest seen".
+ */
+export interface ReplicaState {
+  /** Name of the storage group. */
+  readonly name: string
+  /**
+   * Number of the current stretch of work. Raised whenever work under way is abandoned (suspension, restart after a fault);
+   * outcomes of older sessions are ignored.
+   */
+  readonly session: number
+  /** `unstarted` until the first scan; `checking` while the store is scanned; `waiting` for the next try after a fault. */
+  readonly phase: 'unstarted' | 'checking' | 'waiting' | 'running'
+  readonly suspension: Suspension | null
+  readonly failure: Failure | null
+  readonly connected: boolean
+  /** What the source said last; all zeros before its first word. */
+  readonly announcement: Announcement
+  /** Lowest log in the copy's log directory; 0 when it is empty. */
+  readonly lowest: Generation
+  /** Everything from `lowest` to here lies verified and durable in the log directory. Always ≤ `copied`. */
+  readonly inspected: Generation
+  /** Identity of the log at `inspected`, which the next log must continue; null for an empty copy. */
+  readonly identity: LogIdentity | null
+  /** Everything to here has arrived, durable, in `inspector/` or the log directory. */
+  readonly copied: Generation
+  readonly replayed: Generation
+  readonly copiedTimeMs: number
+  readonly inspectedTimeMs: number
+  /** Highest generation asked for in this session; `inspected` when nothing was. */
+  readonly requested: Generation
+  /** Sound logs that arrived but do not continue the chain yet, ascending. At most `COPY_WINDOW_LOGS`. */
+  readonly arrived: readonly CopiedLog[]
+  /** Logs whose chain was checked, waiting to be moved into the log directory, ascending and contiguous. */
+  readonly accepted: readonly CopiedLog[]
+  /** The logs being moved into the log directory now. */
+  readonly inspecting: readonly CopiedLog[]
+  /** Generations that failed in this session, ascending. */
+  readonly attempts: readonly Attempt[]
+  /** Whether a log was inspected since the instance started or was resumed: what ends Initializing. */
+  readonly sawLog: boolean
+  /** Restarts after a fault without an inspected log between them; sets how long the next wait is. */
+  readonly faults: number
+  /** When the store is looked at again, in milliseconds since 1970; 0 when nothing waits. */
+  readonly retryAtMs: number
+  readonly deleting: boolean
+  /** Last report sent to the source; null before the first. */
+  readonly reported: CopyReport | null
+}
+
+/** Why a copy is Failed. `transient` heals by itself, `missing` when the log comes back, `permanent` by an operator. */
+export interface Failure {
+  readonly kind: 'transient' | 'missing' | 'permanent'
+  readonly message: string
+  readonly sinceMs: number
+}
+
+/** A generation that could not be copied or inspected. */
+export interface Attempt {
+  readonly generation: Generation
+  /** Bad copies and inspections; a source that cannot be reached or a held file does not count. */
+  readonly rejected: number
+  /** Failures that do not count as rejections; sets how long the next wait is. */
+  readonly postponed: number
+  /** Asked for again from this time on, in milliseconds since 1970; 0 while the request is out. */
+  readonly retryAtMs: number
+}
+
+const SILENT_SOURCE: Announcement = {
+  lowest: NO_GENERATION,
+  closedThrough: NO_GENERATION,
+  generated: NO_GENERATION,
+  missing: NO_GENERATION,
+  truncatedBelow: NO_GENERATION,
+  logTimeMs: 0,
+}
+
+/** The state of a copy before its first fact. */
+export function startReplica(name: string): ReplicaState {
+  return {
+    name,
+    session: 1,
+    phase: 'unstarted',
+    suspension: null,
+    failure: null,
+    connected: false,
+    announcement: SILENT_SOURCE,
+    lowest: NO_GENERATION,
+    inspected: NO_GENERATION,
+    identity: null,
+    copied: NO_GENERATION,
+    replayed: NO_GENERATION,
+    copiedTimeMs: 0,
+    inspectedTimeMs: 0,
+    requested: NO_GENERATION,
+    arrived: [],
+    accepted: [],
+    inspecting: [],
+    attempts: [],
+    sawLog: false,
+    faults: 0,
+    retryAtMs: 0,
+    deleting: false,
+    reported: null,
+  }
+}
+
+/** The last log whose chain is checked: inspected, being inspected, or accepted. What the next arrival must continue. */
+export function chainEnd(state: ReplicaState): {
+  readonly generation: Generation
+  readonly identity: LogIdentity | null
+} {
+  const last = state.accepted.at(-1) ?? state.inspecting.at(-1)
+  if (last !== undefined) return { generation: last.generation, identity: last.identity }
+  return { generation: inspectedOrStart(state), identity: state.identity }
+}
+
+/** The next log to be inspected; for an empty copy the lowest one that the source still holds. */
+export function nextNeeded(state: ReplicaState): Generation {
+  return nextGeneration(inspectedOrStart(state))
+}
+
+function inspectedOrStart(state: ReplicaState): Generation {
+  return state.inspected > 0 ? state.inspected : previousGeneration(state.announcement.lowest)
+}
+
+/** Whether the copier and the inspector may work at all. */
+export function mayWork(state: ReplicaState): boolean {
+  return state.phase === 'running' && state.suspension === null && state.failure?.kind !== 'permanent'
+}
+
+/** Gives up everything under way: a new session that goes on from `inspected`. The runner stops the I/O of the old one. */
+export function abandonWork(state: ReplicaState): ReplicaState {
+  return {
+    ...state,
+    session: state.session + 1,
+    requested: state.inspected,
+    copied: state.inspected,
+    copiedTimeMs: state.inspectedTimeMs,
+    arrived: [],
+    accepted: [],
+    inspecting: [],
+    attempts: [],
+    retryAtMs: 0,
+  }
+}
