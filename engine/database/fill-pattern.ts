@@ -1,0 +1,33 @@
+import type { LogBytes } from './log-bytes.ts'
+
+/** Bytes after which the fill pattern repeats: the smallest sector. */
+const PATTERN_BYTES = 512
+const PATTERN_WORD_MASK = PATTERN_BYTES / 4 - 1
+
+/**
+ * What a log of format 7,3704 is filled with before it is used: every byte 0xDA, but byte k is 0xDA + k at each multiple of
+ * sixteen. A sector of it has never been written, which is how a reader tells a torn write from damage.
+ */
+const PATTERN: Uint8Array = Uint8Array.from({ length: PATTERN_BYTES }, (_, index) =>
+  index % 16 === 0 ? (0xda + index) & 0xff : 0xda,
+)
+const PATTERN_WORDS: Int32Array = new Int32Array(PATTERN.buffer)
+
+/** Fills `[lo, hi)` with the pattern; both are multiples of 512. */
+export function fillWithPattern(bytes: Uint8Array, lo: number, hi: number): void {
+  for (let at = lo; at < hi; at += PATTERN_BYTES) bytes.set(PATTERN, at)
+}
+
+/**
+ * Where in `[lo, hi)` the pattern is first broken, to the word, or `hi` where it is whole.
+ *
+ * @param lo a multiple of 512, as is `hi`
+ */
+export function endOfPattern(log: LogBytes, lo: number, hi: number): number {
+  const { words } = log
+  const end = Math.min(hi >>> 2, words.length)
+  for (let at = lo >>> 2; at < end; at++) {
+    if (words[at] !== PATTERN_WORDS[at & PATTERN_WORD_MASK]) return at << 2
+  }
+  return hi
+}

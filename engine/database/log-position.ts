@@ -1,0 +1,31 @@
+/** LGPOS: a place in a stream. `byte` counts inside the sector, `sector` from the start of the file with its header. */
+export interface LogPosition {
+  readonly generation: number
+  readonly sector: number
+  readonly byte: number
+}
+
+/** Bytes of an LGPOS in a file. */
+export const LOG_POSITION_BYTES = 8
+
+/** Reads the LGPOS at `offset`. Any eight bytes are one; the generation is signed and not checked. */
+export function readLogPosition(view: DataView, offset: number): LogPosition {
+  return {
+    byte: view.getUint16(offset, true),
+    sector: view.getUint16(offset + 2, true),
+    generation: view.getInt32(offset + 4, true),
+  }
+}
+
+/** Writes `position` at `offset`. */
+export function writeLogPosition(view: DataView, offset: number, position: LogPosition): void {
+  view.setUint16(offset, position.byte, true)
+  view.setUint16(offset + 2, position.sector, true)
+  view.setInt32(offset + 4, position.generation, true)
+}
+
+/** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
+export function formatLogPosition(position: LogPosition): string {
+  const hex = (value: number): string => (value >>> 0).toString(16).toUpperCase()
+  return `(0x${hex(position.generation)},${hex(position.sector)},${hex(position.byte)})`
+}
