@@ -1,0 +1,133 @@
+/** How much the log of a service tells. info: an operator would act. debug: a developer would. */
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+
+/** What of a passive copy releases a log on the active: that it was inspected, or only that it was replayed. */
+export type PassiveGate = 'inspected' | 'replayed'
+
+/** Every setting with its value, as the services take them: durations in milliseconds, sizes in bytes. */
+export interface Settings {
+  readonly 'share.listen': string
+  readonly 'share.manage': string
+  readonly 'share.scanInterval': number
+  readonly 'copy.manage': string
+  readonly 'copy.workers': number
+  readonly 'truncation.passiveGate': PassiveGate
+  readonly 'truncation.copiesExpected': number
+  readonly 'events.size': number
+  readonly 'log.level': LogLevel
+  readonly 'client.timeout': number
+}
+
+/** The name of a setting: its section and its key in the configuration file. */
+export type SettingKey = keyof Settings
+
+/** What kind of value a setting takes, which is also its unit. */
+export type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word'
+
+/** One row of the table. */
+export interface Setting<Value extends string | number = string | number> {
+  readonly unit: SettingUnit
+  readonly default: Value
+  /** Least and most number allowed, both included; null where the value is no number. */
+  readonly least: number | null
+  readonly most: number | null
+  /** The words allowed; empty where the value is no word of a list. */
+  readonly words: readonly Value[]
+  /** The flag that overrides the setting, or null. */
+  readonly flag: string | null
+  /** What it is for, and why the default is what it is. */
+  readonly reason: string
+}
+
+const KIBIBYTE = 1024
+const MEBIBYTE = 1024 * KIBIBYTE
+const SECOND_MS = 1000
+const HOUR_MS = 3600 * SECOND_MS
+
+/** The one table of settings. `ccr config print`, the JSON Schema and docs/CONFIG.md all come from it. */
+export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } = {
+  'share.listen': address(
+    '127.0.0.1:7700',
+    '--listen',
+    'Where the source serves its logs. Only loopback is taken until there are TLS and credentials; port 0 takes any free port.',
+  ),
+  'share.manage': address(
+    '127.0.0.1:7701',
+    '--manage',
+    'Where the source answers people and tools: backup marks, truncation, events, metrics. Loopback only.',
+  ),
+  'share.scanInterval': {
+    ...number('milliseconds', 30 * SECOND_MS, { least: 100, most: HOUR_MS }),
+    flag: null,
+    reason:
+      'How often the log directory is read again although no change was noticed: watch events are hints and can be lost. 30 s is the period in which the Replication service of Exchange 2007 looks again.',
+  },
+  'copy.manage': address(
+    '127.0.0.1:7702',
+    '--manage',
+    'Where the copy answers people and tools: status, suspend, resume, events, metrics. Loopback only.',
+  ),
+  'copy.workers': {
+    ...number('count', 1, { least: 1, most: 8 }),
+    flag: null,
+    reason:
+      'Threads that fetch, verify and write logs. One keeps up with a gigabit link; more help only when several sources are copied at once.',
+  },
+  'truncation.passiveGate': {
+    ...word<PassiveGate>('replayed', ['inspected', 'replayed']),
+    flag: '--passive-gate',
+    reason:
+      'What a copy must have done with a log before the source may delete it. Exchange 2007 waits until it is replayed; "inspected" is the weaker reading of its documentation.',
+  },
+  'truncation.copiesExpected': {
+    ...number('count', 1, { least: 0, most: 64 }),
+    flag: '--copies-expected',
+    reason:
+      'Nothing is truncated before this many copies have introduced themselves, so that a backup mark cannot delete logs that a copy yet to come still needs. 0 says that no copy is waited for.',
+  },
+  'events.size': {
+    ...number('bytes', 8 * MEBIBYTE, { least: 64 * KIBIBYTE, most: 1024 * MEBIBYTE }),
+    flag: null,
+    reason: 'The event log begins a new file at this size and keeps one older file: it never fills the disk.',
+  },
+  'log.level': {
+    ...word<LogLevel>('info', ['error', 'warn', 'info', 'debug']),
+    flag: '--log-level',
+    reason: 'How much a service tells on stderr. info: an operator would act. debug: a developer would.',
+  },
+  'client.timeout': {
+    ...number('milliseconds', 30 * SECOND_MS, { least: 100, most: HOUR_MS }),
+    flag: null,
+    reason:
+      'How long a command waits for the answer of a service. A suspension answers only when no more I/O touches the copy, so it needs more than a moment.',
+  },
+}
+
+/** All keys in the order of the table. */
+export const SETTING_KEYS: readonly SettingKey[] = Object.keys(SETTINGS) as SettingKey[] // the mapped type admits no other key
+
+/** The environment variable of a setting: `truncation.passiveGate` is `CCR_TRUNCATION_PASSIVE_GATE`. */
+export function environmentName(key: string): string {
+  return `CCR_${key
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`
+}
+
+type Row<Value extends string | number> = Omit<Setting<Value>, 'flag' | 'reason'>
+
+function address(preset: string, flag: string, reason: string): Setting<string> {
+  return { unit: 'HOST:PORT', default: preset, least: null, most: null, words: [], flag, reason }
+}
+
+function number(
+  unit: SettingUnit,
+  preset: number,
+  bounds: { readonly least: number; readonly most: number },
+): Row<number> {
+  return { unit, default: preset, ...bounds, words: [] }
+}
+
+function word<Value extends string>(preset: Value, words: readonly Value[]): Row<Value> {
+  return { unit: 'word', default: preset, least: null, most: null, words }
+}
