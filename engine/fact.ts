@@ -115,6 +115,8 @@ export type SourceFact =
   | (Noticed & {
       readonly kind: 'share-started'
       readonly enrolled: readonly EnrolledCopy[]
+      /** Identifiers of copies that an operator disabled; they are turned away. */
+      readonly disabled: readonly string[]
       readonly mark: BackupMark | null
       readonly truncatedBelow: Generation
     })

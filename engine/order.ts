@@ -41,6 +41,10 @@ export type SourceOrder =
   | { readonly kind: 'record-mark'; readonly mark: BackupMark }
   /** Make an enrolment durable. Awaited: from then on the copy holds truncation. */
   | { readonly kind: 'record-enrolment'; readonly copy: EnrolledCopy }
+  /** Let an enrolled copy subscribe: its enrolment is durable, so it holds truncation from its first log on. */
+  | { readonly kind: 'accept-copy'; readonly copyId: string }
+  /** Turn a copy away, and tell it why. */
+  | { readonly kind: 'refuse-copy'; readonly copyId: string; readonly message: string }
   /** Make it durable that a copy no longer counts. Awaited. */
   | { readonly kind: 'record-disablement'; readonly copyId: string }
   /** Make durable how far truncation may go before the first file of it is deleted. Awaited. */

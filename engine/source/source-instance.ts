@@ -1,0 +1,254 @@
+import { assert, unreachable } from '../assert.ts'
+import type { Announcement, ClosedLogs, EnrolledCopy, SourceFact } from '../fact.ts'
+import {
+  formatGeneration,
+  type Generation,
+  higherOf,
+  NO_GENERATION,
+  nextGeneration,
+  previousGeneration,
+} from '../generation.ts'
+import type { AnswerOrder, SourceOrder } from '../order.ts'
+import type { Gap, SourceCopy, SourceState } from './source-state.ts'
+import { planTruncation } from './truncation-rule.ts'
+
+type Stepped = readonly [SourceState, readonly SourceOrder[]]
+
+/**
+ * How long a log may be missing below higher ones before copies are told, in milliseconds: writers that finish out of order
+ * fill the hole within moments, and a directory is read again meanwhile.
+ */
+export const GAP_GRACE_MS = 2_000
+/** Wait after a deletion that failed, in milliseconds: the period in which Exchange's deletor comes round again. */
+export const TRUNCATE_RETRY_MS = 30_000
+/** Copies that one source keeps. Source: 4 are recommended at most; 64 bounds memory and status output. */
+export const COPIES_MAX = 64
+
+/**
+ * The source side of one storage group, as a pure function: what is closed, who copies it, what was backed up, what may be
+ * truncated. Deletion is ordered only after its edge was recorded, so that copies can follow it after any crash.
+ */
+export function stepSource(state: SourceState, fact: SourceFact): Stepped {
+  const [known, orders] = takeIn(state, fact)
+  const [settled, consequences] = settle(known, fact.nowMs)
+  return consequences.length === 0 ? [settled, orders] : [settled, [...orders, ...consequences]]
+}
+
+function takeIn(state: SourceState, fact: SourceFact): Stepped {
+  switch (fact.kind) {
+    case 'share-started':
+      return started(state, fact)
+    case 'directory-scanned':
+      return scanned(state, fact.closed, fact.nowMs)
+    case 'directory-lost':
+      return [
+        { ...state, closed: null, gap: null },
+        state.closed === null ? [] : [{ kind: 'raise-event', id: 2073, values: [fact.fault.message] }],
+      ]
+    case 'copy-enrolled':
+      return enrolled(state, fact.copy)
+    case 'copy-reported':
+      return [changeCopy(state, fact.copyId, { connected: true, report: fact.report, lastReportMs: fact.nowMs }), []]
+    case 'copy-lost':
+      return [changeCopy(state, fact.copyId, { connected: false }), []]
+    case 'copy-disabled':
+      return disabled(state, fact)
+    case 'backup-completed':
+      return backedUp(state, fact)
+    case 'logs-deleted':
+      return deleted(state, fact)
+    case 'deletion-failed':
+      return deletionFailed(state, fact)
+    case 'time-passed':
+      return [state, []]
+    default:
+      return unreachable(fact)
+  }
+}
+
+function started(state: SourceState, fact: Extract<SourceFact, { kind: 'share-started' }>): Stepped {
+  assert(!state.started, 'a source starts once')
+  const copies = fact.enrolled.map((copy) => ({ ...copy, connected: false, report: null, lastReportMs: 0 }))
+  copies.sort((a, b) => (a.copyId < b.copyId ? -1 : 1))
+  const generated = previousGeneration(fact.truncatedBelow)
+  return [
+    {
+      ...state,
+      started: true,
+      copies,
+      disabled: fact.disabled,
+      mark: fact.mark,
+      truncatedBelow: fact.truncatedBelow,
+      generated,
+    },
+    [],
+  ]
+}
+
+function scanned(state: SourceState, closed: ClosedLogs, nowMs: number): Stepped {
+  const isNewer = closed.generated >= state.generated && closed.generated > 0
+  return [
+    {
+      ...state,
+      closed,
+      generated: higherOf(state.generated, closed.generated),
+      logTimeMs: isNewer ? closed.logTimeMs : state.logTimeMs,
+      gap: gapOf(state.gap, closed, nowMs),
+    },
+    [],
+  ]
+}
+
+function gapOf(old: Gap | null, closed: ClosedLogs, nowMs: number): Gap | null {
+  if (closed.closedThrough === closed.generated) return null
+  const generation = nextGeneration(closed.closedThrough)
+  return old?.generation === generation ? old : { generation, sinceMs: nowMs }
+}
+
+function enrolled(state: SourceState, copy: EnrolledCopy): Stepped {
+  const known = state.copies.find(({ copyId }) => copyId === copy.copyId)
+  const accept = { kind: 'accept-copy', copyId: copy.copyId } as const
+  if (known !== undefined && known.label === copy.label)
+    return [changeCopy(state, copy.copyId, { connected: true }), [accept]]
+  const message = known === undefined ? whyNotEnrolled(state, copy) : ''
+  if (message !== '') return [state, [{ kind: 'refuse-copy', copyId: copy.copyId, message }]]
+  const fresh: SourceCopy = {
+    ...copy,
+    connected: true,
+    report: known?.report ?? null,
+    lastReportMs: known?.lastReportMs ?? 0,
+  }
+  const others = state.copies.filter(({ copyId }) => copyId !== copy.copyId)
+  const copies = [...others, fresh].sort((a, b) => (a.copyId < b.copyId ? -1 : 1))
+  const event: readonly SourceOrder[] =
+    known === undefined ? [{ kind: 'raise-event', id: 9003, values: [copy.label] }] : []
+  return [{ ...state, copies }, [{ kind: 'record-enrolment', copy }, ...event, accept]]
+}
+
+function whyNotEnrolled(state: SourceState, copy: EnrolledCopy): string {
+  if (state.disabled.includes(copy.copyId)) return `copy ${copy.copyId} was disabled at the source of ${state.name}`
+  return state.copies.length < COPIES_MAX ? '' : `${state.name} has ${COPIES_MAX} copies already, which is the limit`
+}
+
+function disabled(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-disabled' }>): Stepped {
+  const known = state.copies.find(({ copyId }) => copyId === fact.copyId)
+  if (known === undefined) {
+    const message = `no copy ${fact.copyId} is enrolled for ${state.name}`
+    const hint = 'Run "ccr explain truncation" to see the enrolled copies.'
+    return [state, [answer(fact.requestId, { refusal: { code: 'STATE_REFUSED', message, hint } })]]
+  }
+  const copies = state.copies.filter(({ copyId }) => copyId !== fact.copyId)
+  return [
+    { ...state, copies, disabled: [...state.disabled, fact.copyId] },
+    [
+      { kind: 'record-disablement', copyId: fact.copyId },
+      { kind: 'raise-event', id: 9004, values: [known.label] },
+      answer(fact.requestId, { remark: '' }),
+    ],
+  ]
+}
+
+function backedUp(state: SourceState, fact: Extract<SourceFact, { kind: 'backup-completed' }>): Stepped {
+  if (fact.through > state.generated || fact.through === NO_GENERATION) {
+    const newest = state.generated === 0 ? 'no log is closed yet' : `the newest closed log is ${state.generated}`
+    const message = `${state.name} cannot be backed up through log ${fact.through}: ${newest}`
+    const hint = 'Name a generation that is closed; the open log is never part of a backup of logs.'
+    return [state, [answer(fact.requestId, { refusal: { code: 'STATE_REFUSED', message, hint } })]]
+  }
+  if (state.mark !== null && fact.through <= state.mark.through) {
+    const remark = `already backed up through log ${state.mark.through}; a mark does not go back`
+    return [state, [answer(fact.requestId, { remark })]]
+  }
+  const mark = { through: fact.through, atMs: fact.nowMs }
+  const marked: SourceState = { ...state, mark, truncateAgainMs: 0 }
+  const orders: SourceOrder[] = [
+    { kind: 'record-mark', mark },
+    { kind: 'raise-event', id: 9005, values: [formatGeneration(fact.through)] },
+  ]
+  if (planTruncation(marked, fact.nowMs) === null && state.truncating === null)
+    orders.push({ kind: 'raise-event', id: 225, values: [] })
+  return [marked, [...orders, answer(fact.requestId, { remark: '' })]]
+}
+
+function deleted(state: SourceState, fact: Extract<SourceFact, { kind: 'logs-deleted' }>): Stepped {
+  const { range, alreadyMissing } = fact
+  const values = [alreadyMissing, formatGeneration(range.first), formatGeneration(range.last)]
+  const missing: readonly SourceOrder[] = alreadyMissing === 0 ? [] : [{ kind: 'raise-event', id: 227, values }]
+  const left = state.closed === null ? null : withoutDeleted(state.closed, range.last)
+  return [{ ...state, truncating: null, truncateFailure: '', closed: left }, [...missing, { kind: 'scan-directory' }]]
+}
+
+/** What is left before the next scan says so: the lower edge moves up, nothing else is known to have changed. */
+function withoutDeleted(closed: ClosedLogs, last: Generation): ClosedLogs {
+  if (last < closed.lowest) return closed
+  if (last >= closed.generated)
+    return { lowest: NO_GENERATION, closedThrough: NO_GENERATION, generated: NO_GENERATION, logTimeMs: 0 }
+  return {
+    ...closed,
+    lowest: nextGeneration(last),
+    closedThrough: higherOf(closed.closedThrough, nextGeneration(last)),
+  }
+}
+
+function deletionFailed(state: SourceState, fact: Extract<SourceFact, { kind: 'deletion-failed' }>): Stepped {
+  const truncateAgainMs = fact.nowMs + TRUNCATE_RETRY_MS
+  return [
+    { ...state, truncating: null, truncateAgainMs, truncateFailure: fact.fault.message },
+    [
+      { kind: 'raise-event', id: 2060, values: [fact.fault.message] },
+      { kind: 'scan-directory' },
+      { kind: 'wake-at', atMs: truncateAgainMs },
+    ],
+  ]
+}
+
+/** Draws the consequences of what is now known: a gap is watched, what may go goes, the copies are told. */
+function settle(state: SourceState, nowMs: number): Stepped {
+  if (!state.started) return [state, []]
+  const orders: SourceOrder[] = []
+  let next = state
+  if (next.gap !== null && nowMs < next.gap.sinceMs + GAP_GRACE_MS)
+    orders.push({ kind: 'wake-at', atMs: next.gap.sinceMs + GAP_GRACE_MS })
+  const range = planTruncation(next, nowMs)
+  if (range !== null) {
+    const below = higherOf(nextGeneration(range.last), next.truncatedBelow)
+    if (below > next.truncatedBelow) orders.push({ kind: 'record-truncation', below })
+    const values = [formatGeneration(range.first), formatGeneration(range.last)]
+    orders.push({ kind: 'raise-event', id: 224, values }, { kind: 'truncate-logs', range })
+    next = { ...next, truncating: range, truncatedBelow: below }
+  }
+  const announcement = announcementOf(next, nowMs)
+  if (next.announced !== null && sameAnnouncement(next.announced, announcement)) return [next, orders]
+  orders.push({ kind: 'announce', announcement })
+  return [{ ...next, announced: announcement }, orders]
+}
+
+function announcementOf(state: SourceState, nowMs: number): Announcement {
+  const gapIsSure = state.gap !== null && nowMs >= state.gap.sinceMs + GAP_GRACE_MS
+  return {
+    lowest: state.closed?.lowest ?? NO_GENERATION,
+    closedThrough: state.closed?.closedThrough ?? NO_GENERATION,
+    generated: state.generated,
+    missing: gapIsSure && state.gap !== null ? state.gap.generation : NO_GENERATION,
+    truncatedBelow: state.truncatedBelow,
+    logTimeMs: state.logTimeMs,
+  }
+}
+
+function sameAnnouncement(a: Announcement, b: Announcement): boolean {
+  return (
+    a.closedThrough === b.closedThrough &&
+    a.generated === b.generated &&
+    a.lowest === b.lowest &&
+    a.missing === b.missing &&
+    a.truncatedBelow === b.truncatedBelow
+  )
+}
+
+function changeCopy(state: SourceState, copyId: string, change: Partial<SourceCopy>): SourceState {
+  return { ...state, copies: state.copies.map((copy) => (copy.copyId === copyId ? { ...copy, ...change } : copy)) }
+}
+
+function answer(requestId: number, parts: Partial<Pick<AnswerOrder, 'refusal' | 'remark'>>): AnswerOrder {
+  return { kind: 'answer-operator', requestId, refusal: parts.refusal ?? null, remark: parts.remark ?? '' }
+}

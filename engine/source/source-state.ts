@@ -1,0 +1,79 @@
+import type { Announcement, BackupMark, ClosedLogs, CopyReport, EnrolledCopy } from '../fact.ts'
+import { type Generation, NO_GENERATION } from '../generation.ts'
+
+/** Settings of a source that bear on truncation. */
+export interface SourceOptions {
+  /**
+   * Copies that must be enrolled before anything is truncated, from 0 on. 1 by default: a share that no copy has ever reached
+   * keeps everything, however often it is backed up.
+   */
+  readonly copiesExpected: number
+  /**
+   * What a copy must have done with a log before the source may delete it. `inspected` for copies without a database;
+   * `replayed` is Exchange's rule for a passive that replays.
+   */
+  readonly passiveGate: 'inspected' | 'replayed'
+}
+
+/** The source side of one storage group: its closed logs, its copies, what was backed up and what may go. */
+export interface SourceState {
+  readonly name: string
+  readonly options: SourceOptions
+  readonly started: boolean
+  /** Null while the log directory is not there or was not read yet. */
+  readonly closed: ClosedLogs | null
+  /** Highest generation that was ever seen closed or truncated; does not go down when files go. */
+  readonly generated: Generation
+  readonly logTimeMs: number
+  /** A log missing below higher ones, and since when; it is announced as missing once the grace is over. */
+  readonly gap: Gap | null
+  readonly mark: BackupMark | null
+  /** Every enrolled copy, in order of `copyId`. A copy stays here, and holds, until it is disabled. */
+  readonly copies: readonly SourceCopy[]
+  /** Copies that were disabled and may not come back by themselves. */
+  readonly disabled: readonly string[]
+  /** The range being deleted now, or null. */
+  readonly truncating: { readonly first: Generation; readonly last: Generation } | null
+  /** Everything below this was given up for deletion, durably; 0 when nothing ever was. */
+  readonly truncatedBelow: Generation
+  /** After a failed deletion: not tried again before this time; 0 when nothing waits. */
+  readonly truncateAgainMs: number
+  readonly truncateFailure: string
+  /** Last announcement sent; null before the first. */
+  readonly announced: Announcement | null
+}
+
+/** A gap in the log directory. */
+export interface Gap {
+  readonly generation: Generation
+  readonly sinceMs: number
+}
+
+/** A copy as its source sees it. */
+export interface SourceCopy extends EnrolledCopy {
+  readonly connected: boolean
+  /** Null until it reported for the first time since the source started: then it holds everything. */
+  readonly report: CopyReport | null
+  readonly lastReportMs: number
+}
+
+/** The state of a source before its first fact. */
+export function startSource(name: string, options: SourceOptions): SourceState {
+  return {
+    name,
+    options,
+    started: false,
+    closed: null,
+    generated: NO_GENERATION,
+    logTimeMs: 0,
+    gap: null,
+    mark: null,
+    copies: [],
+    disabled: [],
+    truncating: null,
+    truncatedBelow: NO_GENERATION,
+    truncateAgainMs: 0,
+    truncateFailure: '',
+    announced: null,
+  }
+}

@@ -1,0 +1,77 @@
+import { type Generation, type GenerationRange, lowerOf, NO_GENERATION } from '../generation.ts'
+import type { SourceCopy, SourceState } from './source-state.ts'
+
+/**
+ * The rules that can hold a closed log on the source, each with how far it lets truncation go.
+ *
+ * | rule | holds a log … |
+ * |---|---|
+ * | `not-backed-up` | above the last generation that a backup covered |
+ * | `no-copy` | while fewer copies are enrolled than expected |
+ * | `not-inspected` | that an enrolled copy has not inspected |
+ * | `not-replayed` | that an enrolled copy has not replayed (passive gate `replayed`) |
+ * | `suspended` | that an enrolled copy had not processed when it was suspended |
+ * | `failed` | that an enrolled copy had not processed when it failed |
+ * | `unreachable` | that an enrolled copy had not processed when it was last heard of |
+ * | `not-heard` | while an enrolled copy has not reported since the source started |
+ *
+ * Source: the truncation rule of continuous replication: backed up, and processed by every copy; a copy that is suspended,
+ * failed or unreachable holds the source at its last durable value.
+ */
+export type HoldingRule =
+  | 'not-backed-up'
+  | 'no-copy'
+  | 'not-inspected'
+  | 'not-replayed'
+  | 'suspended'
+  | 'failed'
+  | 'unreachable'
+  | 'not-heard'
+
+/** One rule at work: logs up to `through` may go as far as this rule is concerned. */
+export interface Hold {
+  readonly rule: HoldingRule
+  readonly through: Generation
+  /** Identifier and label of the copy concerned, or null for a rule that is not about a copy. */
+  readonly copy: { readonly copyId: string; readonly label: string } | null
+  /** Since when the condition holds, in milliseconds since 1970; 0 where it has no beginning. */
+  readonly sinceMs: number
+}
+
+/** Every rule that applies now, in the order in which they are told: backup first, then copies by identifier. */
+export function holds(state: SourceState): readonly Hold[] {
+  const all: Hold[] = [{ rule: 'not-backed-up', through: state.mark?.through ?? NO_GENERATION, copy: null, sinceMs: 0 }]
+  if (state.copies.length < state.options.copiesExpected)
+    all.push({ rule: 'no-copy', through: NO_GENERATION, copy: null, sinceMs: 0 })
+  for (const copy of state.copies) all.push(holdOf(copy, state.options.passiveGate))
+  return all
+}
+
+/** The highest generation that may be deleted now: the lowest edge of all rules. 0 when nothing may go. */
+export function truncatableThrough(state: SourceState): Generation {
+  return holds(state).reduce((lowest, hold) => lowerOf(lowest, hold.through), state.generated)
+}
+
+/** What to delete now: closed logs from the lowest up to what every rule allows, contiguous; null when there is nothing. */
+export function planTruncation(state: SourceState, nowMs: number): GenerationRange | null {
+  if (state.truncating !== null || state.closed === null || nowMs < state.truncateAgainMs) return null
+  const first = state.closed.lowest
+  const last = lowerOf(truncatableThrough(state), state.closed.generated)
+  return first > 0 && last >= first ? { first, last } : null
+}
+
+function holdOf(copy: SourceCopy, gate: 'inspected' | 'replayed'): Hold {
+  const named = { copyId: copy.copyId, label: copy.label }
+  if (copy.report === null) return { rule: 'not-heard', through: NO_GENERATION, copy: named, sinceMs: 0 }
+  const through = gate === 'replayed' ? copy.report.replayed : copy.report.inspected
+  const rule = ruleOf(copy, gate)
+  const sinceMs = rule === 'unreachable' ? copy.lastReportMs : copy.report.sinceMs
+  return { rule, through, copy: named, sinceMs }
+}
+
+function ruleOf(copy: SourceCopy, gate: 'inspected' | 'replayed'): HoldingRule {
+  if (copy.report?.condition === 'suspended') return 'suspended'
+  if (!copy.connected) return 'unreachable'
+  if (copy.report?.condition === 'failed') return 'failed'
+  return gate === 'replayed' ? 'not-replayed' : 'not-inspected'
+}
