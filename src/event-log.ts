@@ -1,0 +1,280 @@
+import { constants, type FileHandle, open, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  EVENT_CATALOGUE,
+  type EventId,
+  type EventLevel,
+  type EventSource,
+  eventText,
+} from '../engine/event-catalogue.ts'
+import type { Clock } from './clock.ts'
+import type { ServiceLog } from './service-log.ts'
+
+/** One event as people and tools read it; a line of `events.ndjson`. */
+export interface LoggedEvent {
+  /** Ascends by one from event to event, across restarts: what a reader resumes from. */
+  readonly sequence: number
+  /** ISO 8601, UTC. */
+  readonly time: string
+  readonly id: EventId
+  readonly source: EventSource
+  readonly level: EventLevel
+  readonly storageGroup: string
+  readonly text: string
+  readonly values: readonly (string | number)[]
+}
+
+/** Which events are asked for. */
+export interface EventQuery {
+  /** Only events after this sequence number; null: the latest ones. A number that was never given counts as 0. */
+  readonly after: number | null
+  /** At most so many: the first ones after `after`, or the last ones of all. */
+  readonly limit: number
+  /** Only events of this storage group; null: of all. */
+  readonly storageGroup: string | null
+}
+
+/** What an event log is opened with. */
+export interface EventLogParts {
+  /** Where `events.ndjson` lies; it must exist. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly log: ServiceLog
+  /** When the file is renamed to `events.1.ndjson`, in bytes. */
+  readonly fileBytesMax?: number
+  /** Events kept in memory. */
+  readonly ringEventsMax?: number
+}
+
+/** The file that is written, and the one before it. */
+export const EVENT_FILE = 'events.ndjson'
+export const OLD_EVENT_FILE = 'events.1.ndjson'
+
+/** 4 MiB is about 15,000 events; with the old file twice that, and read whole in 20 ms where somebody asks for old ones. */
+const FILE_BYTES_MAX = 4 * 1024 * 1024
+/** About 400 bytes each, so 0.8 MB. Older ones are read from the files. */
+const RING_EVENTS_MAX = 2_000
+/** Lines that wait for a disk that does not answer. Beyond it the oldest are left out of the file, and the log says so. */
+const WAITING_LINES_MAX = 10_000
+/** Events per read of one who follows. */
+const FOLLOW_PAGE_EVENTS = 256
+
+/** Opens the event log of a directory and goes on after its last event. Errors of the file system are the caller's. */
+export async function openEventLog(parts: EventLogParts): Promise<EventLog> {
+  const events = await readEventFiles(parts.directory)
+  const file = await openToAppend(parts.directory)
+  const { size } = await file.stat()
+  // A crash may have torn the last line: the next event begins on a line of its own.
+  if (size > 0 && (await lastByte(file, size)) !== NEWLINE) await file.appendFile('\n')
+  return new EventLog(parts, events, { file, bytes: size })
+}
+
+interface OpenEventFile {
+  readonly file: FileHandle
+  readonly bytes: number
+}
+
+/**
+ * The event log of one process: a bounded file for people, a ring in memory for readers. Raising an event never waits and
+ * never fails; the file follows, and is not synced: after a power cut its last second may be missing.
+ */
+export class EventLog {
+  readonly #parts: EventLogParts
+  #ring: LoggedEvent[]
+  #lastSequence: number
+  #open: OpenEventFile
+  #waiting: string[] = []
+  #left = 0
+  #writing: Promise<void> | null = null
+  #closed = false
+  readonly #followers = new Set<() => void>()
+
+  constructor(parts: EventLogParts, events: readonly LoggedEvent[], file: OpenEventFile) {
+    this.#parts = parts
+    this.#ring = events.slice(-this.#ringMax)
+    this.#lastSequence = events.at(-1)?.sequence ?? 0
+    this.#open = file
+  }
+
+  /** Sequence number of the last event, 0 before the first. */
+  get lastSequence(): number {
+    return this.#lastSequence
+  }
+
+  /** Writes an event down, with the text of the catalogue. */
+  raise(storageGroup: string, id: EventId, values: readonly (string | number)[]): LoggedEvent {
+    const { source, level } = EVENT_CATALOGUE[id]
+    this.#lastSequence += 1
+    const event: LoggedEvent = {
+      sequence: this.#lastSequence,
+      time: new Date(this.#parts.clock.nowMs()).toISOString(),
+      id,
+      source,
+      level,
+      storageGroup,
+      text: eventText(id, storageGroup, values),
+      values,
+    }
+    this.#ring.push(event)
+    if (this.#ring.length > 2 * this.#ringMax) this.#ring = this.#ring.slice(-this.#ringMax)
+    this.#append(`${JSON.stringify(event)}\n`)
+    for (const told of [...this.#followers]) told()
+    return event
+  }
+
+  /** Reads events in ascending order; those that have left the ring come from the files. */
+  async page(query: EventQuery): Promise<readonly LoggedEvent[]> {
+    const fits = (event: LoggedEvent): boolean =>
+      query.storageGroup === null || event.storageGroup === query.storageGroup
+    if (query.after === null) return this.#ring.filter(fits).slice(-query.limit)
+    const after = query.after > this.#lastSequence ? 0 : query.after
+    const known = await this.#from(after + 1)
+    const start = known.findIndex((event) => event.sequence > after)
+    return start < 0 ? [] : known.slice(start).filter(fits).slice(0, query.limit)
+  }
+
+  /** Events as they come, beginning after `after` (null: with the next one), until the signal fires or the log is closed. */
+  async *follow(
+    query: Pick<EventQuery, 'after' | 'storageGroup'> & { readonly signal: AbortSignal },
+  ): AsyncGenerator<LoggedEvent, void, undefined> {
+    let after = query.after === null ? this.#lastSequence : query.after > this.#lastSequence ? 0 : query.after
+    while (!query.signal.aborted && !this.#closed) {
+      const through = this.#lastSequence
+      const page = await this.page({ after, limit: FOLLOW_PAGE_EVENTS, storageGroup: query.storageGroup })
+      for (const event of page) {
+        if (query.signal.aborted) return
+        yield event
+      }
+      after = page.length === FOLLOW_PAGE_EVENTS ? (page.at(-1)?.sequence ?? through) : through
+      if (after >= this.#lastSequence) await this.#nextEvent(query.signal)
+    }
+  }
+
+  /** Resolves when every event raised so far has been handed to the system, or could not be. */
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing
+  }
+
+  /** Writes what waits and closes the file. May be called twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    await this.flush()
+    this.#closed = true
+    for (const told of [...this.#followers]) told()
+    await this.#open.file.close()
+  }
+
+  get #ringMax(): number {
+    return this.#parts.ringEventsMax ?? RING_EVENTS_MAX
+  }
+
+  async #from(sequence: number): Promise<readonly LoggedEvent[]> {
+    const first = this.#ring[0]
+    if (first === undefined || first.sequence <= sequence) return this.#ring
+    await this.flush()
+    const old = await readEventFiles(this.#parts.directory)
+    // The ring may have moved on while the files were read; it is the one to believe where both know an event.
+    const from = this.#ring[0]?.sequence ?? Number.POSITIVE_INFINITY
+    return [...old.filter((event) => event.sequence < from), ...this.#ring]
+  }
+
+  #nextEvent(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#closed) return Promise.resolve()
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#followers.delete(end)
+        signal.removeEventListener('abort', end)
+        resolve()
+      }
+      this.#followers.add(end)
+      signal.addEventListener('abort', end, { once: true })
+    })
+  }
+
+  #append(line: string): void {
+    if (this.#closed) return
+    this.#waiting.push(line)
+    if (this.#waiting.length > WAITING_LINES_MAX) {
+      this.#waiting.shift()
+      this.#left += 1
+    }
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null
+    })
+  }
+
+  async #write(): Promise<void> {
+    // Lets the events of one step go out with one write.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const lines = this.#waiting.splice(0)
+      const bytes = Buffer.from(lines.join(''))
+      try {
+        await this.#open.file.appendFile(bytes)
+        this.#open = { file: this.#open.file, bytes: this.#open.bytes + bytes.length }
+        await this.#rotate()
+      } catch (error) {
+        this.#left += lines.length
+        this.#parts.log.warn({ error, left: this.#left }, 'events-not-written')
+      }
+    }
+  }
+
+  async #rotate(): Promise<void> {
+    if (this.#open.bytes <= (this.#parts.fileBytesMax ?? FILE_BYTES_MAX)) return
+    const { directory } = this.#parts
+    await rename(join(directory, EVENT_FILE), join(directory, OLD_EVENT_FILE))
+    const next = await openToAppend(directory)
+    await this.#open.file.close()
+    this.#open = { file: next, bytes: 0 }
+  }
+}
+
+const NEWLINE = 10
+
+function openToAppend(directory: string): Promise<FileHandle> {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+  return open(join(directory, EVENT_FILE), O_APPEND | O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0o600)
+}
+
+async function lastByte(file: FileHandle, size: number): Promise<number> {
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer[0] ?? NEWLINE
+}
+
+async function readEventFiles(directory: string): Promise<LoggedEvent[]> {
+  const events: LoggedEvent[] = []
+  for (const name of [OLD_EVENT_FILE, EVENT_FILE]) {
+    const text = await readFile(join(directory, name), 'utf8').catch(() => '')
+    for (const line of text.split('\n')) {
+      const event = parseLine(line)
+      if (event !== null && event.sequence > (events.at(-1)?.sequence ?? 0)) events.push(event)
+    }
+  }
+  return events
+}
+
+/** The event of a line, or null where a crash or a hand has left something else: the file is a comfort, no state. */
+function parseLine(line: string): LoggedEvent | null {
+  if (line === '') return null
+  try {
+    const value: unknown = JSON.parse(line)
+    return isEvent(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function isEvent(value: unknown): value is LoggedEvent {
+  if (typeof value !== 'object' || value === null) return false
+  const { sequence, time, id, storageGroup, text, values } = value as Readonly<Record<string, unknown>> // an object
+  return (
+    Number.isSafeInteger(sequence) &&
+    typeof time === 'string' &&
+    typeof id === 'number' &&
+    id in EVENT_CATALOGUE &&
+    typeof storageGroup === 'string' &&
+    typeof text === 'string' &&
+    Array.isArray(values)
+  )
+}
