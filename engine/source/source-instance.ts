@@ -143,6 +143,11 @@ function disabled(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-di
     [
       { kind: 'record-disablement', copyId: fact.copyId },
       { kind: 'raise-event', id: 9004, values: [known.label] },
+      {
+        kind: 'refuse-copy',
+        copyId: fact.copyId,
+        message: `copy ${fact.copyId} was disabled at the source of ${state.name}`,
+      },
       answer(fact.requestId, { remark: '' }),
     ],
   ]

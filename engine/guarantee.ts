@@ -1,0 +1,266 @@
+import { checkContinuation } from './database/log-chain.ts'
+import type { ReplicaFact, SourceFact } from './fact.ts'
+import type { Generation } from './generation.ts'
+import type { ReplicaOrder, SourceOrder } from './order.ts'
+import { ATTEMPTS_MAX, COPY_WINDOW_LOGS, outstandingLogs } from './replication/copier.ts'
+import { copyStatus } from './replication/copy-status.ts'
+import { nextNeeded, type ReplicaState } from './replication/replica-state.ts'
+import type { SourceState } from './source/source-state.ts'
+import { truncatableThrough } from './source/truncation-rule.ts'
+
+/** One step as a guarantee sees it. */
+export interface Step<State, Fact, Order> {
+  readonly before: State
+  readonly fact: Fact
+  readonly after: State
+  readonly orders: readonly Order[]
+}
+
+/**
+ * A promise of the engine, checked after every step in the toy world; the cheap ones in production too.
+ */
+export interface Guarantee<State, Fact, Order> {
+  /** The promise, as a sentence. */
+  readonly name: string
+  /** Whether it costs so little that production checks it at every step. */
+  readonly cheap: boolean
+  /** Null when it holds; otherwise what breaks it, as one clause. */
+  readonly check: (step: Step<State, Fact, Order>) => string | null
+}
+
+type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
+type SourceStep = Step<SourceState, SourceFact, SourceOrder>
+
+/** What the holding side of a copy promises. */
+export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, ReplicaOrder>[] = [
+  guarantee('a suspended copy orders no work on its store', true, suspendedIsQuiet),
+  guarantee('a suspension is durable before it is answered', true, suspensionIsDurable),
+  guarantee('one request per generation is in flight', false, oneRequestEach),
+  guarantee('requests stay within the window and the announcement', true, requestsAreBounded),
+  guarantee('only logs that continue the chain are inspected, in order', false, chainIsUnbroken),
+  guarantee('what is inspected only grows while the store is in use', true, inspectedGrows),
+  guarantee('the counters are in order', true, countersAreInOrder),
+  guarantee('a log is refused at most three times in a session', false, attemptsAreBounded),
+  guarantee('the copy deletes only what its source truncated, never its newest log', true, copyTruncationIsBounded),
+  guarantee('a report never claims more than is inspected', true, reportIsHonest),
+  guarantee('what can be asked for is asked for', false, copierIsNotIdle),
+]
+
+/** What the source side promises. */
+export const sourceGuarantees: readonly Guarantee<SourceState, SourceFact, SourceOrder>[] = [
+  guarantee('nothing is truncated that is not backed up and processed by every copy', true, truncationIsGated),
+  guarantee('truncation starts at the lowest log', true, truncationAscends),
+  guarantee('the edge of truncation is durable before the first deletion', true, edgeIsDurable),
+  guarantee('a copy is accepted only once its enrolment is durable', true, acceptedIsEnrolled),
+  guarantee('what may be truncated is being truncated', false, truncatorIsNotIdle),
+  guarantee('an enrolled copy stays until it is disabled', true, copiesStay),
+  guarantee('a backup mark never goes back', true, markGrows),
+  guarantee('what is announced is closed', true, announcementIsHonest),
+]
+
+/** The first guarantee that a step breaks, as a sentence; null when all hold. */
+export function brokenGuarantee<State, Fact, Order>(
+  guarantees: readonly Guarantee<State, Fact, Order>[],
+  step: Step<State, Fact, Order>,
+): string | null {
+  for (const { name, check } of guarantees) {
+    const broken = check(step)
+    if (broken !== null) return `"${name}" is broken: ${broken}`
+  }
+  return null
+}
+
+function guarantee<State, Fact, Order>(
+  name: string,
+  cheap: boolean,
+  check: (step: Step<State, Fact, Order>) => string | null,
+): Guarantee<State, Fact, Order> {
+  return { name, cheap, check }
+}
+
+const WORK_ON_STORE: readonly ReplicaOrder['kind'][] = [
+  'copy-logs',
+  'inspect-logs',
+  'quarantine-log',
+  'check-store',
+  'truncate-logs',
+]
+
+function suspendedIsQuiet({ after, orders }: ReplicaStep): string | null {
+  if (after.suspension === null) return null
+  const work = orders.find((order) => WORK_ON_STORE.includes(order.kind))
+  return work === undefined ? null : `${work.kind} while suspended`
+}
+
+function suspensionIsDurable({ before, after, orders, fact }: ReplicaStep): string | null {
+  if (fact.kind !== 'operator-suspended' && fact.kind !== 'operator-resumed') return null
+  const kinds = orders.map((order) => order.kind)
+  const answered = kinds.indexOf('answer-operator')
+  if (answered < 0) return 'the operator is not answered'
+  if (before.suspension === after.suspension) return null
+  const recorded = kinds.indexOf('record-suspension')
+  if (recorded < 0 || recorded > answered) return 'answered before it is recorded'
+  const stopped = kinds.indexOf('stop-copying')
+  const mustStop = before.suspension === null && after.suspension !== null
+  return mustStop && (stopped < 0 || stopped > recorded) ? 'recorded before the work is stopped' : null
+}
+
+function oneRequestEach({ before, orders, after }: ReplicaStep): string | null {
+  const underWay = before.session === after.session ? new Set(outstandingLogs(before)) : new Set<Generation>()
+  const held = new Set([...after.arrived, ...after.accepted, ...after.inspecting].map((log) => log.generation))
+  for (const order of orders) {
+    if (order.kind !== 'copy-logs') continue
+    if (order.session !== after.session) return `asks in session ${order.session} of ${after.session}`
+    for (let g = order.range.first as number; g <= order.range.last; g++) {
+      const generation = g as Generation // between two generations
+      if (underWay.has(generation)) return `log ${g} is asked for twice`
+      if (held.has(generation) || g <= after.inspected) return `log ${g} is asked for although it is here`
+      underWay.add(generation)
+    }
+  }
+  return null
+}
+
+function requestsAreBounded({ after, orders }: ReplicaStep): string | null {
+  for (const order of orders) {
+    if (order.kind !== 'copy-logs') continue
+    if (order.range.last > after.announcement.generated) return `log ${order.range.last} was never announced`
+    if (order.range.last >= nextNeeded(after) + COPY_WINDOW_LOGS) return `log ${order.range.last} is beyond the window`
+  }
+  return after.arrived.length <= COPY_WINDOW_LOGS ? null : `${after.arrived.length} logs wait`
+}
+
+function chainIsUnbroken({ after, orders }: ReplicaStep): string | null {
+  for (const order of orders) {
+    if (order.kind !== 'inspect-logs') continue
+    let previous = after.identity
+    for (const log of order.logs) {
+      if (log.rejection !== null) return `log ${log.generation} was refused and is inspected`
+      if (previous !== null && checkContinuation(previous, log.identity) !== null)
+        return `log ${log.generation} breaks the chain`
+      previous = log.identity
+    }
+  }
+  return null
+}
+
+function inspectedGrows({ before, after, fact }: ReplicaStep): string | null {
+  if (fact.kind === 'copy-started' || fact.kind === 'store-checked') return null
+  if (after.inspected < before.inspected) return `from ${before.inspected} to ${after.inspected} by ${fact.kind}`
+  const grew = after.inspected > before.inspected
+  return grew && fact.kind !== 'logs-inspected' ? `${fact.kind} moved it to ${after.inspected}` : null
+}
+
+function countersAreInOrder({ after }: ReplicaStep): string | null {
+  const { lastLogGenerated, lastLogCopyNotified, lastLogCopied, lastLogInspected, lastLogReplayed } = copyStatus(after)
+  const ordered =
+    lastLogGenerated >= lastLogCopyNotified &&
+    lastLogCopyNotified >= lastLogCopied &&
+    lastLogCopied >= lastLogInspected &&
+    lastLogInspected >= lastLogReplayed
+  return ordered
+    ? null
+    : [lastLogGenerated, lastLogCopyNotified, lastLogCopied, lastLogInspected, lastLogReplayed].join(' ≥ ')
+}
+
+function attemptsAreBounded({ after }: ReplicaStep): string | null {
+  const over = after.attempts.find((attempt) => attempt.rejected > ATTEMPTS_MAX)
+  return over === undefined ? null : `log ${over.generation} was refused ${over.rejected} times`
+}
+
+function copyTruncationIsBounded({ after, orders }: ReplicaStep): string | null {
+  for (const order of orders) {
+    if (order.kind !== 'truncate-logs') continue
+    if (order.range.last >= after.announcement.truncatedBelow)
+      return `log ${order.range.last} is not truncated on the source`
+    if (order.range.last >= after.inspected) return `log ${order.range.last} is the newest, or not inspected`
+  }
+  return null
+}
+
+function reportIsHonest({ after, orders }: ReplicaStep): string | null {
+  for (const order of orders) {
+    if (order.kind !== 'report-progress') continue
+    if (order.report.inspected > after.inspected)
+      return `reports ${order.report.inspected}, inspected ${after.inspected}`
+    const condition = after.suspension !== null ? 'suspended' : after.failure !== null ? 'failed' : 'running'
+    if (order.report.condition !== condition) return `reports ${order.report.condition} when ${condition}`
+  }
+  return null
+}
+
+function copierIsNotIdle({ after }: ReplicaStep): string | null {
+  if (!after.connected || after.phase !== 'running' || after.suspension !== null || after.failure !== null) return null
+  const next = nextNeeded(after)
+  const isAvailable = next >= after.announcement.lowest && next <= after.announcement.closedThrough
+  if (!isAvailable || after.requested >= next || after.inspecting.length + after.accepted.length > 0) return null
+  return `log ${next} is closed on the source and nobody asks for it`
+}
+
+function truncationIsGated({ after, orders }: SourceStep): string | null {
+  for (const order of orders) {
+    if (order.kind === 'truncate-logs' && order.range.last > truncatableThrough(after))
+      return `log ${order.range.last} is deleted, ${truncatableThrough(after)} is the last that may go`
+  }
+  return null
+}
+
+function truncationAscends({ before, after, orders }: SourceStep): string | null {
+  for (const order of orders) {
+    if (order.kind !== 'truncate-logs') continue
+    if (order.range.first !== after.closed?.lowest)
+      return `starts at ${order.range.first}, lowest is ${after.closed?.lowest}`
+    if (before.truncating !== null && before.truncating === after.truncating) return 'two deletions at once'
+  }
+  return null
+}
+
+function edgeIsDurable({ before, orders }: SourceStep): string | null {
+  let edge = before.truncatedBelow as number
+  for (const order of orders) {
+    if (order.kind === 'record-truncation') edge = order.below
+    if (order.kind === 'truncate-logs' && order.range.last >= edge)
+      return `log ${order.range.last} goes, the edge is ${edge}`
+  }
+  return null
+}
+
+function acceptedIsEnrolled({ before, after, orders }: SourceStep): string | null {
+  const durable = new Set(before.copies.map(({ copyId }) => copyId))
+  for (const order of orders) {
+    if (order.kind === 'record-enrolment') durable.add(order.copy.copyId)
+    if (order.kind !== 'accept-copy') continue
+    if (!durable.has(order.copyId)) return `copy ${order.copyId} is accepted first`
+    if (!after.copies.some(({ copyId }) => copyId === order.copyId)) return `copy ${order.copyId} does not hold`
+  }
+  return null
+}
+
+function truncatorIsNotIdle({ after, fact }: SourceStep): string | null {
+  if (!after.started || after.closed === null || after.closed.lowest === 0 || after.truncating !== null) return null
+  if (fact.nowMs < after.truncateAgainMs || after.closed.lowest > truncatableThrough(after)) return null
+  return `log ${after.closed.lowest} may go and nobody deletes it`
+}
+
+function copiesStay({ before, after, fact }: SourceStep): string | null {
+  if (fact.kind === 'copy-disabled' || fact.kind === 'share-started') return null
+  const gone = before.copies.find(({ copyId }) => !after.copies.some((copy) => copy.copyId === copyId))
+  return gone === undefined ? null : `copy ${gone.copyId} is gone by ${fact.kind}`
+}
+
+function markGrows({ before, after }: SourceStep): string | null {
+  const old = before.mark?.through ?? 0
+  const fresh = after.mark?.through ?? 0
+  return fresh >= old ? null : `from ${old} to ${fresh}`
+}
+
+function announcementIsHonest({ after, orders }: SourceStep): string | null {
+  for (const order of orders) {
+    if (order.kind !== 'announce') continue
+    const { closedThrough, generated, lowest } = order.announcement
+    if (closedThrough > generated || lowest > closedThrough)
+      return `lowest ${lowest}, closed ${closedThrough}, generated ${generated}`
+    if (closedThrough > (after.closed?.closedThrough ?? 0)) return `log ${closedThrough} is not closed`
+  }
+  return null
+}
