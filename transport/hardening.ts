@@ -1,0 +1,219 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type FastifyInstance, fastify } from 'fastify'
+import { type AdmissionRules, refusalOf } from './admission.ts'
+import { answerErrors, problemOfFailure, sendProblem } from './app-errors.ts'
+import { endWithProblem, problemOf, requestInvalid, writeProblem } from './problem.ts'
+
+/** Limits of one listener. All times in milliseconds. */
+export interface ServerLimits {
+  /** Until the whole head of a request has come. */
+  readonly headersMs: number
+  /** Until the whole request has come, body included. */
+  readonly requestMs: number
+  /** Without any byte in either direction, while a request or an answer is under way. */
+  readonly idleMs: number
+  /** Between one answer and the next request on a connection. */
+  readonly keepAliveMs: number
+  /** Until a handler has answered; what streams has a deadline of its own. */
+  readonly handlerMs: number
+  /** How often the first two are looked at: they fire up to this much late. */
+  readonly checkMs: number
+  /** What is still open this long after `close` began is cut. */
+  readonly closeGraceMs: number
+  /** Connections at a time; further ones are closed at once. */
+  readonly connectionsMax: number
+  /** Bytes of a request's body. */
+  readonly bodyBytesMax: number
+}
+
+/** Limits that fit a listener for people and scripts; each with its reason. */
+export const DEFAULT_LIMITS: ServerLimits = {
+  headersMs: 5_000, // a head is one packet; slower is a slow-loris or a dead peer
+  requestMs: 30_000, // our largest request body is a comment
+  idleMs: 10_000, // event streams send a heartbeat well within it
+  keepAliveMs: 5_000, // a script's next call comes at once or not at all
+  handlerMs: 60_000, // a suspension waits for the disk: seconds, not minutes
+  checkMs: 500, // Node's own 30 s would let a 5 s limit fire at 35 s
+  closeGraceMs: 2_000, // a graceful stop takes at most 10 s, and others wait in it too
+  connectionsMax: 64, // a handful of people, a dashboard each, a scraper
+  bodyBytesMax: 16_384, // a comment of 512 characters, each escaped as \uXXXX\uXXXX, is 6 KiB
+}
+
+/** An upgrade that a listener offers on one path. */
+export interface OfferedUpgrade {
+  readonly path: string
+  /** The one token of the `Upgrade` header, such as `ccr-log-stream/1`. */
+  readonly protocol: string
+  /** Takes the socket over: answers 101 (or refuses), and closes it. Everything before has been checked. */
+  readonly accept: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+/** What a hardened app is built from. */
+export interface HardenedAppOptions {
+  readonly methods: readonly string[]
+  readonly limits?: Partial<ServerLimits>
+  readonly upgrade?: OfferedUpgrade
+  /** Hears of every failure that was answered with 500: a fault of ours that wants a line in the log. */
+  readonly onFault: (fault: unknown) => void
+}
+
+/** Longest head of a request, in bytes: 64 headers of 128. */
+const HEAD_BYTES_MAX = 8_192
+/** Longest path parameter, in characters: the longest storage group name. */
+const PARAMETER_CHARACTERS_MAX = 64
+
+/**
+ * Headers of every answer, refusals included. Nothing is for other sites or caches, and a page of ours may load only from us.
+ */
+const ANSWER_HEADERS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+}
+
+/**
+ * Builds a fastify app with every limit set and one door before all routes: requests are judged by line and headers before
+ * the router sees them and before a byte of the body is read, and every refusal is a problem document on a connection that
+ * then closes.
+ */
+export function createHardenedApp(options: HardenedAppOptions): FastifyInstance {
+  const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  const answers = new OpenAnswers()
+  const upgraded = new Set<Duplex>()
+  const app = fastify({
+    bodyLimit: limits.bodyBytesMax,
+    handlerTimeout: limits.handlerMs,
+    trustProxy: false,
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
+    serverFactory: (handler) => guardedServer({ options, limits, answers, upgraded, handler }),
+    clientErrorHandler: (error, socket) => answers.endUnparsed(error, socket),
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, problemOfFailure(error, options.onFault))
+    },
+  })
+  // Forms and plain text are what another site's page may send without asking; JSON it may not.
+  app.removeContentTypeParser('text/plain')
+  // Response schemas describe; they must not drop or convert what a handler answers.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
+  answerErrors(app, options.onFault)
+  cutAfterGrace(app, upgraded, limits.closeGraceMs)
+  return app
+}
+
+interface Guarded {
+  readonly options: HardenedAppOptions
+  readonly limits: ServerLimits
+  readonly answers: OpenAnswers
+  /** Sockets that were handed over: the server no longer knows them, yet counts as closed only when they are. */
+  readonly upgraded: Set<Duplex>
+  readonly handler: RequestListener
+}
+
+function guardedServer(guarded: Guarded): Server {
+  const { options, limits } = guarded
+  const server = createServer({
+    maxHeaderSize: HEAD_BYTES_MAX,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: limits.checkMs,
+    insecureHTTPParser: false,
+    requireHostHeader: false, // our own check answers with a problem document
+  })
+  server.setTimeout(limits.idleMs)
+  server.maxConnections = limits.connectionsMax
+  server.maxHeadersCount = 0 // a limit here would drop headers silently; the admission counts them
+  server.on('request', (request, response) => admit(guarded, request, response))
+  server.on('checkExpectation', (_, response: ServerResponse) => {
+    writeProblem(
+      response,
+      problemOf(requestInvalid('an expectation that cannot be met', 'Send no Expect header.'), 417),
+    )
+  })
+  if (options.upgrade !== undefined) offerUpgrade(server, options.upgrade, guarded)
+  return server
+}
+
+function admit(guarded: Guarded, request: IncomingMessage, response: ServerResponse): void {
+  guarded.answers.opened(request.socket, response)
+  for (const [name, value] of Object.entries(ANSWER_HEADERS)) response.setHeader(name, value)
+  const rules: AdmissionRules = { methods: guarded.options.methods, upgrade: false }
+  const refusal = refusalOf(request, rules)
+  if (refusal === null) guarded.handler(request, response)
+  else writeProblem(response, problemOf(refusal.error, refusal.status), allowed(refusal.status, rules.methods))
+}
+
+function allowed(status: number, methods: readonly string[]): Record<string, string> {
+  return status === 405 ? { allow: methods.join(', ') } : {}
+}
+
+/** Upgrades pass the same door as requests, then must name the one path and protocol that is offered. */
+function offerUpgrade(server: Server, offered: OfferedUpgrade, { options, upgraded }: Guarded): void {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const refusal = refusalOf(request, { methods: options.methods, upgrade: true })
+    if (refusal !== null) return endWithProblem(socket, problemOf(refusal.error, refusal.status))
+    if (request.method !== 'GET' || request.url !== offered.path || request.headers.upgrade !== offered.protocol) {
+      const hint = `Ask with "GET ${offered.path}" and "Upgrade: ${offered.protocol}".`
+      return endWithProblem(socket, problemOf(requestInvalid('no such upgrade is offered', hint), 400))
+    }
+    // The idle limit of requests does not fit frames; their protocol has heartbeats of its own.
+    if (socket instanceof Socket) socket.setTimeout(0)
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+    offered.accept(request, socket, head)
+  })
+}
+
+/** After `close` began, gives what is under way a short time, then cuts it, so that closing always ends. */
+function cutAfterGrace(app: FastifyInstance, upgraded: ReadonlySet<Duplex>, graceMs: number): void {
+  app.addHook('preClose', (done) => {
+    for (const socket of upgraded) socket.destroy()
+    const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
+    app.server.once('close', () => clearTimeout(cut))
+    done()
+  })
+}
+
+/**
+ * Remembers the answers that each connection is in the middle of: what the parser refuses may be answered only where no other
+ * answer has begun, or the refusal would be read as its next bytes.
+ */
+class OpenAnswers {
+  private readonly bySocket = new WeakMap<Duplex, Set<ServerResponse>>()
+
+  opened(socket: Duplex, response: ServerResponse): void {
+    const open = this.bySocket.get(socket) ?? new Set()
+    this.bySocket.set(socket, open.add(response))
+    response.once('close', () => open.delete(response))
+  }
+
+  endUnparsed(error: Error & { readonly code?: string }, socket: Duplex): void {
+    const open = [...(this.bySocket.get(socket) ?? [])]
+    const midAnswer = open.some((response) => response.headersSent && !response.writableFinished)
+    if (error.code === 'ECONNRESET' || !socket.writable || midAnswer) socket.destroy()
+    else endWithProblem(socket, unparsedProblem(error.code))
+  }
+}
+
+function unparsedProblem(code: string | undefined): ReturnType<typeof problemOf> {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return problemOf(requestInvalid('the request did not come in time', 'Send it in one go.'), 408)
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return problemOf(
+      requestInvalid(`a request head above ${HEAD_BYTES_MAX} bytes`, 'Send fewer or shorter headers.'),
+      431,
+    )
+  return problemOf(requestInvalid('not an HTTP/1.1 request', 'Send plain HTTP/1.1, without TLS.'), 400)
+}

@@ -1,0 +1,272 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ReplicationError } from '../engine/error.ts'
+import type { Announcement } from '../engine/fact.ts'
+import { formatGeneration, type Generation } from '../engine/generation.ts'
+import type { LogFormat } from '../engine/log-format.ts'
+import { asStorageGroupName } from '../engine/storage-group.ts'
+import {
+  EVENT_STREAM_DEFAULTS,
+  EVENT_STREAM_MEDIA_TYPE,
+  lastEventId,
+  type StreamedEvent,
+  sendEvents,
+} from './event-stream.ts'
+import { createHardenedApp, type ServerLimits } from './hardening.ts'
+import { type ServedLog, sendLog, TRANSFER_DEFAULTS, type TransferLimits } from './log-transfer.ts'
+import { requestInvalid } from './problem.ts'
+import { parseWholeNumber, singleQuery } from './query.ts'
+import { LOG_STREAM_PROTOCOL, logPath, parseGeneration, SHARES_PATH, sharePath } from './share-paths.ts'
+
+/** A storage group as the source offers it. */
+export interface ServedShare {
+  readonly format: LogFormat
+  readonly announcement: Announcement
+  /** Counts the announcements of this share since its source started: from 1 on, +1 with each change. */
+  readonly announcementNumber: number
+}
+
+/** What the app serves: implemented by whoever owns the log directories. */
+export interface ServedLogs {
+  /** Names of all shares. */
+  names(): readonly string[]
+  /** Null for a share that is not there. */
+  describe(share: string): ServedShare | null
+  /**
+   * Resolves as soon as the share's announcement number is not `afterNumber`, the share is closed, or `signal` is aborted;
+   * at once where one of them holds already. Never rejects.
+   */
+  whenAnnounced(share: string, afterNumber: number, signal: AbortSignal): Promise<void>
+  /**
+   * Opens a closed log; the checksum is that of the whole file. Called for announced generations of known shares only.
+   * Errors: `LOG_MISSING`, `FILE_NOT_REGULAR`, `READ_FAILED`, `FILE_HELD`.
+   */
+  openLog(share: string, generation: Generation): Promise<ServedLog>
+}
+
+/** How a log share listens and to whom it tells what happens. */
+export interface LogShareAppOptions {
+  readonly limits?: Partial<ServerLimits & TransferLimits>
+  /** Takes over a connection that asked for frames; everything but the protocol itself has been checked. Answers 101. */
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Hears of every log sent over plain HTTP, with the bytes of its body. */
+  readonly onServed: (share: string, generation: Generation, bytes: number) => void
+  /** Hears of every failure that is ours, also those that come after an answer has begun. */
+  readonly onFault: (fault: unknown) => void
+}
+
+/** Connections at a time: one per copy and origin, and some other people's tools. */
+const CONNECTIONS_MAX = 256
+/** A request to a log share has no body at all. */
+const BODY_BYTES_MAX = 1
+/** Longest wait of one long poll in milliseconds: below the 30 s after which proxies and tunnels drop a silent connection. */
+const WAIT_MS_MAX = 25_000
+/** Generations on one page of a list, at most and by default. */
+const PAGE_LOGS_MAX = 1_000
+
+/**
+ * The replication listener's HTTP surface: what a source shares, what it announces, and the logs themselves, for our own
+ * copies and for other people's tools. Read only: no request changes anything at the source.
+ *
+ * Errors are problem documents: `NAME_INVALID` 400, `REQUEST_INVALID` 4xx, `SHARE_UNKNOWN` 404, `LOG_MISSING` 404.
+ */
+export function createLogShareApp(served: ServedLogs, options: LogShareAppOptions): FastifyInstance {
+  const app = createHardenedApp({
+    methods: ['GET', 'HEAD'],
+    limits: { connectionsMax: CONNECTIONS_MAX, ...options.limits, bodyBytesMax: BODY_BYTES_MAX },
+    upgrade: { path: SHARES_PATH, protocol: LOG_STREAM_PROTOCOL, accept: options.onUpgrade },
+    onFault: options.onFault,
+  })
+  const closing = new AbortController()
+  // Every open stream, long poll and transfer listens to it.
+  app.addHook('preClose', (done) => {
+    closing.abort()
+    done()
+  })
+  const doors: Doors = { served, options, closing: closing.signal }
+  app.get(SHARES_PATH, () => ({ shares: served.names().map((name) => ({ name, href: sharePath(name) })) }))
+  app.get<ShareRoute>('/shares/:share', ({ params }) => shareDocument(params.share, foundShare(served, params.share)))
+  app.get<ShareRoute>('/shares/:share/announcements', { exposeHeadRoute: false }, (request, reply) =>
+    (request.headers.accept ?? '').includes(EVENT_STREAM_MEDIA_TYPE)
+      ? streamAnnouncements(doors, request, reply)
+      : pollAnnouncement(doors, request, reply),
+  )
+  app.get<ShareRoute>('/shares/:share/logs', (request) => listLogs(served, request))
+  app.route<LogRoute>({
+    method: ['GET', 'HEAD'],
+    url: '/shares/:share/logs/:generation',
+    handler: (request, reply) => serveLog(doors, request, reply),
+  })
+  return app
+}
+
+interface ShareRoute {
+  Params: { share: string }
+}
+
+interface LogRoute {
+  Params: { share: string; generation: string }
+}
+
+interface Doors {
+  readonly served: ServedLogs
+  readonly options: LogShareAppOptions
+  readonly closing: AbortSignal
+}
+
+/** What GET of a share answers, and each announcement of it. */
+export interface ShareDocument extends ServedShare {
+  readonly share: string
+}
+
+function shareDocument(share: string, { format, announcement, announcementNumber }: ServedShare): ShareDocument {
+  return { share, format, announcementNumber, announcement }
+}
+
+function foundShare(served: ServedLogs, name: string): ServedShare {
+  const share = served.describe(asStorageGroupName(name))
+  if (share !== null) return share
+  throw new ReplicationError({
+    code: 'SHARE_UNKNOWN',
+    message: `no share named ${name}`,
+    hint: `GET ${SHARES_PATH} lists the shares of this source.`,
+    fields: { storageGroup: name },
+  })
+}
+
+/** Waits at most `waitMs` for an announcement after number `after`, then answers with the latest one, new or not. */
+async function pollAnnouncement(
+  { served, closing }: Doors,
+  request: FastifyRequest<ShareRoute>,
+  reply: FastifyReply,
+): Promise<ShareDocument> {
+  const { share } = request.params
+  foundShare(served, share)
+  const after = parseWholeNumber(singleQuery(request.query, 'after'), { name: 'after', most: Number.MAX_SAFE_INTEGER })
+  const waitMs = parseWholeNumber(singleQuery(request.query, 'waitMs'), { name: 'waitMs', most: WAIT_MS_MAX }) ?? 0
+  if (after !== null && waitMs > 0) {
+    // The wait is silence by agreement: the connection's idle limit starts after it.
+    reply.raw.setTimeout(waitMs + request.server.server.timeout)
+    await waitForAnnouncement(served, { share, after, waitMs, signal: AbortSignal.any([closing, goneSignal(reply)]) })
+  }
+  return shareDocument(share, foundShare(served, share))
+}
+
+async function waitForAnnouncement(
+  served: ServedLogs,
+  wait: { readonly share: string; readonly after: number; readonly waitMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const enough = new AbortController()
+  const timer = setTimeout(() => enough.abort(), wait.waitMs)
+  try {
+    await served.whenAnnounced(wait.share, wait.after, AbortSignal.any([wait.signal, enough.signal]))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function streamAnnouncements(
+  { served, options, closing }: Doors,
+  request: FastifyRequest<ShareRoute>,
+  reply: FastifyReply,
+): Promise<void> {
+  const { share } = request.params
+  foundShare(served, share)
+  const after = lastEventId(request.headers['last-event-id'])
+  if (Number.isNaN(after)) throw requestInvalid('Last-Event-ID is no number of an announcement', 'Leave it out.')
+  reply.hijack()
+  const signal = AbortSignal.any([closing, goneSignal(reply)])
+  const heartbeatMs = Math.min(EVENT_STREAM_DEFAULTS.heartbeatMs, request.server.server.timeout / 2)
+  const events = announcementsOf(served, { share, after: after ?? 0, signal })
+  // The answer has begun: a failure from here on has nobody but the log to go to.
+  await sendEvents(reply.raw, events, { ...EVENT_STREAM_DEFAULTS, heartbeatMs, signal }).catch(options.onFault)
+}
+
+/** Each announcement as an event; those that come faster than the reader reads are skipped, the latest says it all. */
+async function* announcementsOf(
+  served: ServedLogs,
+  { share, after, signal }: { readonly share: string; readonly after: number; readonly signal: AbortSignal },
+): AsyncGenerator<StreamedEvent> {
+  for (let last = after; ; ) {
+    await served.whenAnnounced(share, last, signal)
+    const latest = served.describe(share)
+    if (signal.aborted || latest === null) return
+    // A number that is lower than the reader's comes from a source that has started anew since: it counts too.
+    if (latest.announcementNumber === last) continue
+    last = latest.announcementNumber
+    yield { id: last, event: 'announcement', data: shareDocument(share, latest) }
+  }
+}
+
+/** One page of the closed logs that a copy may ask for, ascending; `next` is what to pass as `after` for the next page. */
+function listLogs(served: ServedLogs, { params, query }: FastifyRequest<ShareRoute>): LogListDocument {
+  const { announcement } = foundShare(served, params.share)
+  const after = parseWholeNumber(singleQuery(query, 'after'), { name: 'after', most: Number.MAX_SAFE_INTEGER }) ?? 0
+  const limit = parseWholeNumber(singleQuery(query, 'limit'), { name: 'limit', least: 1, most: PAGE_LOGS_MAX })
+  const { lowest, closedThrough, generated, missing } = announcement
+  const first = Math.max(lowest, after + 1, 1)
+  const last = Math.min(closedThrough, first + (limit ?? PAGE_LOGS_MAX) - 1)
+  const logs: ListedLog[] = []
+  for (let generation = first; lowest > 0 && generation <= last; generation += 1) {
+    const listed = generation as Generation // between two generations of the announcement
+    logs.push({ generation: listed, href: logPath(params.share, listed) })
+  }
+  const next = logs.length > 0 && last < closedThrough ? last : null
+  return { share: params.share, lowest, closedThrough, generated, missing, logs, next }
+}
+
+/** One row of a list of logs. */
+export interface ListedLog {
+  readonly generation: Generation
+  readonly href: string
+}
+
+/** What GET of a share's logs answers. */
+export interface LogListDocument
+  extends Readonly<Pick<Announcement, 'lowest' | 'closedThrough' | 'generated' | 'missing'>> {
+  readonly share: string
+  readonly logs: readonly ListedLog[]
+  readonly next: number | null
+}
+
+async function serveLog(doors: Doors, request: FastifyRequest<LogRoute>, reply: FastifyReply): Promise<void> {
+  const { served, options, closing } = doors
+  const { share } = request.params
+  const generation = announcedGeneration(foundShare(served, share), request.params)
+  const log = await served.openLog(share, generation)
+  try {
+    // From here on the answer is written by hand: the framework's deadline does not fit transfers, theirs is by rate.
+    reply.hijack()
+    const limits = { ...TRANSFER_DEFAULTS, ...options.limits }
+    const bytes = await sendLog(request.raw, reply.raw, { share, generation, log, limits, signal: closing })
+    if (bytes > 0 && reply.raw.writableEnded) options.onServed(share, generation, bytes)
+  } catch (error) {
+    reply.raw.destroy()
+    options.onFault(error)
+  } finally {
+    await log.close()
+  }
+}
+
+function announcedGeneration({ announcement }: ServedShare, params: LogRoute['Params']): Generation {
+  const generation = parseGeneration(params.generation)
+  if (generation === null) throw requestInvalid('the generation is no number', 'Write it in decimal, from 1 on.')
+  const { lowest, generated } = announcement
+  if (lowest > 0 && generation >= lowest && generation <= generated) return generation
+  const range = lowest > 0 ? `${formatGeneration(lowest)} to ${formatGeneration(generated)}` : 'none'
+  throw new ReplicationError({
+    code: 'LOG_MISSING',
+    message: `log ${formatGeneration(generation)} of ${params.share} is not there; closed logs: ${range}`,
+    hint: 'A log that is below the range has been truncated; one above it has not been closed yet.',
+    fields: { storageGroup: params.share, generation },
+  })
+}
+
+/** Aborted when the connection of an answer goes away before the answer is complete, or once it is complete. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  if (reply.raw.destroyed) gone.abort()
+  return gone.signal
+}
