@@ -40,52 +40,43 @@ export type EventId =
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
-  224: row('ESE', 'information', '%1: Deleting log files %2 to %3.', false),
-  225: row('ESE', 'information', '%1: No log files can be truncated.', false),
-  227: row('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.', true),
-  2001: row('MSExchangeRepl', 'information', 'The Replication service started for storage group %1.', true),
-  2002: row('MSExchangeRepl', 'information', 'The Replication service stopped for storage group %1.', true),
-  2058: row(
-    'MSExchangeRepl',
-    'error',
-    'The Replication service cannot bring the copy of %1 back to its source: %2.',
-    true,
-  ),
-  2059: row(
+  224: row('ESE', 'information', '%1: Deleting log files %2 to %3.'),
+  225: row('ESE', 'information', '%1: No log files can be truncated.'),
+  227: ours('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.'),
+  2001: ours('MSExchangeRepl', 'information', 'The Replication service started for storage group %1.'),
+  2002: ours('MSExchangeRepl', 'information', 'The Replication service stopped for storage group %1.'),
+  2058: ours('MSExchangeRepl', 'error', 'The Replication service cannot bring the copy of %1 back to its source: %2.'),
+  2059: ours(
     'MSExchangeRepl',
     'error',
     'Log %2 for %1 is missing on the production copy. Replication is blocked until the file is put back or the copy is seeded again with Update-StorageGroupCopy.',
-    true,
   ),
-  2060: row(
+  2060: ours(
     'MSExchangeRepl',
     'warning',
     'The copy of %1 met a transient error and is set to failed: %2. It will be tried again.',
-    true,
   ),
-  2073: row('MSExchangeRepl', 'error', 'The copy of %1 cannot find a directory: %2.', true),
-  2074: row('MSExchangeRepl', 'error', 'The copier of %1 failed on log %2: %3.', true),
-  2075: row('MSExchangeRepl', 'error', 'The inspector of %1 refused log %2 (attempt %3 of %4): %5.', true),
-  2080: row(
+  2073: ours('MSExchangeRepl', 'error', 'The copy of %1 cannot find a directory: %2.'),
+  2074: ours('MSExchangeRepl', 'error', 'The copier of %1 failed on log %2: %3.'),
+  2075: ours('MSExchangeRepl', 'error', 'The inspector of %1 refused log %2 (attempt %3 of %4): %5.'),
+  2080: ours(
     'MSExchangeRepl',
     'information',
     'The replication instance of %1 started; the copy holds logs through %2.',
-    true,
   ),
-  2081: row('MSExchangeRepl', 'information', 'The replication instance of %1 stopped.', true),
-  2104: row('MSExchangeRepl', 'error', 'Log file action LogCopy failed for storage group %1. Reason: %2.', false),
-  2114: row(
+  2081: ours('MSExchangeRepl', 'information', 'The replication instance of %1 stopped.'),
+  2104: row('MSExchangeRepl', 'error', 'Log file action LogCopy failed for storage group %1. Reason: %2.'),
+  2114: ours(
     'MSExchangeRepl',
     'information',
     'The replication instance of %1 has started copying logs; the first log copied was generation %2.',
-    true,
   ),
-  9001: row('MSExchangeRepl', 'information', 'The copy of %1 was suspended: %2.', true),
-  9002: row('MSExchangeRepl', 'information', 'The copy of %1 was resumed.', true),
-  9003: row('MSExchangeRepl', 'information', 'Copy %2 of %1 was enrolled: it holds truncation from now on.', true),
-  9004: row('MSExchangeRepl', 'information', 'Copy %2 of %1 was disabled: it no longer holds truncation.', true),
-  9005: row('MSExchangeRepl', 'information', 'Storage group %1 was marked as backed up through log %2.', true),
-  9006: row('MSExchangeRepl', 'warning', 'The inspector of %1 put log %2 into quarantine: %3.', true),
+  9001: ours('MSExchangeRepl', 'information', 'The copy of %1 was suspended: %2.'),
+  9002: ours('MSExchangeRepl', 'information', 'The copy of %1 was resumed.'),
+  9003: ours('MSExchangeRepl', 'information', 'Copy %2 of %1 was enrolled: it holds truncation from now on.'),
+  9004: ours('MSExchangeRepl', 'information', 'Copy %2 of %1 was disabled: it no longer holds truncation.'),
+  9005: ours('MSExchangeRepl', 'information', 'Storage group %1 was marked as backed up through log %2.'),
+  9006: ours('MSExchangeRepl', 'warning', 'The inspector of %1 put log %2 into quarantine: %3.'),
 }
 
 /** The text of an event with its values in place. */
@@ -94,6 +85,12 @@ export function eventText(id: EventId, storageGroup: string, values: readonly (s
   return EVENT_CATALOGUE[id].text.replace(/%(\d)/g, (_, digit: string) => String(all[Number(digit) - 1] ?? ''))
 }
 
-function row(source: EventSource, level: EventLevel, text: string, invented: boolean): CatalogueEvent {
-  return { source, level, text, invented }
+/** Number and wording as Exchange or the ESE engine have them. */
+function row(source: EventSource, level: EventLevel, text: string): CatalogueEvent {
+  return { source, level, text, invented: false }
+}
+
+/** Exchange's number with our wording, or a number of our own. */
+function ours(source: EventSource, level: EventLevel, text: string): CatalogueEvent {
+  return { source, level, text, invented: true }
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../error.ts'
-import type { CopiedLog, Fault, ReplicaFact } from '../fact.ts'
+import type { Fault, ReplicaFact } from '../fact.ts'
 import { formatGeneration, type Generation } from '../generation.ts'
 import { ESE_ERROR_OF, type Rejection } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
@@ -46,7 +46,8 @@ export function copyFailed(state: ReplicaState, fact: CopyFailed): Stepped {
  * A log was refused: it goes into quarantine with a note of why, and is copied again, three times in all. After that it is
  * irrecoverable, and the copy stays Failed until an operator acts.
  */
-export function refuseLog(state: ReplicaState, log: CopiedLog, rejection: Rejection, nowMs: number): Stepped {
+export function refuseLog(state: ReplicaState, refused: RefusedLog, nowMs: number): Stepped {
+  const { log, rejection } = refused
   const before = attemptOf(state, log.generation)
   const rejected = before.rejected + 1
   const arrived = state.arrived.filter((other) => other.generation !== log.generation)

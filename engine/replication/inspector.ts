@@ -7,7 +7,13 @@ import { chainEnd, type ReplicaState } from './replica-state.ts'
 /** What one look at the arrived logs leads to: those that join the chain, and the first that cannot. */
 export interface ChainVerdict {
   readonly accepted: readonly CopiedLog[]
-  readonly refused: { readonly log: CopiedLog; readonly rejection: Rejection } | null
+  readonly refused: RefusedLog | null
+}
+
+/** A log and why it is not let in. */
+export interface RefusedLog {
+  readonly log: CopiedLog
+  readonly rejection: Rejection
 }
 
 /**

@@ -132,7 +132,7 @@ function healed(state: ReplicaState): ReplicaState['failure'] {
 function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
   assert(log.generation > chainEnd(state).generation, `log ${log.generation} arrives once and above the chain's end`)
   assert(!state.arrived.some((other) => other.generation === log.generation), `log ${log.generation} arrives once`)
-  if (log.rejection !== null) return refuseLog(state, log, log.rejection, nowMs)
+  if (log.rejection !== null) return refuseLog(state, { log, rejection: log.rejection }, nowMs)
   const first: readonly ReplicaOrder[] =
     state.sawLog || state.arrived.length > 0 || state.copied > state.inspected
       ? []
@@ -209,7 +209,7 @@ function joinChain(state: ReplicaState, nowMs: number): Stepped {
     accepted.length === 0
       ? state
       : { ...state, accepted: [...state.accepted, ...accepted], arrived: state.arrived.slice(accepted.length) }
-  return refused === null ? [joined, []] : refuseLog(joined, refused.log, refused.rejection, nowMs)
+  return refused === null ? [joined, []] : refuseLog(joined, refused, nowMs)
 }
 
 function startInspection(state: ReplicaState): Stepped {
