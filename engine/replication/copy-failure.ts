@@ -4,6 +4,7 @@ import { formatGeneration, type Generation } from '../generation.ts'
 import { ESE_ERROR_OF, type Rejection } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
+import type { RefusedLog } from './inspector.ts'
 import { type Attempt, abandonWork, type Failure, type ReplicaState } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
