@@ -1,5 +1,6 @@
 import { constants, type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { assert } from '../engine/assert.ts'
 import {
   EVENT_CATALOGUE,
   type EventId,
@@ -36,8 +37,8 @@ export interface EventQuery {
 
 /** What an event log is opened with. */
 export interface EventLogParts {
-  /** Where `events.ndjson` lies; it must exist. */
-  readonly directory: string
+  /** Where `events.ndjson` lies; it must exist. Null: in memory only, until {@link EventLog.keepIn} says where. */
+  readonly directory: string | null
   readonly clock: Clock
   readonly log: ServiceLog
   /** When the file is renamed to `events.1.ndjson`, in bytes. */
@@ -59,17 +60,16 @@ const WAITING_LINES_MAX = 10_000
 /** Events per read of one who follows. */
 const FOLLOW_PAGE_EVENTS = 256
 
-/** Opens the event log of a directory and goes on after its last event. Errors of the file system are the caller's. */
+/** Opens an event log and goes on after the last event of its directory. Errors of the file system are the caller's. */
 export async function openEventLog(parts: EventLogParts): Promise<EventLog> {
-  const events = await readEventFiles(parts.directory)
-  const file = await openToAppend(parts.directory)
-  const { size } = await file.stat()
-  // A crash may have torn the last line: the next event begins on a line of its own.
-  if (size > 0 && (await lastByte(file, size)) !== NEWLINE) await file.appendFile('\n')
-  return new EventLog(parts, events, { file, bytes: size })
+  const { directory } = parts
+  if (directory === null) return new EventLog(parts, [], null)
+  return new EventLog(parts, await readEventFiles(directory), await openEventFile(directory))
 }
 
+/** The file that is being written. */
 interface OpenEventFile {
+  readonly directory: string
   readonly file: FileHandle
   readonly bytes: number
 }
@@ -82,14 +82,14 @@ export class EventLog {
   readonly #parts: EventLogParts
   #ring: LoggedEvent[]
   #lastSequence: number
-  #open: OpenEventFile
+  #open: OpenEventFile | null
   #waiting: string[] = []
   #left = 0
   #writing: Promise<void> | null = null
   #closed = false
   readonly #followers = new Set<() => void>()
 
-  constructor(parts: EventLogParts, events: readonly LoggedEvent[], file: OpenEventFile) {
+  constructor(parts: EventLogParts, events: readonly LoggedEvent[], file: OpenEventFile | null) {
     this.#parts = parts
     this.#ring = events.slice(-this.#ringMax)
     this.#lastSequence = events.at(-1)?.sequence ?? 0
@@ -99,6 +99,13 @@ export class EventLog {
   /** Sequence number of the last event, 0 before the first. */
   get lastSequence(): number {
     return this.#lastSequence
+  }
+
+  /** Keeps the events of a log in memory in a directory from now on, those before included. */
+  async keepIn(directory: string): Promise<void> {
+    assert(this.#open === null, 'an event log is kept in one place')
+    this.#open = await openEventFile(directory)
+    for (const event of this.#ring) this.#append(event)
   }
 
   /** Writes an event down, with the text of the catalogue. */
@@ -117,7 +124,7 @@ export class EventLog {
     }
     this.#ring.push(event)
     if (this.#ring.length > 2 * this.#ringMax) this.#ring = this.#ring.slice(-this.#ringMax)
-    this.#append(`${JSON.stringify(event)}\n`)
+    this.#append(event)
     for (const told of [...this.#followers]) told()
     return event
   }
@@ -161,7 +168,7 @@ export class EventLog {
     await this.flush()
     this.#closed = true
     for (const told of [...this.#followers]) told()
-    await this.#open.file.close()
+    await this.#open?.file.close()
   }
 
   get #ringMax(): number {
@@ -170,9 +177,9 @@ export class EventLog {
 
   async #from(sequence: number): Promise<readonly LoggedEvent[]> {
     const first = this.#ring[0]
-    if (first === undefined || first.sequence <= sequence) return this.#ring
+    if (this.#open === null || first === undefined || first.sequence <= sequence) return this.#ring
     await this.flush()
-    const old = await readEventFiles(this.#parts.directory)
+    const old = await readEventFiles(this.#open.directory)
     // The ring may have moved on while the files were read; it is the one to believe where both know an event.
     const from = this.#ring[0]?.sequence ?? Number.POSITIVE_INFINITY
     return [...old.filter((event) => event.sequence < from), ...this.#ring]
@@ -191,50 +198,55 @@ export class EventLog {
     })
   }
 
-  #append(line: string): void {
-    if (this.#closed) return
-    this.#waiting.push(line)
+  #append(event: LoggedEvent): void {
+    if (this.#closed || this.#open === null) return
+    this.#waiting.push(`${JSON.stringify(event)}\n`)
     if (this.#waiting.length > WAITING_LINES_MAX) {
       this.#waiting.shift()
       this.#left += 1
     }
-    this.#writing ??= this.#write().finally(() => {
+    this.#writing ??= this.#write(this.#open).finally(() => {
       this.#writing = null
     })
   }
 
-  async #write(): Promise<void> {
+  async #write(open: OpenEventFile): Promise<void> {
     // Lets the events of one step go out with one write.
     await Promise.resolve()
+    let target = open
     while (this.#waiting.length > 0) {
       const lines = this.#waiting.splice(0)
       const bytes = Buffer.from(lines.join(''))
       try {
-        await this.#open.file.appendFile(bytes)
-        this.#open = { file: this.#open.file, bytes: this.#open.bytes + bytes.length }
-        await this.#rotate()
+        await target.file.appendFile(bytes)
+        target = await this.#rotated({ ...target, bytes: target.bytes + bytes.length })
       } catch (error) {
         this.#left += lines.length
         this.#parts.log.warn({ error, left: this.#left }, 'events-not-written')
       }
     }
+    this.#open = target
   }
 
-  async #rotate(): Promise<void> {
-    if (this.#open.bytes <= (this.#parts.fileBytesMax ?? FILE_BYTES_MAX)) return
-    const { directory } = this.#parts
-    await rename(join(directory, EVENT_FILE), join(directory, OLD_EVENT_FILE))
-    const next = await openToAppend(directory)
-    await this.#open.file.close()
-    this.#open = { file: next, bytes: 0 }
+  async #rotated(open: OpenEventFile): Promise<OpenEventFile> {
+    if (open.bytes <= (this.#parts.fileBytesMax ?? FILE_BYTES_MAX)) return open
+    await rename(join(open.directory, EVENT_FILE), join(open.directory, OLD_EVENT_FILE))
+    const next = await openEventFile(open.directory)
+    await open.file.close()
+    return next
   }
 }
 
 const NEWLINE = 10
 
-function openToAppend(directory: string): Promise<FileHandle> {
+async function openEventFile(directory: string): Promise<OpenEventFile> {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
-  return open(join(directory, EVENT_FILE), O_APPEND | O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  const flags = O_APPEND | O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK
+  const file = await open(join(directory, EVENT_FILE), flags, 0o600)
+  const { size } = await file.stat()
+  // A crash may have torn the last line: the next event begins on a line of its own.
+  if (size > 0 && (await lastByte(file, size)) !== NEWLINE) await file.appendFile('\n')
+  return { directory, file, bytes: size }
 }
 
 async function lastByte(file: FileHandle, size: number): Promise<number> {

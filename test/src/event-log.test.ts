@@ -109,6 +109,22 @@ describe('the file of events', () => {
   })
 })
 
+describe('an event log without a directory', () => {
+  it('writes the events of its beginning down once it is told where', async () => {
+    const clock = { nowMs: () => 0, wakeAfter: () => () => {} }
+    const events = await openEventLog({ directory: null, clock, log: serviceLog('silent') })
+    opened.push(events)
+    events.raise('SG1', 2060, ['the source does not answer'])
+
+    await events.keepIn(directory)
+    events.raise('SG1', 9002, [])
+    await events.flush()
+
+    const lines = (await readFile(join(directory, EVENT_FILE), 'utf8')).trimEnd().split('\n')
+    expect(lines.map((line) => JSON.parse(line).sequence)).toEqual([1, 2])
+  })
+})
+
 describe('reading events', () => {
   it('gives the first ones after a number, and the latest ones without one', async () => {
     const events = await anEventLog()
