@@ -45,100 +45,98 @@ const replaceLength: VariableLength = (view, at) => view.getUint16(at + 44, true
 /** PageMove: the two parts of the page that it carries. */
 const pageMoveLength: VariableLength = (view, at) => view.getUint32(at + 88, true) + view.getUint32(at + 92, true)
 
-const SHAPES: (RecordShape | null)[] = new Array<RecordShape | null>(256).fill(null)
-
-function define(type: number, name: string, layout: { fixed: number; variable?: VariableLength }): void {
-  SHAPES[type] = { name, fixed: layout.fixed, variable: layout.variable ?? null }
+/** Every record type by its number, except the two runs of skippable ones. */
+const SHAPES: Readonly<Record<number, RecordShape>> = {
+  // Start, stop and marks
+  0: { name: 'NOP', fixed: 1, variable: null },
+  1: { name: 'Init', fixed: 568, variable: null },
+  2: { name: 'Term', fixed: 18, variable: null },
+  4: { name: 'End', fixed: 1, variable: null },
+  17: { name: 'RecoveryUndo', fixed: 1, variable: null },
+  18: { name: 'RecoveryQuit', fixed: 18, variable: null },
+  22: { name: 'Trace', fixed: 5, variable: lengthsAt(3) },
+  23: { name: 'ShutDownMark', fixed: 1, variable: null },
+  42: { name: 'Checksum', fixed: 22, variable: null },
+  49: { name: 'Init2', fixed: 576, variable: null },
+  50: { name: 'Term2', fixed: 26, variable: null },
+  51: { name: 'RecoveryUndo2', fixed: 9, variable: null },
+  52: { name: 'RecoveryQuit2', fixed: 26, variable: null },
+  57: { name: 'ForceWriteLog', fixed: 3, variable: null },
+  61: { name: 'ForceLogRollover', fixed: 5, variable: lengthsAt(3) },
+  // Transactions
+  5: { name: 'Begin', fixed: 4, variable: null },
+  6: { name: 'Commit', fixed: 4, variable: null },
+  7: { name: 'Rollback', fixed: 4, variable: null },
+  8: { name: 'Begin0', fixed: 8, variable: null },
+  9: { name: 'Commit0', fixed: 8, variable: null },
+  11: { name: 'MacroBegin', fixed: 11, variable: null },
+  12: { name: 'MacroCommit', fixed: 11, variable: null },
+  13: { name: 'MacroAbort', fixed: 11, variable: null },
+  // Databases and backups
+  14: { name: 'CreateDB', fixed: 43, variable: createDatabaseLength },
+  15: { name: 'AttachDB', fixed: 75, variable: lengthsAt(72) },
+  16: { name: 'DetachDB', fixed: 7, variable: lengthsAt(4) },
+  45: { name: 'ExtRestore', fixed: 3, variable: lengthsAt(1) },
+  59: { name: 'ExtRestore2', fixed: 3, variable: lengthsAt(1) },
+  60: { name: 'Backup2', fixed: 35, variable: lengthsAt(33) },
+  // Trees
+  24: { name: 'CreateMultipleExtentFDP', fixed: 56, variable: null },
+  25: { name: 'CreateSingleExtentFDP', fixed: 48, variable: null },
+  26: { name: 'ConvertFDP', fixed: 60, variable: null },
+  27: { name: 'Split', fixed: 102, variable: lengthsAt(96, 98, 100) },
+  28: { name: 'Merge', fixed: 88, variable: lengthsAt(86) },
+  48: { name: 'EmptyTree', fixed: 46, variable: lengthsAt(44) },
+  58: { name: 'ConvertFDP2', fixed: 68, variable: null },
+  62: { name: 'Split2', fixed: 110, variable: keysAndImage([96, 98, 100], 106) },
+  63: { name: 'Merge2', fixed: 96, variable: keysAndImage([86], 92) },
+  64: { name: 'Scrub', fixed: 54, variable: lengthsAt(52) },
+  65: { name: 'PageMove', fixed: 96, variable: pageMoveLength },
+  // Nodes
+  29: { name: 'Insert', fixed: 50, variable: lengthsAt(44, 46, 48) },
+  30: { name: 'FlagInsert', fixed: 48, variable: lengthsAt(44, 46) },
+  31: { name: 'FlagInsertAndReplaceData', fixed: 52, variable: lengthsAt(44, 46) },
+  32: { name: 'FlagDelete', fixed: 44, variable: null },
+  33: { name: 'Replace', fixed: 50, variable: replaceLength },
+  34: { name: 'ReplaceDifference', fixed: 50, variable: replaceLength },
+  35: { name: 'Delete', fixed: 44, variable: null },
+  36: { name: 'UndoInfo', fixed: 56, variable: lengthsAt(44, 46, 54) },
+  37: { name: 'Delta', fixed: 54, variable: lengthsAt(44, 46) },
+  38: { name: 'SetExternalHeader', fixed: 46, variable: lengthsAt(44) },
+  39: { name: 'Undo', fixed: 51, variable: lengthsAt(44, 46) },
+  // Format 8,4000 only
+  66: { name: 'PagePatchRequest', fixed: 46, variable: null },
+  76: { name: 'FragmentBegin', fixed: 7, variable: lengthsAt(5) },
+  77: { name: 'Fragment', fixed: 3, variable: lengthsAt(1) },
+  78: { name: 'ShrinkDB', fixed: 10, variable: null },
+  79: { name: 'CreateDBFinish', fixed: 4, variable: null },
+  80: { name: 'RecoveryQuitKeepAttachments', fixed: 26, variable: null },
+  81: { name: 'TrimDB', fixed: 10, variable: null },
+  92: { name: 'SetDbVersion', fixed: 14, variable: null },
+  93: { name: 'Delta64', fixed: 58, variable: lengthsAt(44, 46) },
+  94: { name: 'ShrinkDB2', fixed: 10, variable: null },
+  95: { name: 'NewPage', fixed: 20, variable: null },
+  96: { name: 'RootPageMove', fixed: 16, variable: null },
+  97: { name: 'SignalAttachDb', fixed: 2, variable: null },
+  98: { name: 'ScanCheck2', fixed: 27, variable: null },
+  99: { name: 'ShrinkDB3', fixed: 18, variable: null },
+  100: { name: 'ExtentFreed', fixed: 11, variable: null },
+  101: { name: 'ExtentFreed2', fixed: 19, variable: null },
 }
+
+/** Types that an engine may skip without knowing them (MacroInfo, ExtendDB, CommitCtx, ScanCheck and more): two runs. */
+const SKIPPABLE: readonly (readonly [number, number])[] = [
+  [67, 75],
+  [82, 91],
+]
+const SKIPPABLE_SHAPE: RecordShape = { name: 'Skippable', fixed: 5, variable: longLengthAt(1) }
+
+/** All of them by type, dense, as a walk looks one up for each record. */
+const BY_TYPE: readonly (RecordShape | null)[] = Array.from({ length: 256 }, (_, type) => {
+  const skippable = SKIPPABLE.some(([first, last]) => type >= first && type <= last)
+  return skippable ? SKIPPABLE_SHAPE : (SHAPES[type] ?? null)
+})
 
 /** The layout of a record type, or null when no version has it. Source: record sizes of the engine, walked on real logs. */
 export function shapeOfRecord(type: number): RecordShape | null {
-  return SHAPES[type] ?? null
-}
-
-/** The name of a record type, `?` when there is none. */
-export function nameOfRecord(type: number): string {
-  return SHAPES[type]?.name ?? '?'
-}
-
-// Start, stop and marks
-define(0, 'NOP', { fixed: 1 })
-define(1, 'Init', { fixed: 568 })
-define(2, 'Term', { fixed: 18 })
-define(4, 'End', { fixed: 1 })
-define(17, 'RecoveryUndo', { fixed: 1 })
-define(18, 'RecoveryQuit', { fixed: 18 })
-define(22, 'Trace', { fixed: 5, variable: lengthsAt(3) })
-define(23, 'ShutDownMark', { fixed: 1 })
-define(42, 'Checksum', { fixed: 22 })
-define(49, 'Init2', { fixed: 576 })
-define(50, 'Term2', { fixed: 26 })
-define(51, 'RecoveryUndo2', { fixed: 9 })
-define(52, 'RecoveryQuit2', { fixed: 26 })
-define(57, 'ForceWriteLog', { fixed: 3 })
-define(61, 'ForceLogRollover', { fixed: 5, variable: lengthsAt(3) })
-// Transactions
-define(5, 'Begin', { fixed: 4 })
-define(6, 'Commit', { fixed: 4 })
-define(7, 'Rollback', { fixed: 4 })
-define(8, 'Begin0', { fixed: 8 })
-define(9, 'Commit0', { fixed: 8 })
-define(11, 'MacroBegin', { fixed: 11 })
-define(12, 'MacroCommit', { fixed: 11 })
-define(13, 'MacroAbort', { fixed: 11 })
-// Databases and backups
-define(14, 'CreateDB', { fixed: 43, variable: createDatabaseLength })
-define(15, 'AttachDB', { fixed: 75, variable: lengthsAt(72) })
-define(16, 'DetachDB', { fixed: 7, variable: lengthsAt(4) })
-define(45, 'ExtRestore', { fixed: 3, variable: lengthsAt(1) })
-define(59, 'ExtRestore2', { fixed: 3, variable: lengthsAt(1) })
-define(60, 'Backup2', { fixed: 35, variable: lengthsAt(33) })
-// Trees
-define(24, 'CreateMultipleExtentFDP', { fixed: 56 })
-define(25, 'CreateSingleExtentFDP', { fixed: 48 })
-define(26, 'ConvertFDP', { fixed: 60 })
-define(27, 'Split', { fixed: 102, variable: lengthsAt(96, 98, 100) })
-define(28, 'Merge', { fixed: 88, variable: lengthsAt(86) })
-define(48, 'EmptyTree', { fixed: 46, variable: lengthsAt(44) })
-define(58, 'ConvertFDP2', { fixed: 68 })
-define(62, 'Split2', { fixed: 110, variable: keysAndImage([96, 98, 100], 106) })
-define(63, 'Merge2', { fixed: 96, variable: keysAndImage([86], 92) })
-define(64, 'Scrub', { fixed: 54, variable: lengthsAt(52) })
-define(65, 'PageMove', { fixed: 96, variable: pageMoveLength })
-// Nodes
-define(29, 'Insert', { fixed: 50, variable: lengthsAt(44, 46, 48) })
-define(30, 'FlagInsert', { fixed: 48, variable: lengthsAt(44, 46) })
-define(31, 'FlagInsertAndReplaceData', { fixed: 52, variable: lengthsAt(44, 46) })
-define(32, 'FlagDelete', { fixed: 44 })
-define(33, 'Replace', { fixed: 50, variable: replaceLength })
-define(34, 'ReplaceDifference', { fixed: 50, variable: replaceLength })
-define(35, 'Delete', { fixed: 44 })
-define(36, 'UndoInfo', { fixed: 56, variable: lengthsAt(44, 46, 54) })
-define(37, 'Delta', { fixed: 54, variable: lengthsAt(44, 46) })
-define(38, 'SetExternalHeader', { fixed: 46, variable: lengthsAt(44) })
-define(39, 'Undo', { fixed: 51, variable: lengthsAt(44, 46) })
-// Format 8,4000 only
-define(66, 'PagePatchRequest', { fixed: 46 })
-define(76, 'FragmentBegin', { fixed: 7, variable: lengthsAt(5) })
-define(77, 'Fragment', { fixed: 3, variable: lengthsAt(1) })
-define(78, 'ShrinkDB', { fixed: 10 })
-define(79, 'CreateDBFinish', { fixed: 4 })
-define(80, 'RecoveryQuitKeepAttachments', { fixed: 26 })
-define(81, 'TrimDB', { fixed: 10 })
-define(92, 'SetDbVersion', { fixed: 14 })
-define(93, 'Delta64', { fixed: 58, variable: lengthsAt(44, 46) })
-define(94, 'ShrinkDB2', { fixed: 10 })
-define(95, 'NewPage', { fixed: 20 })
-define(96, 'RootPageMove', { fixed: 16 })
-define(97, 'SignalAttachDb', { fixed: 2 })
-define(98, 'ScanCheck2', { fixed: 27 })
-define(99, 'ShrinkDB3', { fixed: 18 })
-define(100, 'ExtentFreed', { fixed: 11 })
-define(101, 'ExtentFreed2', { fixed: 19 })
-/** The two runs of types that an engine may skip without knowing them: MacroInfo, ExtendDB, CommitCtx, ScanCheck and more. */
-for (const [first, last] of [
-  [67, 75],
-  [82, 91],
-] as const) {
-  for (let type = first; type <= last; type++) define(type, `Skippable${type}`, { fixed: 5, variable: longLengthAt(1) })
+  return BY_TYPE[type] ?? null
 }
