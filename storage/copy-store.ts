@@ -1,0 +1,219 @@
+import {
+  asGeneration,
+  type Generation,
+  type GenerationRange,
+  NO_GENERATION,
+  previousGeneration,
+} from '../engine/generation.ts'
+import type { LogFormat } from '../engine/log-format.ts'
+import { type DeletionOutcome, deleteAscending } from './ascending-deletion.ts'
+import { type CopyScan, scanCopy, scanCopyNames } from './copy-scan.ts'
+import { type CopyStorePaths, copyStorePaths, makeLayout, vanished } from './copy-store-layout.ts'
+import { refuseSameDirectory } from './durable-directory.ts'
+import { PUBLISH_BATCH_MAX } from './durable-file.ts'
+import { type FileFacts, type FileOperations, pathIn } from './file-operations.ts'
+import type { GenerationSet } from './generation-set.ts'
+import { type LogNames, logNamesOf } from './log-names.ts'
+import { type Publisher, type PublishItem, type PublishOutcome, publisherInto } from './publisher.ts'
+import { type QuarantineNote, quarantineFile } from './quarantine.ts'
+import { type StoreMarker, writeStoreMarker } from './store-marker.ts'
+
+/** What {@link openCopyStore} needs. */
+export interface CopyStoreOptions<Identity> {
+  readonly root: string
+  readonly format: LogFormat
+  readonly files: FileOperations
+  /** Makes ids that never repeat, of 32 hexadecimal digits, for example a UUID without hyphens. */
+  readonly newId: () => string
+  /** The identity of a log from its first 4,096 bytes (fewer when it is shorter) and its name; null when they tell none. */
+  readonly identityOf: (start: Uint8Array, name: string) => Identity | null
+  /** Decides whether an arrived log and the file that has its name already have the same content. */
+  readonly sameContent: (temporaryPath: string, finalPath: string) => Promise<boolean>
+  /** The source's log directory where it is on this machine: the store must not lie in it, nor it in the store. */
+  readonly sourceDirectory?: string
+  /** The store was there before: a missing one is a vanished volume. */
+  readonly mustExist?: boolean
+}
+
+/** A stop that reaches a long call between two files. */
+export interface Abortable {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Opens the store of a copy, making it durably when it is new. Reads the marker and looks up the directories, nothing else:
+ * a suspended copy may be opened. Whoever opens holds the store's lock.
+ *
+ * Errors: `DIRECTORY_CONFLICT`, `DIRECTORY_MISSING`, `STORE_FOREIGN`, and those of the file system.
+ */
+export async function openCopyStore<Identity>(options: CopyStoreOptions<Identity>): Promise<CopyStore<Identity>> {
+  const { root, format, files, newId } = options
+  if (options.sourceDirectory !== undefined) await refuseSameDirectory(files, root, options.sourceDirectory)
+  const marker = await makeLayout(files, { root, format, newId, mustExist: options.mustExist ?? false })
+  const paths = copyStorePaths(root, format)
+  const identities = { root: await presentFacts(files, root), logs: await presentFacts(files, paths.logs) }
+  return new CopyStore(options, { paths, marker, identities })
+}
+
+interface Opened {
+  readonly paths: CopyStorePaths
+  readonly marker: StoreMarker
+  readonly identities: { readonly root: FileFacts; readonly logs: FileFacts }
+}
+
+/** The directories of one copy: what is published in them, what is kept apart, what is deleted. */
+export class CopyStore<Identity> {
+  readonly paths: CopyStorePaths
+  /** 32 hexadecimal digits, made with the store. */
+  readonly copyId: string
+  readonly #options: CopyStoreOptions<Identity>
+  readonly #identities: Opened['identities']
+  readonly #names: LogNames
+  readonly #publisher: Publisher
+  #marker: StoreMarker
+  /** What the last scan found, kept up with what was published and deleted since; null before the first. */
+  #present: GenerationSet | null = null
+
+  /** Use {@link openCopyStore}. */
+  constructor(options: CopyStoreOptions<Identity>, opened: Opened) {
+    this.#options = options
+    this.paths = opened.paths
+    this.copyId = opened.marker.copyId
+    this.#marker = opened.marker
+    this.#identities = opened.identities
+    this.#names = logNamesOf(options.format)
+    this.#publisher = publisherInto(
+      {
+        directory: this.paths.logs,
+        temporaryDirectory: this.paths.inspector,
+        sameContent: options.sameContent,
+      },
+      options.files,
+    )
+  }
+
+  /**
+   * Whether the directories are those that were opened, by device and inode. Throws `DIRECTORY_MISSING` when the store was
+   * removed, unmounted or exchanged while it was in use. Costs two look-ups.
+   */
+  async checkStillThere(): Promise<void> {
+    const { files } = this.#options
+    await refuseOther(files, this.paths.root, this.#identities.root)
+    await refuseOther(files, this.paths.logs, this.#identities.logs)
+  }
+
+  /**
+   * Publishes arrived logs in ascending order; see {@link Publisher.publish}. At most {@link PUBLISH_BATCH_MAX} are in flight at
+   * once: a longer batch goes in parts, and what the parts made durable before one failed counts.
+   */
+  async publish(batch: readonly PublishItem[]): Promise<PublishOutcome> {
+    await this.checkStillThere()
+    let durable = 0
+    let alreadyThere = 0
+    for (let at = 0; at < batch.length; at += PUBLISH_BATCH_MAX) {
+      const outcome = await this.#publisher.publish(batch.slice(at, at + PUBLISH_BATCH_MAX))
+      this.#notePublished(batch.slice(at, at + outcome.durable))
+      durable += outcome.durable
+      alreadyThere += outcome.alreadyThere
+      if (outcome.failure !== null) return { durable, alreadyThere, failure: outcome.failure }
+    }
+    return { durable, alreadyThere, failure: null }
+  }
+
+  /** Sweeps `inspector/` and reads what is there. Nothing may be arriving meanwhile. See {@link CopyScan}. */
+  async scan(): Promise<CopyScan<Identity>> {
+    await this.checkStillThere()
+    const { files, identityOf } = this.#options
+    const truncatedBelow = this.#marker.truncatedBelow
+    const scan = await scanCopy({ paths: this.paths, names: this.#names, truncatedBelow, identityOf }, files)
+    this.#present = scan.present
+    return scan
+  }
+
+  /** Keeps a refused log of `inspector/` in `InspectionFailed`, durably, with a note. Answers its new path. */
+  async quarantine(arrivingName: string, note: QuarantineNote): Promise<string> {
+    const move = {
+      fromDirectory: this.paths.inspector,
+      fromName: arrivingName,
+      toDirectory: this.paths.inspectionFailed,
+    }
+    return quarantineFile(this.#options.files, move, note)
+  }
+
+  /** Keeps an open log, left from a time as active, in the out-of-date directory. Answers its new path. */
+  async setOpenLogAside(name: string, note: QuarantineNote): Promise<string> {
+    const move = { fromDirectory: this.paths.logs, fromName: name, toDirectory: this.paths.outOfDate }
+    return quarantineFile(this.#options.files, move, note)
+  }
+
+  /**
+   * Deletes the closed logs below `generation` in ascending order. How far it may go is made durable first, so that whatever a
+   * crash leaves of them is known for a leftover. See {@link deleteAscending}.
+   */
+  async truncateBelow(generation: Generation, options: Abortable = {}): Promise<DeletionOutcome> {
+    await this.checkStillThere()
+    const { files } = this.#options
+    const present = await this.#presentLogs()
+    const ranges = generation <= 1 ? [] : present.rangesWithin(below(generation))
+    const first = ranges[0]
+    const deletesSeveral = first !== undefined && first.first < previousGeneration(generation)
+    if (deletesSeveral && generation > this.#marker.truncatedBelow) {
+      await this.#rewriteMarker({ ...this.#marker, truncatedBelow: generation })
+    }
+    const onGone = (gone: Generation): void => {
+      present.delete(gone)
+      this.#names.forget(gone)
+    }
+    return deleteAscending({ directory: this.paths.logs, names: this.#names, ranges, onGone, ...options }, files)
+  }
+
+  /** The copy begins a new stream (it was seeded): what was truncated of the old one says nothing about the new. */
+  async forgetTruncation(): Promise<void> {
+    await this.checkStillThere()
+    if (this.#marker.truncatedBelow > 0) await this.#rewriteMarker({ ...this.#marker, truncatedBelow: NO_GENERATION })
+  }
+
+  /** The path of a generation's log, or null when it is not there. */
+  async pathOf(generation: Generation): Promise<string | null> {
+    for (const name of this.#names.candidates(generation)) {
+      const path = pathIn(this.paths.logs, name)
+      if ((await this.#options.files.lookUp(path)) !== null) return path
+    }
+    return null
+  }
+
+  async #presentLogs(): Promise<GenerationSet> {
+    const request = { paths: this.paths, names: this.#names }
+    this.#present ??= (await scanCopyNames(request, this.#options.files)).present
+    return this.#present
+  }
+
+  #notePublished(items: readonly PublishItem[]): void {
+    for (const { finalName } of items) {
+      const parsed = this.#names.parse(finalName)
+      if (parsed === null || this.#names.accept(finalName, parsed) !== null) continue
+      this.#present?.add(parsed.generation)
+    }
+  }
+
+  async #rewriteMarker(marker: StoreMarker): Promise<void> {
+    const { files, newId } = this.#options
+    await writeStoreMarker(files, { root: this.paths.root, attemptId: newId() }, marker)
+    this.#marker = marker
+  }
+}
+
+function below(generation: Generation): GenerationRange {
+  return { first: asGeneration(1), last: previousGeneration(generation) }
+}
+
+async function presentFacts(files: FileOperations, path: string): Promise<FileFacts> {
+  const facts = await files.lookUp(path)
+  if (facts === null) throw vanished(path)
+  return facts
+}
+
+async function refuseOther(files: FileOperations, path: string, expected: FileFacts): Promise<void> {
+  const facts = await files.lookUp(path)
+  if (facts === null || facts.inode !== expected.inode || facts.device !== expected.device) throw vanished(path)
+}
