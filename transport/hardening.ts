@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
 import { type AdmissionRules, refusalOf } from './admission.ts'
 import { answerErrors, problemOfFailure, sendProblem } from './app-errors.ts'
-import { endWithProblem, problemOf, requestInvalid, writeProblem } from './problem.ts'
+import { endWithProblem, type ProblemDocument, problemOf, requestInvalid, writeProblem } from './problem.ts'
 
 /** Limits of one listener. All times in milliseconds. */
 export interface ServerLimits {
@@ -44,8 +44,10 @@ export const DEFAULT_LIMITS: ServerLimits = {
 /** An upgrade that a listener offers on one path. */
 export interface OfferedUpgrade {
   readonly path: string
-  /** The one token of the `Upgrade` header, such as `ccr-log-stream/1`. */
-  readonly protocol: string
+  /** The protocols that are spoken, as the `Upgrade` header names them. */
+  readonly protocols: readonly string[]
+  /** Whether what an `Upgrade` header offers has one of them in it. */
+  readonly speaks: (upgradeHeader: string | undefined) => boolean
   /** Takes the socket over: answers 101 (or refuses), and closes it. Everything before has been checked. */
   readonly accept: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
@@ -164,16 +166,22 @@ function offerUpgrade(server: Server, offered: OfferedUpgrade, { options, upgrad
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(request, { methods: options.methods, upgrade: true })
     if (refusal !== null) return endWithProblem(socket, problemOf(refusal.error, refusal.status))
-    if (request.method !== 'GET' || request.url !== offered.path || request.headers.upgrade !== offered.protocol) {
-      const hint = `Ask with "GET ${offered.path}" and "Upgrade: ${offered.protocol}".`
-      return endWithProblem(socket, problemOf(requestInvalid('no such upgrade is offered', hint), 400))
-    }
+    const misfit = upgradeMisfit(request, offered)
+    if (misfit !== null) return endWithProblem(socket, misfit, [`upgrade: ${offered.protocols.join(', ')}`])
     // The idle limit of requests does not fit frames; their protocol has heartbeats of its own.
     if (socket instanceof Socket) socket.setTimeout(0)
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
     offered.accept(request, socket, head)
   })
+}
+
+function upgradeMisfit(request: IncomingMessage, offered: OfferedUpgrade): ProblemDocument | null {
+  const hint = `Ask with "GET ${offered.path}" and "Upgrade: ${offered.protocols.join(', ')}".`
+  if (request.method !== 'GET' || request.url !== offered.path)
+    return problemOf(requestInvalid('no upgrade is offered for this path', hint), 400)
+  if (offered.speaks(request.headers.upgrade)) return null
+  return problemOf(requestInvalid('none of the offered protocols is spoken here', hint), 426)
 }
 
 /** After `close` began, gives what is under way a short time, then cuts it, so that closing always ends. */
@@ -207,7 +215,7 @@ class OpenAnswers {
   }
 }
 
-function unparsedProblem(code: string | undefined): ReturnType<typeof problemOf> {
+function unparsedProblem(code: string | undefined): ProblemDocument {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return problemOf(requestInvalid('the request did not come in time', 'Send it in one go.'), 408)
   if (code === 'HPE_HEADER_OVERFLOW')

@@ -17,13 +17,17 @@ import { createHardenedApp, type ServerLimits } from './hardening.ts'
 import { type ServedLog, sendLog, TRANSFER_DEFAULTS, type TransferLimits } from './log-transfer.ts'
 import { requestInvalid } from './problem.ts'
 import { parseWholeNumber, singleQuery } from './query.ts'
-import { LOG_STREAM_PROTOCOL, logPath, parseGeneration, SHARES_PATH, sharePath } from './share-paths.ts'
+import { logPath, parseGeneration, SHARES_PATH, sharePath } from './share-paths.ts'
+import { chooseLogStreamProtocol, LOG_STREAM_PROTOCOLS } from './wire.ts'
 
 /** A storage group as the source offers it. */
 export interface ServedShare {
   readonly format: LogFormat
   readonly announcement: Announcement
-  /** Counts the announcements of this share since its source started: from 1 on, +1 with each change. */
+  /**
+   * Goes up with each announcement of this share. It begins where no earlier run of the source has been, best at the
+   * milliseconds since 1970, so that whoever waits for "anything but number N" is never told the N of another run.
+   */
   readonly announcementNumber: number
 }
 
@@ -75,7 +79,12 @@ export function createLogShareApp(served: ServedLogs, options: LogShareAppOption
   const app = createHardenedApp({
     methods: ['GET', 'HEAD'],
     limits: { connectionsMax: CONNECTIONS_MAX, ...options.limits, bodyBytesMax: BODY_BYTES_MAX },
-    upgrade: { path: SHARES_PATH, protocol: LOG_STREAM_PROTOCOL, accept: options.onUpgrade },
+    upgrade: {
+      path: SHARES_PATH,
+      protocols: LOG_STREAM_PROTOCOLS,
+      speaks: (header) => chooseLogStreamProtocol(header) !== null,
+      accept: options.onUpgrade,
+    },
     onFault: options.onFault,
   })
   const closing = new AbortController()

@@ -82,7 +82,7 @@ export function writeProblem(
 }
 
 /** The same on a socket that has no response object (a request that could not be parsed, an upgrade), then closes it. */
-export function endWithProblem(socket: Duplex, problem: ProblemDocument): void {
+export function endWithProblem(socket: Duplex, problem: ProblemDocument, headers: readonly string[] = []): void {
   const body = JSON.stringify(problem)
   const head = [
     `HTTP/1.1 ${problem.status} ${problem.title}`,
@@ -90,6 +90,7 @@ export function endWithProblem(socket: Duplex, problem: ProblemDocument): void {
     `content-length: ${Buffer.byteLength(body)}`,
     'x-content-type-options: nosniff',
     'cache-control: no-store',
+    ...headers,
     'connection: close',
   ]
   // Whoever sent the broken request may be gone already; there is nobody left to tell.
