@@ -1,0 +1,213 @@
+import { ReplicationError } from '../engine/error.ts'
+import type { Fault } from '../engine/fact.ts'
+import { formatGeneration, type Generation, type GenerationRange, nextGeneration } from '../engine/generation.ts'
+import type { PiecePlace } from './place-queue.ts'
+import { PIECE_BYTES_MAX, wireFault } from './wire.ts'
+import type { LogHead } from './wire-frame.ts'
+
+/** A closed log, open to be sent. Its pieces are read in order, each once. */
+export interface StreamedLog {
+  readonly name: string
+  readonly sizeBytes: number
+  readonly logTimeMs: number
+  /** Reads `[position, position + length)` into the place. Errors: `READ_FAILED`, `LOG_CHANGED`. */
+  read(place: PiecePlace, position: number, length: number): Promise<void>
+  /** xxh64 of the whole log, once all pieces were read. */
+  checksum(): bigint
+  /** Idempotent. */
+  close(): void
+}
+
+/** A part of a log on its way to the socket. */
+export interface OutgoingPiece {
+  /** Null for an empty log, which has a head and a tail only. */
+  readonly place: PiecePlace | null
+  readonly length: number
+  /** Set with the first piece. */
+  readonly head: LogHead | null
+  /** Set with the last piece. */
+  readonly checksum: bigint | null
+}
+
+/** What a sender needs of its subscription. */
+export interface SenderPorts {
+  readonly open: (generation: Generation) => Promise<StreamedLog>
+  /** Waits for a place; null when the connection has closed. */
+  readonly acquire: () => Promise<PiecePlace | null>
+  readonly release: (place: PiecePlace) => void
+  /** Takes the place over, and releases it when the bytes have gone. */
+  readonly send: (piece: OutgoingPiece) => void
+  readonly unavailable: (session: number, generation: Generation, fault: Fault) => void
+  readonly served: (bytes: number) => void
+  /** How long the disk may take for one piece, in milliseconds. */
+  readonly readMs: number
+}
+
+/** Requests of one subscription that may wait; a copy asks for what its window holds in one or two. */
+const QUEUED_RANGES_MAX = 64
+/** Pieces that may be granted and not sent: more than any copy has room for. */
+const CREDIT_PIECES_MAX = 4096
+
+interface Wanted {
+  readonly session: number
+  next: Generation
+  readonly last: Generation
+}
+
+/**
+ * Sends the logs that one subscription asked for: in the order of the requests, one after the other, a piece only where room
+ * was granted for it.
+ */
+export class LogSender {
+  readonly #ports: SenderPorts
+  #queue: Wanted[] = []
+  #credit = 0
+  /** Counts cancellations: work that began before the latest one is void. */
+  #epoch = 0
+  #running = false
+  #creditWaiter: (() => void) | null = null
+  /** Until a read that has taken too long is over, nothing else is read from that disk. */
+  #hung = false
+
+  constructor(ports: SenderPorts) {
+    this.#ports = ports
+  }
+
+  /** Errors: `WIRE_PROTOCOL` beyond the limit of waiting requests. */
+  request(session: number, range: GenerationRange): void {
+    if (this.#queue.length >= QUEUED_RANGES_MAX) throw wireFault(`more than ${QUEUED_RANGES_MAX} requests wait`)
+    this.#queue.push({ session, next: range.first, last: range.last })
+    this.#start()
+  }
+
+  /** Errors: `WIRE_PROTOCOL` beyond the limit of granted pieces. */
+  grant(pieces: number): void {
+    this.#credit += pieces
+    if (this.#credit > CREDIT_PIECES_MAX) throw wireFault(`more than ${CREDIT_PIECES_MAX} pieces granted`)
+    this.#wake()
+    this.#start()
+  }
+
+  /** Forgets requests and grants. Nothing is sent for them once this returns. */
+  cancel(): void {
+    this.#epoch += 1
+    this.#queue = []
+    this.#credit = 0
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#creditWaiter?.()
+    this.#creditWaiter = null
+  }
+
+  #start(): void {
+    if (this.#running) return
+    this.#running = true
+    // Failures of a log are sent to the copy; anything else is a fault of the program and must not pass unseen.
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const wanted = this.#queue[0]
+      if (wanted === undefined || this.#credit === 0) break
+      const { session, next: generation } = wanted
+      if (generation === wanted.last) this.#queue.shift()
+      else wanted.next = nextGeneration(generation)
+      await this.#sendLog(session, generation)
+    }
+    this.#running = false
+  }
+
+  async #sendLog(session: number, generation: Generation): Promise<void> {
+    const epoch = this.#epoch
+    let log: StreamedLog | null = null
+    try {
+      if (this.#hung) throw this.#hungFault(generation)
+      log = await this.#ports.open(generation)
+      await this.#sendPieces(log, session, generation)
+    } catch (error) {
+      if (!(error instanceof ReplicationError)) throw error
+      if (epoch !== this.#epoch) return
+      this.#ports.unavailable(session, generation, { code: error.code, message: error.message })
+    } finally {
+      // A read that hangs still uses the file: it is closed when that read is over.
+      if (!this.#hung) log?.close()
+    }
+  }
+
+  async #sendPieces(log: StreamedLog, session: number, generation: Generation): Promise<void> {
+    const epoch = this.#epoch
+    const { name, sizeBytes, logTimeMs } = log
+    let head: LogHead | null = { session, generation, sizeBytes, logTimeMs, name }
+    let position = 0
+    do {
+      const length = Math.min(PIECE_BYTES_MAX, sizeBytes - position)
+      const place = length === 0 ? null : await this.#readPiece(log, { generation, position, length, epoch })
+      if (epoch !== this.#epoch || (place === null && length > 0)) return
+      position += length
+      const checksum = position === sizeBytes ? log.checksum() : null
+      if (length > 0) this.#credit -= 1
+      this.#ports.send({ place, length, head, checksum })
+      head = null
+    } while (position < sizeBytes)
+    this.#ports.served(sizeBytes)
+  }
+
+  /** Null when the work was cancelled or the connection closed meanwhile. */
+  async #readPiece(
+    log: StreamedLog,
+    piece: { generation: Generation; position: number; length: number; epoch: number },
+  ): Promise<PiecePlace | null> {
+    while (this.#credit === 0 && piece.epoch === this.#epoch)
+      await new Promise<void>((resolve) => {
+        this.#creditWaiter = resolve
+      })
+    if (piece.epoch !== this.#epoch) return null
+    const place = await this.#ports.acquire()
+    if (place === null) return null
+    const isRead = await this.#readInTime(log, place, piece)
+    if (isRead && piece.epoch === this.#epoch) return place
+    if (isRead) this.#ports.release(place)
+    return null
+  }
+
+  async #readInTime(
+    log: StreamedLog,
+    place: PiecePlace,
+    piece: { generation: Generation; position: number; length: number },
+  ): Promise<boolean> {
+    const reading = log.read(place, piece.position, piece.length)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, this.#ports.readMs, 'late')
+    })
+    try {
+      if ((await Promise.race([reading, late])) !== 'late') return true
+    } catch (error) {
+      this.#ports.release(place)
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+    this.#hung = true
+    void this.#awaitHung(reading, log, place)
+    throw this.#hungFault(piece.generation)
+  }
+
+  async #awaitHung(reading: Promise<void>, log: StreamedLog, place: PiecePlace): Promise<void> {
+    await reading.catch(() => undefined) // the copy has been told that this read failed
+    this.#ports.release(place)
+    log.close()
+    this.#hung = false
+  }
+
+  #hungFault(generation: Generation): ReplicationError {
+    return new ReplicationError({
+      code: 'READ_FAILED',
+      message: `log ${formatGeneration(generation)}: the source's disk did not answer in ${this.#ports.readMs} ms`,
+      hint: 'Check the volume of the source; the copy asks again by itself.',
+    })
+  }
+}

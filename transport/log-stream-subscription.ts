@@ -1,0 +1,179 @@
+import type { ReplicationError } from '../engine/error.ts'
+import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
+import type { GenerationRange } from '../engine/generation.ts'
+import type { LogFormat } from '../engine/log-format.ts'
+import { CONNECTION_TIMEOUTS, type ConnectionTimeouts, type LogStreamConnection } from './log-stream-connection.ts'
+import { wireFault } from './wire.ts'
+import type { LogHead, SourceFrame } from './wire-frame.ts'
+
+/** How one copy introduces itself to its source. */
+export interface Introduction {
+  readonly share: string
+  readonly copyId: string
+  readonly label: string
+}
+
+/** What one subscription tells. The methods that end in a log may throw `WIRE_PROTOCOL`, which closes the connection. */
+export interface SubscriptionPorts {
+  /** The source took the copy in; logs may be asked for. */
+  readonly subscribed: (format: LogFormat, announcement: Announcement | null) => void
+  /** The connection is gone: nothing that was asked for comes any more. Also told when it could not be made. */
+  readonly lost: (fault: Fault, retryInMs: number) => void
+  /** The source said no; asked again after a while. */
+  readonly refused: (fault: Fault) => void
+  readonly announced: (announcement: Announcement) => void
+  readonly logBegun: (head: LogHead) => void
+  readonly openPiece: (length: number) => Uint8Array
+  readonly closePiece: (length: number) => void
+  readonly logEnded: (checksum: bigint) => void
+  readonly logUnavailable: (log: { session: number; generation: number; fault: Fault }) => void
+  /** After `cancel` or `end`: nothing of before comes any more, and no room is granted. */
+  readonly cancelled: () => void
+  /** Whether the source owes a log: asked for, with room granted. */
+  readonly expectsLogs: () => boolean
+}
+
+/** One copy's part of a connection. Calls without a connection have no effect: `lost` was told, `subscribed` will be. */
+export interface Subscription {
+  request(session: number, range: GenerationRange): void
+  grant(pieces: number): void
+  cancel(): void
+  /** The latest report is kept and sent again after each reconnection. */
+  report(report: CopyReport): void
+  /**
+   * Ends the subscription. What was granted may still come: `openPiece` and `closePiece` are called until the last call of all,
+   * `cancelled`.
+   */
+  end(): void
+}
+
+/** The times of a connection, and those of what is asked over it, in milliseconds. */
+export interface ClientTimeouts extends ConnectionTimeouts {
+  readonly subscribedMs: number
+  /** A refused copy asks again after this. */
+  readonly refusedMs: number
+}
+
+/** Times for real sources. */
+export const CLIENT_TIMEOUTS: ClientTimeouts = {
+  ...CONNECTION_TIMEOUTS,
+  subscribedMs: 10_000, // an enrolment waits for one sync of the source's journal
+  refusedMs: 30_000, // an operator has to act; Exchange's own restart interval
+}
+
+/** What a member needs of the client that it belongs to. */
+export interface MemberOwner {
+  readonly timeouts: ClientTimeouts
+  readonly send: LogStreamConnection['send']
+  /** The number is free again. */
+  readonly ended: (number: number) => void
+  /** The source does not keep to the protocol: the connection has to go. */
+  readonly giveUp: (fault: ReplicationError) => void
+}
+
+type SubscriptionFrame = Extract<SourceFrame, { readonly subscription: number }>
+
+/** One subscription of a client, through all its connections. */
+export class Member implements Subscription {
+  readonly number: number
+  readonly ports: SubscriptionPorts
+  readonly #introduction: Introduction
+  readonly #owner: MemberOwner
+  #phase: 'idle' | 'asking' | 'subscribed' | 'refused' | 'ending' = 'idle'
+  #timer: NodeJS.Timeout | null = null
+  #report: CopyReport | null = null
+
+  constructor(number: number, introduction: Introduction, ports: SubscriptionPorts, owner: MemberOwner) {
+    this.number = number
+    this.#introduction = introduction
+    this.ports = ports
+    this.#owner = owner
+  }
+
+  /** Subscribes over the connection that has just been opened. */
+  begin(): void {
+    this.#phase = 'asking'
+    this.#owner.send({ kind: 'subscribe', subscription: this.number, ...this.#introduction })
+    const { subscribedMs } = this.#owner.timeouts
+    const what = `no answer to the subscription of ${this.#introduction.share} in ${subscribedMs} ms`
+    this.#wait(subscribedMs, () => this.#owner.giveUp(wireFault(what, 'TRANSFER_TIMEOUT')))
+  }
+
+  /** The connection is gone, and with it everything that was asked for. */
+  connectionLost(fault: Fault, retryInMs: number): void {
+    this.#wait(0, null)
+    if (this.#phase === 'ending') this.#ended()
+    else {
+      this.#phase = 'idle'
+      this.ports.lost(fault, retryInMs)
+    }
+  }
+
+  request(session: number, range: GenerationRange): void {
+    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'request', subscription: this.number, session, range })
+  }
+
+  grant(pieces: number): void {
+    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'grant', subscription: this.number, pieces })
+  }
+
+  cancel(): void {
+    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'cancel', subscription: this.number })
+  }
+
+  report(report: CopyReport): void {
+    this.#report = report
+    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'report', subscription: this.number, report })
+  }
+
+  end(): void {
+    if (this.#phase === 'ending') return
+    this.#wait(0, null)
+    const connected = this.#phase === 'subscribed' || this.#phase === 'asking'
+    this.#phase = 'ending'
+    if (connected) this.#owner.send({ kind: 'unsubscribe', subscription: this.number })
+    else this.#ended()
+  }
+
+  /** A frame for this subscription. Errors: `WIRE_PROTOCOL`. */
+  take(frame: SubscriptionFrame): void {
+    if (frame.kind === 'cancelled') this.#cancelled()
+    else if (this.#phase === 'ending') return
+    else if (frame.kind === 'subscribed') this.#subscribed(frame.format, frame.announcement)
+    else if (frame.kind === 'refused') this.#refused(frame.fault)
+    else if (this.#phase !== 'subscribed') throw wireFault(`a frame ${frame.kind} without a subscription`)
+    else if (frame.kind === 'announce') this.ports.announced(frame.announcement)
+    else if (frame.kind === 'log-head') this.ports.logBegun(frame.head)
+    else if (frame.kind === 'log-tail') this.ports.logEnded(frame.checksum)
+    else this.ports.logUnavailable(frame)
+  }
+
+  #subscribed(format: LogFormat, announcement: Announcement | null): void {
+    if (this.#phase !== 'asking') throw wireFault('subscribed without having been asked')
+    this.#phase = 'subscribed'
+    this.#wait(0, null)
+    this.ports.subscribed(format, announcement)
+    if (this.#report !== null) this.report(this.#report)
+  }
+
+  #refused(fault: Fault): void {
+    this.#phase = 'refused'
+    this.#wait(this.#owner.timeouts.refusedMs, () => this.begin())
+    this.ports.refused(fault)
+  }
+
+  #cancelled(): void {
+    if (this.#phase === 'ending') this.#ended()
+    else this.ports.cancelled()
+  }
+
+  #ended(): void {
+    this.#owner.ended(this.number)
+    this.ports.cancelled()
+  }
+
+  #wait(ms: number, then: (() => void) | null): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = then === null ? null : setTimeout(then, ms)
+  }
+}
