@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { ReplicationError } from '../engine/error.ts'
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
