@@ -1,15 +1,15 @@
 import { ReplicationError } from '../engine/error.ts'
+import { parseListenAddress } from '../transport/loopback.ts'
 import { SETTINGS, type Setting, type SettingKey } from './config.ts'
 import { formatExactSize, parseSize } from './format-size.ts'
 import { formatExactDuration, parseDuration } from './format-time.ts'
-import { parseHostPort } from './host-port.ts'
 import { nearestWord } from './nearest-word.ts'
 
 /**
  * Takes in one value of a setting, as a person wrote it in a file, an environment variable or a flag: durations as `30s` or in
  * milliseconds, sizes as `8M` or in bytes.
  *
- * Errors: `CONFIG_INVALID`, whose message begins with `where`.
+ * Errors: `CONFIG_INVALID`, whose message begins with `where`; `BIND_REFUSED` for an address that is not loopback.
  */
 export function readSettingValue(key: SettingKey, written: unknown, where: string): string | number {
   const setting: Setting = SETTINGS[key]
@@ -20,7 +20,7 @@ export function readSettingValue(key: SettingKey, written: unknown, where: strin
   } catch (cause) {
     if (!(cause instanceof ReplicationError)) throw cause
     throw new ReplicationError({
-      code: 'CONFIG_INVALID',
+      code: cause.code === 'BIND_REFUSED' ? 'BIND_REFUSED' : 'CONFIG_INVALID',
       message: `${where}: ${key}: ${cause.message}`,
       hint: cause.hint,
       fields: { key },
@@ -40,7 +40,7 @@ export function formatSettingValue(key: SettingKey, value: string | number): str
 function readWord(setting: Setting, written: unknown): string {
   if (typeof written !== 'string') throw refused(written, 'Write a text.')
   if (setting.unit === 'HOST:PORT') {
-    parseHostPort(written)
+    parseListenAddress(written)
     return written
   }
   if (setting.words.includes(written)) return written

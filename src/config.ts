@@ -74,10 +74,10 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
       'Threads that fetch, verify and write logs. One keeps up with a gigabit link; more help only when several sources are copied at once.',
   },
   'truncation.passiveGate': {
-    ...word<PassiveGate>('replayed', ['inspected', 'replayed']),
+    ...word<PassiveGate>('inspected', ['inspected', 'replayed']),
     flag: '--passive-gate',
     reason:
-      'What a copy must have done with a log before the source may delete it. Exchange 2007 waits until it is replayed; "inspected" is the weaker reading of its documentation.',
+      'What a copy must have done with a log before the source may delete it. Exchange 2007 waits until the passive database has replayed it; a copy without a database replays nothing, so for it the inspected log counts.',
   },
   'truncation.copiesExpected': {
     ...number('count', 1, { least: 0, most: 64 }),

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// The size of libuv's thread pool is read once, when the first file operation runs; every import of a module is one. So the
+// number is set here, where nothing else was touched, and everything else is imported afterwards.
+process.env['UV_THREADPOOL_SIZE'] ??= '8'
+
+const { runCli } = await import('./cli.ts')
+const { processIo } = await import('./cli-io.ts')
+
+const ending = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // The second time somebody does not want to wait any longer.
+    if (ending.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
+    ending.abort(name)
+  })
+}
+// Whoever read our output has closed the pipe (`ccr events | head`): there is nobody left to write for.
+process.stdout.on('error', () => process.exit(0))
+
+process.exitCode = await runCli(process.argv.slice(2), processIo(ending.signal))

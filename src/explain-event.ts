@@ -1,0 +1,71 @@
+import type { EventId } from '../engine/event-catalogue.ts'
+
+/** Why an event is raised and what an operator does about it. Its source, level and text stand in the catalogue. */
+export interface EventExplanation {
+  readonly causes: string
+  readonly cure: string
+}
+
+const NOTHING_TO_DO = 'Nothing to do.'
+
+/** Every event of the catalogue. docs/EVENTS.md is made from it, and `ccr explain NUMBER` prints it. */
+export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
+  224: row('Backed up and processed by every copy, so they may go.', NOTHING_TO_DO),
+  225: row(
+    'A backup was reported, but a rule holds every log.',
+    'ccr explain truncation SG tells which rule, and what would release them.',
+  ),
+  227: row(
+    'Somebody deleted logs by hand before truncation did.',
+    'Find out who; a log that a copy still needs must not be deleted.',
+  ),
+  2001: row('The service began to share or to copy the storage group.', NOTHING_TO_DO),
+  2002: row('The service was stopped.', 'Start it again if nobody meant it.'),
+  2058: row(
+    'The copy and its source have no common history any more.',
+    'Compare both with ccr verify; give the copy an empty store.',
+  ),
+  2059: row(
+    'Somebody deleted or moved a log that the copy still needs.',
+    'Put the file back; the copy goes on by itself. Without it give the copy an empty store.',
+  ),
+  2060: row(
+    'A disk or the network failed for a while.',
+    'The copy tries again by itself, at the latest after 30 s. Check the cause that the text names.',
+  ),
+  2073: row(
+    'A disk is not mounted, or the directory was removed or renamed.',
+    'Bring it back; the copy goes on by itself.',
+  ),
+  2074: row('A log could not be fetched or written.', 'The text names the cause. It is tried again by itself.'),
+  2075: row(
+    'The bytes that arrived, or the log on the source, are damaged or do not belong to the stream.',
+    'It is copied again, three times in all. Then run ccr verify on the log at the source.',
+  ),
+  2080: row('The copy started and has scanned its store.', NOTHING_TO_DO),
+  2081: row('The copy was stopped or is being started anew.', NOTHING_TO_DO),
+  2104: row(
+    'The source could not open or read a log that a copy asked for.',
+    'Check the file at the source. It is tried again by itself.',
+  ),
+  2114: row('The first log after a start or a resume was copied.', NOTHING_TO_DO),
+  9001: row(
+    'ccr suspend, with the comment in the text.',
+    'ccr resume SG when the work is done: until then the source keeps its logs.',
+  ),
+  9002: row('ccr resume.', NOTHING_TO_DO),
+  9003: row(
+    'A copy connected for the first time.',
+    'From now on it holds truncation; ccr disable SG --copy ID if it is gone for good.',
+  ),
+  9004: row('ccr disable.', 'Its files stay where they are; delete them by hand when nobody needs them.'),
+  9005: row('A backup product, or ccr backup mark, said so.', NOTHING_TO_DO),
+  9006: row(
+    'The log failed inspection for good.',
+    'Look at it in IgnoredLogs/InspectionFailed; the note beside it says why.',
+  ),
+}
+
+function row(causes: string, cure: string): EventExplanation {
+  return { causes, cure }
+}

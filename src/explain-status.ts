@@ -1,0 +1,60 @@
+/** What a value of SummaryCopyStatus means, why it is shown, and what to do. */
+export interface StatusExplanation {
+  readonly meaning: string
+  readonly causes: string
+  readonly cure: string
+}
+
+/** Every value of SummaryCopyStatus in falling precedence. Source: Microsoft aa997676, and the states of SP1. */
+export const STATUS_VALUES: Readonly<Record<string, StatusExplanation>> = {
+  NotSupported: row(
+    'The configuration cannot have a copy.',
+    'A storage group with more than one database, for example.',
+    'Change the configuration.',
+  ),
+  Disabled: row(
+    'No copy is configured.',
+    'The copy was never set up, or was disabled.',
+    'Start one with ccr copy URL STORE.',
+  ),
+  NotConfigured: row(
+    'The copy is only partly configured.',
+    'A path or the source is missing.',
+    'Complete the configuration.',
+  ),
+  ServiceDown: row(
+    'The service that holds the copy does not answer.',
+    'It is not running, or cannot be reached.',
+    'Start ccr copy, or check --server.',
+  ),
+  Seeding: row('The database is being copied whole.', 'An operator asked for it.', 'Wait.'),
+  Failed: row(
+    'The copy cannot go on.',
+    'A log failed inspection three times, is missing on the source, belongs to another stream, or a disk fails. FailedMessage says which.',
+    'Remove the cause. Faults of disks and networks heal by themselves; for the others run ccr suspend SG, then ccr resume SG, which checks the copy again.',
+  ),
+  Suspended: row(
+    'An operator stopped copying and replay. No I/O touches the copy, and the source keeps every log the copy has not processed.',
+    'ccr suspend, also long ago: it survives restarts. SuspendComment says why.',
+    'ccr resume SG.',
+  ),
+  Resynchronizing: row(
+    'The copy is compared with what lies on its disk and on its source.',
+    'The service started, the copy was resumed, or a fault is over.',
+    'Wait; a large directory takes a second.',
+  ),
+  Initializing: row(
+    'No log was inspected since the copy started, so nothing is proved yet.',
+    'Usual after a start or a resume. It stays so as long as the source closes no log or cannot be reached.',
+    'Wait for the next closed log; if the source is busy, check that it can be reached.',
+  ),
+  Healthy: row(
+    'Nothing is blocked: closed logs are copied and inspected as they come.',
+    'All is well.',
+    'Nothing. Watch CopyQueueLength for whether the copy keeps up.',
+  ),
+}
+
+function row(meaning: string, causes: string, cure: string): StatusExplanation {
+  return { meaning, causes, cure }
+}

@@ -1,0 +1,32 @@
+import { asStorageGroupName } from '../engine/storage-group.ts'
+import type { ApiClient } from './api-client.ts'
+import { type CommandContext, settingsFor } from './cli-context.ts'
+
+/** Which service a command speaks to when nobody names one: the copy for its status, the source for truncation. */
+export type Side = 'copy' | 'share'
+
+/** Does something with the management API of a service, and closes the connection afterwards. */
+export async function withManagement<Result>(
+  context: CommandContext,
+  side: Side,
+  use: (client: ApiClient) => Promise<Result>,
+): Promise<Result> {
+  const settings = await settingsFor(context)
+  const { ApiClient } = await import('./api-client.ts')
+  const named = context.globals.server ?? (context.io.env['CCR_SERVER'] || undefined)
+  const client = new ApiClient({
+    server: named ?? `http://${settings[side === 'copy' ? 'copy.manage' : 'share.manage']}`,
+    timeoutMs: settings['client.timeout'],
+    signal: context.io.signal,
+  })
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
+  }
+}
+
+/** Takes in the name of a storage group; of `SERVER\NAME`, as Exchange's Identity has it, the name. Errors: `NAME_INVALID`. */
+export function storageGroupArgument(text: string): string {
+  return asStorageGroupName(text.slice(text.lastIndexOf('\\') + 1))
+}
