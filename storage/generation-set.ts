@@ -55,6 +55,17 @@ export class GenerationSet {
     return true
   }
 
+  /** Lowest, highest, and the highest up to which none is missing; all 0 for the empty set. */
+  extent(): { readonly lowest: Generation; readonly closedThrough: Generation; readonly highest: Generation } {
+    const [lowest = 0, closedThrough = 0] = this.#bounds
+    const highest = this.#bounds.at(-1) ?? 0
+    return {
+      lowest: asGeneration(lowest),
+      closedThrough: asGeneration(closedThrough),
+      highest: asGeneration(highest),
+    }
+  }
+
   /** All ranges, ascending. */
   ranges(): readonly GenerationRange[] {
     const ranges: GenerationRange[] = []

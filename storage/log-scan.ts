@@ -1,4 +1,4 @@
-import type { Generation, GenerationRange } from '../engine/generation.ts'
+import type { Generation } from '../engine/generation.ts'
 import type { ParsedLogName } from '../engine/log-format.ts'
 import { type DirectoryEntry, type FileFacts, type FileOperations, pathIn } from './file-operations.ts'
 import { GenerationSet } from './generation-set.ts'
@@ -87,17 +87,6 @@ export function foreignReason(facts: FileFacts, expectedSizeBytes?: number): For
 /** Whether a file may yet become a log by itself: it is still being written, linked or copied. */
 export function mayBecomeReady(reason: ForeignReason): boolean {
   return reason === 'empty' || reason === 'wrong size' || reason === 'more than one name (hard link)'
-}
-
-/** Lowest and highest generation and how far it goes without a gap; null when nothing is there. */
-export function extentOf(ranges: readonly GenerationRange[]): {
-  readonly lowest: Generation
-  readonly closedThrough: Generation
-  readonly highest: Generation
-} | null {
-  const [first, last] = [ranges[0], ranges.at(-1)]
-  if (first === undefined || last === undefined) return null
-  return { lowest: first.first, closedThrough: first.last, highest: last.last }
 }
 
 interface Named {

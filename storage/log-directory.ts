@@ -1,0 +1,278 @@
+import { setImmediate } from 'node:timers/promises'
+import type { ReplicationError } from '../engine/error.ts'
+import type { Generation, GenerationRange } from '../engine/generation.ts'
+import type { DeletionOutcome } from './ascending-deletion.ts'
+import {
+  type DirectoryChange,
+  DirectoryContents,
+  type DirectoryScan,
+  type LogDirectoryPlace,
+} from './directory-contents.ts'
+import { type DirectoryHints, type HintListener, type WatchDirectory, watchDirectory } from './directory-hints.ts'
+import { asReplicationError, fileError } from './file-error.ts'
+import type { FileFacts } from './file-operations.ts'
+import type { ClosedLog } from './log-scan.ts'
+import { RECONCILE_MS, ScanSchedule } from './scan-schedule.ts'
+
+/** What {@link watchLogDirectory} needs. Callbacks are never called concurrently, and never after `close`. */
+export interface LogDirectoryOptions extends LogDirectoryPlace {
+  /** Logs that were closed since the last call, ascending, at most {@link LOGS_PER_CALL_MAX}. Not those of the first scan. */
+  readonly onClosed: (logs: readonly ClosedLog[]) => void
+  /** The directory was read as a whole. The first call comes before any `onClosed`. */
+  readonly onScan: (scan: DirectoryScan) => void
+  /** Logs were removed by whomever; {@link LogDirectory.scan} tells what is left. */
+  readonly onGone?: (count: number) => void
+  /** The directory cannot be read, and why (`DIRECTORY_MISSING`, `READ_FAILED`); null when it can be again. */
+  readonly onProblem: (problem: ReplicationError | null) => void
+  readonly signal?: AbortSignal
+  /** Between two looks at the directory as a whole; default {@link RECONCILE_MS}. */
+  readonly reconcileMs?: number
+  /** Default: `fs.watch`. */
+  readonly watch?: WatchDirectory
+  /** Milliseconds of a clock that never goes back; default `performance.now`. */
+  readonly clock?: () => number
+}
+
+/** A directory of logs under watch. */
+export interface LogDirectory {
+  /** What is known by now; current to within a look-up after each event. */
+  scan(): DirectoryScan
+  /** Reads the directory as a whole, now; resolves when it is done and its callbacks have been called. */
+  rescan(): Promise<DirectoryScan>
+  /** The log of a generation as it is on disk now, or null. */
+  find(generation: Generation): Promise<ClosedLog | null>
+  /**
+   * Deletes the logs of `[first, last]` in ascending order. Those that are gone count as missing. Never deletes a file that is
+   * not a closed log of the stream.
+   */
+  truncate(range: GenerationRange, signal?: AbortSignal): Promise<DeletionOutcome>
+  /** Ends the watch and waits for what is under way. May be called twice. */
+  close(): Promise<void>
+}
+
+/** Logs in one call of `onClosed`: what a listener takes in a few milliseconds. */
+export const LOGS_PER_CALL_MAX = 1000
+/** Names waiting for a look; beyond it they are dropped and a scan finds them. */
+const PENDING_NAMES_MAX = 8192
+/** Events of one burst from which on the system may have dropped some: its queue holds 16,384, in which a name counts twice. */
+const BURST_NAMES = 2048
+
+/**
+ * Watches a directory of logs. Three sources complete each other: events are a hint (a look-up of the name that they tell), the
+ * cursor follows the stream upward from its end after each event, and a scan of the whole is the truth, on a timer and soon
+ * after anything that hint and cursor do not explain. The steady state costs a few look-ups per closed log, whatever the number of
+ * logs; an idle directory costs one look-up per period, since a scan is left out when the directory has not changed.
+ *
+ * The first scan runs by itself; its result comes by `onScan`. A directory that is missing is a problem that is told, and the
+ * watch goes on when it is back.
+ */
+export function watchLogDirectory(options: LogDirectoryOptions): LogDirectory {
+  const watcher = new Watcher(options)
+  options.signal?.addEventListener('abort', () => void watcher.close(), { once: true }) // close never rejects
+  watcher.start()
+  return watcher
+}
+
+class Watcher implements LogDirectory {
+  readonly #options: LogDirectoryOptions
+  readonly #contents: DirectoryContents
+  readonly #schedule: ScanSchedule
+  readonly #pending = new Set<string>()
+  #waiting: (() => void)[] = []
+  #hints: DirectoryHints | null = null
+  #problem: ReplicationError | null = null
+  #timer: NodeJS.Timeout | null = null
+  #working: Promise<void> | null = null
+  #closed = false
+
+  constructor(options: LogDirectoryOptions) {
+    this.#options = options
+    this.#contents = new DirectoryContents(options)
+    const clock = options.clock ?? (() => performance.now())
+    this.#schedule = new ScanSchedule(clock, options.reconcileMs ?? RECONCILE_MS)
+  }
+
+  start(): void {
+    this.#wake()
+  }
+
+  scan(): DirectoryScan {
+    return this.#contents.scan()
+  }
+
+  async rescan(): Promise<DirectoryScan> {
+    this.#schedule.want('now')
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve)
+      this.#wake()
+    })
+    if (this.#problem !== null) throw this.#problem
+    return this.scan()
+  }
+
+  find(generation: Generation): Promise<ClosedLog | null> {
+    return this.#contents.find(generation)
+  }
+
+  async truncate(range: GenerationRange, signal?: AbortSignal): Promise<DeletionOutcome> {
+    // What is not known may yet be there: only a scan tells missing from unseen.
+    if (!this.#contents.covers(range)) await this.rescan()
+    return this.#contents.delete(range, signal)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopWaiting()
+    this.#dropHints()
+    await this.#working
+    this.#release()
+  }
+
+  /** Something is to be done, or waited for anew. */
+  #wake(): void {
+    this.#stopWaiting()
+    if (this.#closed) this.#release()
+    else this.#working ??= this.#work().finally(() => this.#rest())
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#closed && (this.#pending.size > 0 || this.#schedule.isDue())) {
+      try {
+        if (this.#schedule.isDue()) await this.#reconcile()
+        else await this.#lookAtPending()
+        this.#tell(null)
+      } catch (error) {
+        this.#fail(asReplicationError(error))
+      }
+      this.#release()
+      // Look-ups may be synchronous, and a storm of events must not keep everything else from its turn.
+      await setImmediate()
+    }
+  }
+
+  #rest(): void {
+    this.#working = null
+    if (this.#closed) return
+    if (this.#pending.size > 0 || this.#schedule.isDue()) {
+      this.#wake()
+      return
+    }
+    const state = { missing: this.#problem !== null, unready: this.#contents.unready.length > 0 }
+    const wait = this.#schedule.nextWait(state)
+    this.#timer = setTimeout(() => {
+      if (wait.purpose === 'scan') this.#schedule.want('if-changed')
+      else this.#lookAgainAtUnready()
+      this.#wake()
+    }, wait.ms)
+    this.#timer.unref()
+  }
+
+  async #lookAtPending(): Promise<void> {
+    const names = [...this.#pending]
+    this.#pending.clear()
+    if (names.length >= BURST_NAMES) this.#schedule.want('soon')
+    this.#report(await this.#contents.look(names))
+    for (;;) {
+      const change = await this.#contents.followCursor()
+      this.#report(change)
+      if (change.closed.length === 0 || this.#closed) return
+      await setImmediate()
+    }
+  }
+
+  async #reconcile(): Promise<void> {
+    const wish = this.#schedule.takeWish()
+    const { files, path } = this.#options
+    const directory = await files.lookUp(path)
+    if (directory === null) throw fileError({ operation: 'read directory', path, errno: 'ENOENT' })
+    this.#watchAgain(directory)
+    if (wish === 'if-changed' && this.#problem === null && this.#schedule.isSettled(directory)) {
+      this.#lookAgainAtUnready()
+      return
+    }
+    const first = !this.#schedule.scanned
+    const end = this.#schedule.begin(directory)
+    const change = await this.#contents.walk()
+    end()
+    if (this.#closed) return
+    this.#tell(null)
+    if (first) this.#options.onScan(this.scan())
+    this.#report(change)
+    if (!first) this.#options.onScan(this.scan())
+  }
+
+  #lookAgainAtUnready(): void {
+    for (const name of this.#contents.unready) this.#pending.add(name)
+  }
+
+  #watchAgain(directory: FileFacts): void {
+    if (this.#schedule.isOther(directory)) this.#dropHints()
+    if (this.#hints !== null) return
+    const listener: HintListener = {
+      onRenamed: (name) => this.#onRenamed(name),
+      onChanged: (name) => {
+        if (this.#contents.isAwaited(name)) this.#onRenamed(name)
+      },
+      onDead: () => {
+        this.#dropHints()
+        this.#wantSoon()
+      },
+    }
+    try {
+      this.#hints = (this.#options.watch ?? watchDirectory)(this.#options.path, listener)
+    } catch {
+      this.#hints = null // no watch to be had (inotify's limit): scans alone find everything, only later
+    }
+  }
+
+  #onRenamed(name: string | null): void {
+    // A directory that is moved away or removed is told with its own name.
+    const isItself = name !== null && this.#options.path.endsWith(name) && this.#contents.names.parse(name) === null
+    if (name === null || isItself || this.#pending.size >= PENDING_NAMES_MAX) this.#wantSoon()
+    else if (!this.#contents.names.isCompanion(name)) {
+      this.#pending.add(name)
+      this.#wake()
+    }
+  }
+
+  #wantSoon(): void {
+    this.#schedule.want('soon')
+    this.#wake()
+  }
+
+  #report(change: DirectoryChange): void {
+    for (let at = 0; at < change.closed.length && !this.#closed; at += LOGS_PER_CALL_MAX) {
+      this.#options.onClosed(change.closed.slice(at, at + LOGS_PER_CALL_MAX))
+    }
+    if (change.gone > 0 && !this.#closed) this.#options.onGone?.(change.gone)
+  }
+
+  #fail(problem: ReplicationError): void {
+    this.#dropHints()
+    this.#pending.clear()
+    this.#schedule.takeWish()
+    this.#tell(problem)
+  }
+
+  #tell(problem: ReplicationError | null): void {
+    const before = this.#problem
+    this.#problem = problem
+    if (before?.code !== problem?.code && !this.#closed) this.#options.onProblem(problem)
+  }
+
+  /** Lets those go on that wait for a scan which is done by now. */
+  #release(): void {
+    if (this.#schedule.wish === 'now' && !this.#closed) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  #dropHints(): void {
+    this.#hints?.close()
+    this.#hints = null
+  }
+
+  #stopWaiting(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
