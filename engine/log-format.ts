@@ -37,6 +37,10 @@ export type LogNameParser = (name: string) => ParsedLogName | null
 const NAME_CHARACTERS_MAX = 255
 /** The longest pattern: what a person writes. Bounds the work of checking it. */
 const PATTERN_CHARACTERS_MAX = 200
+/** Repetitions without an end in a pattern: two make a match quadratic in a name of 255 characters, which is still nothing. */
+const OPEN_REPETITIONS_MAX = 2
+/** Optional parts and alternatives in a pattern: each may double the work, 2^4 times 255² steps is below 10 ms. */
+const CHOICES_MAX = 4
 /** Segments of 16 MiB in one of PostgreSQL's 4 GiB "logs": 4 GiB ÷ 16 MiB. */
 const POSTGRESQL_SEGMENTS_PER_LOG = 256
 
@@ -44,7 +48,7 @@ const POSTGRESQL_SEGMENTS_PER_LOG = 256
  * Makes the parser of a format.
  *
  * Errors: `LOG_FORMAT_INVALID` for a base name that is not three letters or digits, a pattern that is no regular expression,
- * has no group `hex` or `decimal`, or could take more than linear time (the pattern crosses the wire, so it is hostile until
+ * has no group `hex` or `decimal`, or could take exponential time (the pattern crosses the wire, so it is hostile until
  * checked here).
  */
 export function logNameParser(format: LogFormat): LogNameParser {
@@ -117,8 +121,13 @@ function refuseSlowPattern(pattern: string): void {
   // A repeated group, a back reference or a look-around can make a match exponential: "(a+)+", "\1", "(?=…)".
   if (/\)[*+{?]|\\[1-9]|\\k|\(\?[=!]|\(\?<[=!]/.test(pattern))
     throw formatInvalid(`pattern ${pattern} repeats a group, refers back or looks around`, PATTERN_HINT)
-  if ((pattern.match(/[*+]|\{\d+,/g) ?? []).length > 2)
-    throw formatInvalid(`pattern ${pattern} has more than two open repetitions`, PATTERN_HINT)
+  // An escaped character neither repeats nor chooses; the "?" of a group's head "(?" does not either.
+  const bare = pattern.replace(/\\./g, 'x').replace(/\(\?/g, '(')
+  if ((bare.match(/[*+]|\{\d+,/g) ?? []).length > OPEN_REPETITIONS_MAX)
+    throw formatInvalid(`pattern ${pattern} has more than ${OPEN_REPETITIONS_MAX} open repetitions`, PATTERN_HINT)
+  // "a?a?a?…aaa" and "(a|a)(a|a)…" double the work with each choice, though neither repeats a group.
+  if ((bare.match(/[?|]/g) ?? []).length > CHOICES_MAX)
+    throw formatInvalid(`pattern ${pattern} has more than ${CHOICES_MAX} optional parts and alternatives`, PATTERN_HINT)
 }
 
 function formatInvalid(message: string, hint: string): ReplicationError {
