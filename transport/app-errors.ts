@@ -51,7 +51,9 @@ export function problemOfFailure(failure: unknown, onFault: (fault: unknown) => 
 
 /** Sends a problem document and ends the connection after it. */
 export function sendProblem(reply: FastifyReply, problem: ProblemDocument): FastifyReply {
-  return reply.code(problem.status).header('connection', 'close').type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem))
+  // Bytes, because to a text the framework would add a charset that this media type does not have.
+  const body = Buffer.from(JSON.stringify(problem))
+  return reply.code(problem.status).header('connection', 'close').type(PROBLEM_MEDIA_TYPE).send(body)
 }
 
 function refusedByFramework(failure: Partial<FastifyError> & Error): ProblemDocument | null {
@@ -62,8 +64,16 @@ function refusedByFramework(failure: Partial<FastifyError> & Error): ProblemDocu
   return problemOf(requestInvalid(frameworkText(failure), PATHS_HINT), status)
 }
 
+/** Sentences of the framework that would repeat what the sender sent at length. */
+const OWN_SENTENCES: Readonly<Record<string, string>> = {
+  FST_ERR_BAD_URL: 'the path is not percent-encoded UTF-8',
+  FST_ERR_MAX_PARAM_LENGTH: 'a name in the path is too long',
+}
+
 /** The framework's sentences in our grammar: lower case, no full stop, no control characters of the sender's choosing. */
-function frameworkText(failure: Error): string {
+function frameworkText(failure: Partial<FastifyError> & Error): string {
+  const own = OWN_SENTENCES[failure.code ?? '']
+  if (own !== undefined) return own
   const text = failure.message.replace(/\p{Cc}/gu, ' ').slice(0, 200)
   return text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '')
 }

@@ -60,6 +60,14 @@ export function lastEventId(header: string | string[] | undefined): number | nul
   return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN
 }
 
+/** Aborted when the connection of an answer goes away before the answer is complete, or once it is complete. */
+export function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  if (response.destroyed) gone.abort()
+  return gone.signal
+}
+
 /** JSON has no line breaks outside strings and escapes them inside, so one `data` line always suffices. */
 function eventText({ id, event, data }: StreamedEvent): string {
   return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`

@@ -139,6 +139,7 @@ function guardedServer(guarded: Guarded): Server {
   server.maxHeadersCount = 0 // a limit here would drop headers silently; the admission counts them
   server.on('request', (request, response) => admit(guarded, request, response))
   server.on('checkExpectation', (_, response: ServerResponse) => {
+    setAnswerHeaders(response)
     writeProblem(
       response,
       problemOf(requestInvalid('an expectation that cannot be met', 'Send no Expect header.'), 417),
@@ -150,11 +151,15 @@ function guardedServer(guarded: Guarded): Server {
 
 function admit(guarded: Guarded, request: IncomingMessage, response: ServerResponse): void {
   guarded.answers.opened(request.socket, response)
-  for (const [name, value] of Object.entries(ANSWER_HEADERS)) response.setHeader(name, value)
+  setAnswerHeaders(response)
   const rules: AdmissionRules = { methods: guarded.options.methods, upgrade: false }
   const refusal = refusalOf(request, rules)
   if (refusal === null) guarded.handler(request, response)
   else writeProblem(response, problemOf(refusal.error, refusal.status), allowed(refusal.status, rules.methods))
+}
+
+function setAnswerHeaders(response: ServerResponse): void {
+  for (const [name, value] of Object.entries(ANSWER_HEADERS)) response.setHeader(name, value)
 }
 
 function allowed(status: number, methods: readonly string[]): Record<string, string> {

@@ -9,6 +9,7 @@ import { asStorageGroupName } from '../engine/storage-group.ts'
 import {
   EVENT_STREAM_DEFAULTS,
   EVENT_STREAM_MEDIA_TYPE,
+  goneSignal,
   lastEventId,
   type StreamedEvent,
   sendEvents,
@@ -157,7 +158,12 @@ async function pollAnnouncement(
   if (after !== null && waitMs > 0) {
     // The wait is silence by agreement: the connection's idle limit starts after it.
     reply.raw.setTimeout(waitMs + request.server.server.timeout)
-    await waitForAnnouncement(served, { share, after, waitMs, signal: AbortSignal.any([closing, goneSignal(reply)]) })
+    await waitForAnnouncement(served, {
+      share,
+      after,
+      waitMs,
+      signal: AbortSignal.any([closing, goneSignal(reply.raw)]),
+    })
   }
   return shareDocument(share, foundShare(served, share))
 }
@@ -185,7 +191,7 @@ async function streamAnnouncements(
   const after = lastEventId(request.headers['last-event-id'])
   if (Number.isNaN(after)) throw requestInvalid('Last-Event-ID is no number of an announcement', 'Leave it out.')
   reply.hijack()
-  const signal = AbortSignal.any([closing, goneSignal(reply)])
+  const signal = AbortSignal.any([closing, goneSignal(reply.raw)])
   const heartbeatMs = Math.min(EVENT_STREAM_DEFAULTS.heartbeatMs, request.server.server.timeout / 2)
   const events = announcementsOf(served, { share, after: after ?? 0, signal })
   // The answer has begun: a failure from here on has nobody but the log to go to.
@@ -270,12 +276,4 @@ function announcedGeneration({ announcement }: ServedShare, params: LogRoute['Pa
     hint: 'A log that is below the range has been truncated; one above it has not been closed yet.',
     fields: { storageGroup: params.share, generation },
   })
-}
-
-/** Aborted when the connection of an answer goes away before the answer is complete, or once it is complete. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
-  if (reply.raw.destroyed) gone.abort()
-  return gone.signal
 }

@@ -1,0 +1,123 @@
+import type { FastifyInstance } from 'fastify'
+import { asGeneration } from '../../engine/generation.ts'
+import { copyStatus } from '../../engine/replication/copy-status.ts'
+import { startReplica } from '../../engine/replication/replica-state.ts'
+import { startSource } from '../../engine/source/source-state.ts'
+import type { ServerLimits } from '../../transport/hardening.ts'
+import { type BoundAddress, listenOnLoopback } from '../../transport/loopback.ts'
+import { createManagementApp, type ManagementPorts } from '../../transport/management-app.ts'
+import type { ManagementEvent } from '../../transport/management-events.ts'
+
+/** A service in memory with a copy and a share named SG1, which records every command and can raise events. */
+export class ManagementWorld {
+  readonly commands: (readonly (string | number | null)[])[] = []
+  readonly faults: unknown[] = []
+  readonly events: ManagementEvent[] = []
+  isReady = true
+  /** What the next command rejects with. */
+  refusal: Error | null = null
+  #followers = new Set<() => void>()
+
+  /** Everything that a request could have changed. */
+  get digest(): string {
+    return JSON.stringify([this.commands, this.events, this.faults.map(String)])
+  }
+
+  get followers(): number {
+    return this.#followers.size
+  }
+
+  raise(storageGroup = 'SG1'): void {
+    const sequence = this.events.length + 1
+    const text = `${storageGroup}: Deleting log files 1 to ${sequence}.`
+    const event = { sequence, time: '2007-06-14T16:42:01.000Z', id: 224, source: 'ESE', level: 'information' } as const
+    this.events.push({ ...event, storageGroup, text, values: [1, sequence] })
+    for (const told of [...this.#followers]) told()
+  }
+
+  ports(limits: Partial<ServerLimits>): ManagementPorts {
+    const status = copyStatus(startReplica('SG1'))
+    const shared = {
+      state: startSource('SG1', { copiesExpected: 1, passiveGate: 'inspected' }),
+      directory: '/logs',
+      format: { kind: 'ese', baseName: 'E00' },
+    } as const
+    return {
+      server: 'NODE2',
+      version: '0.1.0',
+      copies: {
+        list: () => [status],
+        get: (name) => (name === 'SG1' ? status : null),
+        suspend: (name, comment) => this.#commanded(['suspend', name, comment]),
+        resume: (name) => this.#commanded(['resume', name]),
+      },
+      shares: {
+        list: () => [shared],
+        get: (name) => (name === 'SG1' ? shared : null),
+        markBackup: (name, through) => this.#commanded(['mark', name, asGeneration(through)]),
+        disableCopy: (name, copyId) => this.#commanded(['disable', name, copyId]),
+      },
+      events: {
+        page: async ({ after, limit, storageGroup }) =>
+          this.events
+            .filter(
+              (event) => event.sequence > (after ?? 0) && (storageGroup ?? event.storageGroup) === event.storageGroup,
+            )
+            .slice(0, limit),
+        follow: ({ after, signal }) => this.#follow(after ?? this.events.length, signal),
+      },
+      metrics: {
+        text: async () => 'ccr_copy_queue_length 0\n',
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      },
+      ready: () => this.isReady,
+      limits,
+      onFault: (fault) => this.faults.push(fault),
+    }
+  }
+
+  async #commanded(command: readonly (string | number | null)[]): Promise<string> {
+    if (this.refusal !== null) throw this.refusal
+    this.commands.push(command)
+    return 'noted'
+  }
+
+  async *#follow(after: number, signal: AbortSignal): AsyncGenerator<ManagementEvent> {
+    for (let next = after; !signal.aborted; ) {
+      const event = this.events[next]
+      if (event === undefined) await this.#nextEvent(signal)
+      else {
+        next += 1
+        yield event
+      }
+    }
+  }
+
+  #nextEvent(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const told = () => {
+        this.#followers.delete(told)
+        resolve()
+      }
+      this.#followers.add(told)
+      signal.addEventListener('abort', told, { once: true })
+    })
+  }
+}
+
+/** A listening management API over a world in memory. */
+export interface RunningManagement {
+  readonly app: FastifyInstance
+  readonly at: BoundAddress
+  readonly world: ManagementWorld
+}
+
+/** Starts a management API on a free port. The caller closes `app`. */
+export async function startManagement(
+  world: ManagementWorld,
+  limits: Partial<ServerLimits> = {},
+): Promise<RunningManagement> {
+  const app = createManagementApp(world.ports(limits))
+  const at = await listenOnLoopback(app, { host: '127.0.0.1', port: 0 })
+  return { app, at, world }
+}
