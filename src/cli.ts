@@ -1,4 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings'
+import { ReplicationError } from '../engine/error.ts'
 import type { Act, CommandHandler, GlobalOptions } from './cli-context.ts'
 import { reportError, usageError } from './cli-error.ts'
 import type { CliIo } from './cli-io.ts'
@@ -33,7 +34,8 @@ export async function runCli(line: readonly string[], io: CliIo): Promise<number
     return exitCode === 0 && io.signal.aborted ? signalExit(io.signal) : exitCode
   } catch (error) {
     if (error instanceof CommanderError && isHelp(error)) return error.exitCode === 0 ? 0 : USAGE_EXIT
-    if (io.signal.aborted && error instanceof Error && error.name === 'AbortError') return signalExit(io.signal)
+    // What was interrupted throws the reason of the signal, or an AbortError: neither is a fault.
+    if (io.signal.aborted && !(error instanceof ReplicationError)) return signalExit(io.signal)
     return reportError(error instanceof CommanderError ? usageError(error) : error, io, line.includes('--json'))
   }
 }

@@ -63,6 +63,18 @@ export function cmdletNames(): readonly string[] {
  * Errors: `USAGE` for a parameter or a mode that has no meaning here.
  */
 export function translateCmdlet(line: readonly string[]): string[] {
+  const start = afterGlobalOptions(line)
+  return [...line.slice(0, start), ...translateVerb(line.slice(start))]
+}
+
+/** Where the verb stands: options of the program itself may come before it. */
+function afterGlobalOptions(line: readonly string[]): number {
+  let at = 0
+  while (line[at]?.startsWith('-') === true) at += /^--(server|config)$/.test(line[at] ?? '') ? 2 : 1
+  return at
+}
+
+function translateVerb(line: readonly string[]): string[] {
   const [first = '', ...rest] = line
   if (/^eseutil(\.exe)?$/i.test(first)) return translateEseutil(rest)
   const cmdlet = CMDLETS.find(({ name }) => name.toLowerCase() === first.toLowerCase())
