@@ -64,9 +64,11 @@ export async function makeLayout(files: FileOperations, request: LayoutRequest):
   for (const directory of [paths.logs, paths.database]) {
     if ((await directoryFacts(files, directory)) === null) throw vanished(directory)
   }
+  // A killed start may have left the marker without a sync, and everything rests on it.
+  await files.syncDirectory(request.root)
   // These hold nothing that the copy rests on, so they may come back.
   for (const directory of [paths.inspector, paths.inspectionFailed, paths.outOfDate]) {
-    await makeDirectoriesDurably(files, directory)
+    if ((await directoryFacts(files, directory)) === null) await makeDirectoriesDurably(files, directory)
   }
   return found
 }
@@ -91,8 +93,6 @@ async function createLayout(
   await refuseStrangers(files, request.root)
   const subdirectories = [paths.logs, paths.inspector, paths.inspectionFailed, paths.outOfDate, paths.database]
   for (const directory of subdirectories) await makeDirectoriesDurably(files, directory)
-  // A start that was killed may have made directories without syncing them.
-  for (const directory of [paths.root, paths.logs, paths.ignoredLogs]) await files.syncDirectory(directory)
   const marker: StoreMarker = { copyId: request.newId(), format: request.format, truncatedBelow: asGeneration(0) }
   await writeStoreMarker(files, { root: request.root, attemptId: request.newId() }, marker)
   return marker

@@ -2,6 +2,7 @@ import {
   asGeneration,
   type Generation,
   type GenerationRange,
+  higherOf,
   NO_GENERATION,
   previousGeneration,
 } from '../engine/generation.ts'
@@ -71,6 +72,8 @@ export class CopyStore<Identity> {
   readonly #names: LogNames
   readonly #publisher: Publisher
   #marker: StoreMarker
+  /** What this process has made durable of `truncatedBelow`; of what it found, the last sync may have failed. */
+  #durablyBelow: Generation = NO_GENERATION
   /** What the last scan found, kept up with what was published and deleted since; null before the first. */
   #present: GenerationSet | null = null
 
@@ -157,8 +160,9 @@ export class CopyStore<Identity> {
     const ranges = generation <= 1 ? [] : present.rangesWithin(below(generation))
     const first = ranges[0]
     const deletesSeveral = first !== undefined && first.first < previousGeneration(generation)
-    if (deletesSeveral && generation > this.#marker.truncatedBelow) {
-      await this.#rewriteMarker({ ...this.#marker, truncatedBelow: generation })
+    if (deletesSeveral && generation > this.#durablyBelow) {
+      await this.#rewriteMarker({ ...this.#marker, truncatedBelow: higherOf(generation, this.#marker.truncatedBelow) })
+      this.#durablyBelow = generation
     }
     const onGone = (gone: Generation): void => {
       present.delete(gone)
@@ -170,7 +174,8 @@ export class CopyStore<Identity> {
   /** The copy begins a new stream (it was seeded): what was truncated of the old one says nothing about the new. */
   async forgetTruncation(): Promise<void> {
     await this.checkStillThere()
-    if (this.#marker.truncatedBelow > 0) await this.#rewriteMarker({ ...this.#marker, truncatedBelow: NO_GENERATION })
+    await this.#rewriteMarker({ ...this.#marker, truncatedBelow: NO_GENERATION })
+    this.#durablyBelow = NO_GENERATION
   }
 
   /** The path of a generation's log, or null when it is not there. */

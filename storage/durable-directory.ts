@@ -1,10 +1,11 @@
 import { ReplicationError } from '../engine/error.ts'
-import { fileError, hasErrno } from './file-error.ts'
+import { asReplicationError, fileError, hasErrno } from './file-error.ts'
 import type { FileFacts, FileOperations } from './file-operations.ts'
 
 /**
- * Makes a directory with all its parents, durably: each new name is synced in its parent before the next is made. A directory
- * that is there is left as it is.
+ * Makes a directory with all its parents, durably: each new name is synced in its parent before the next is made, and so is the
+ * lowest one that is there, which a killed start may have made without syncing it. A name whose sync fails is removed, since a
+ * second sync would answer success for nothing.
  *
  * Errors: `DIRECTORY_CONFLICT` when the path itself is something else than a directory, `DIRECTORY_NOT_WRITABLE`, `DISK_FULL`,
  * `SYNC_FAILED`.
@@ -21,13 +22,30 @@ export async function makeDirectoriesDurably(files: FileOperations, path: string
     missing.push(at)
     at = parentOf(at)
   }
-  for (const directory of missing.reverse()) {
-    try {
-      await files.makeDirectory(directory)
-    } catch (error) {
-      if (!hasErrno(error, 'EEXIST')) throw error
-    }
+  await syncFound(files, parentOf(at))
+  for (const directory of missing.reverse()) await makeOne(files, directory)
+}
+
+async function makeOne(files: FileOperations, directory: string): Promise<void> {
+  try {
+    await files.makeDirectory(directory)
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error
+  }
+  try {
     await files.syncDirectory(parentOf(directory))
+  } catch (error) {
+    await files.removeDirectory(directory).catch(asReplicationError) // the failed sync is what is told
+    throw error
+  }
+}
+
+/** Whoever may not read a directory has not made anything in it either, so there is nothing of ours to sync. */
+async function syncFound(files: FileOperations, directory: string): Promise<void> {
+  try {
+    await files.syncDirectory(directory)
+  } catch (error) {
+    if (!hasErrno(error, 'EACCES') && !hasErrno(error, 'EPERM')) throw error
   }
 }
 

@@ -13,6 +13,7 @@ export type FileOperation =
   | 'rename'
   | 'unlink'
   | 'make directory'
+  | 'remove directory'
   | 'read directory'
   | 'sync directory'
   | 'set modified'

@@ -33,6 +33,8 @@ export interface FileOperations {
   unlink(path: string): Promise<void>
   /** Makes one directory (mode 0700), not its parents. `FILE_EXISTS` when the name is taken. */
   makeDirectory(path: string): Promise<void>
+  /** Removes an empty directory. */
+  removeDirectory(path: string): Promise<void>
   /** All names of a directory in no order. For small directories; a large one is walked. */
   readDirectory(path: string): Promise<readonly string[]>
   /** The entries of a directory in chunks of at most {@link ENTRIES_PER_CHUNK_MAX}, so that nobody waits for 100,000 names. */

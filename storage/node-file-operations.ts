@@ -1,16 +1,9 @@
 import fs from 'node:fs'
 import { ReplicationError } from '../engine/error.ts'
-import { errnoOf, type FileOperation, fileError } from './file-error.ts'
-import {
-  type DirectoryEntry,
-  ENTRIES_PER_CHUNK_MAX,
-  type FileFacts,
-  type FileKind,
-  type FileOperations,
-  type OpenFile,
-  type OpenMode,
-  type Piece,
-} from './file-operations.ts'
+import { type FileOperation, fileError } from './file-error.ts'
+import type { FileFacts, FileOperations, OpenFile, OpenMode, Piece } from './file-operations.ts'
+import { directoryOver } from './node-directory-operations.ts'
+import { type Callback, factsFrom, inlineCall, pooledCall, pooledOnly, type ShortCall } from './node-system-call.ts'
 
 /** How the short calls (open, close, link, unlink, rename, look-up) are made. */
 export interface NodeFileOptions {
@@ -28,20 +21,7 @@ export function nodeFileOperations(options: NodeFileOptions): FileOperations {
   return { ...openingOver(short), ...dataOperations, ...namingOver(short), ...directoryOver(short) }
 }
 
-type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
-
-/** One system call in its two forms; which one runs is the caller's choice. */
-interface SystemCall<T> {
-  readonly operation: FileOperation
-  readonly path: string
-  readonly sync: () => T
-  readonly pooled: (done: Callback<T>) => void
-}
-
-type ShortCall = <T>(call: SystemCall<T>) => Promise<T>
-
-const { O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } =
-  fs.constants
+const { O_CREAT, O_DIRECT, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
 
 /** A symlink is never followed, and the opening of a FIFO never waits for its other end. */
 const SAFE: number = O_NOFOLLOW | O_NONBLOCK
@@ -58,27 +38,6 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 /** Logs hold mail: only their owner reads them. */
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
-
-function pooledCall<T>(call: SystemCall<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    call.pooled((cause, value) => {
-      if (cause === null || cause === undefined) resolve(value)
-      else reject(failed(call, cause))
-    })
-  })
-}
-
-async function inlineCall<T>(call: SystemCall<T>): Promise<T> {
-  try {
-    return call.sync()
-  } catch (cause) {
-    throw failed(call, cause)
-  }
-}
-
-function failed(call: { operation: FileOperation; path: string }, cause: unknown): ReplicationError {
-  return fileError({ operation: call.operation, path: call.path, errno: errnoOf(cause), cause })
-}
 
 function openingOver(short: ShortCall): Pick<FileOperations, 'open' | 'close' | 'factsOf'> {
   const factsOf = async (file: OpenFile): Promise<FileFacts> =>
@@ -164,61 +123,63 @@ function readOnce(file: OpenFile, piece: Piece, position: number): Promise<numbe
   )
 }
 
-function pooledOnly<T = void>(operation: FileOperation, path: string, pooled: (done: Callback<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    pooled((cause, value) => {
-      if (cause === null || cause === undefined) resolve(value)
-      else reject(failed({ operation, path }, cause))
-    })
-  })
+/** A call that answers nothing. */
+interface NamedCall {
+  readonly operation: FileOperation
+  readonly path: string
+  readonly sync: () => void
+  readonly pooled: (done: (error: NodeJS.ErrnoException | null) => void) => void
 }
 
 function namingOver(
   short: ShortCall,
-): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'makeDirectory' | 'lookUp' | 'setModified'> {
-  const named = (
-    operation: FileOperation,
-    path: string,
-    sync: () => void,
-    pooled: (done: (error: NodeJS.ErrnoException | null) => void) => void,
-  ): Promise<void> => short({ operation, path, sync, pooled: (done) => pooled((error) => done(error, undefined)) })
+): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'makeDirectory' | 'removeDirectory' | 'lookUp' | 'setModified'> {
+  const named = (call: NamedCall): Promise<void> =>
+    short({ ...call, pooled: (done) => call.pooled((error) => done(error, undefined)) })
   return {
     link: (from, to) =>
-      named(
-        'link',
-        to,
-        () => fs.linkSync(from, to),
-        (done) => fs.link(from, to, done),
-      ),
+      named({
+        operation: 'link',
+        path: to,
+        sync: () => fs.linkSync(from, to),
+        pooled: (done) => fs.link(from, to, done),
+      }),
     rename: (from, to) =>
-      named(
-        'rename',
-        to,
-        () => fs.renameSync(from, to),
-        (done) => fs.rename(from, to, done),
-      ),
+      named({
+        operation: 'rename',
+        path: to,
+        sync: () => fs.renameSync(from, to),
+        pooled: (done) => fs.rename(from, to, done),
+      }),
     unlink: (path) =>
-      named(
-        'unlink',
-        path,
-        () => fs.unlinkSync(path),
-        (done) => fs.unlink(path, done),
-      ),
+      named({
+        operation: 'unlink',
+        path: path,
+        sync: () => fs.unlinkSync(path),
+        pooled: (done) => fs.unlink(path, done),
+      }),
     makeDirectory: (path) =>
-      named(
-        'make directory',
+      named({
+        operation: 'make directory',
+        path: path,
+        sync: () => fs.mkdirSync(path, DIRECTORY_MODE),
+        pooled: (done) => fs.mkdir(path, DIRECTORY_MODE, done),
+      }),
+    removeDirectory: (path) =>
+      named({
+        operation: 'remove directory',
         path,
-        () => fs.mkdirSync(path, DIRECTORY_MODE),
-        (done) => fs.mkdir(path, DIRECTORY_MODE, done),
-      ),
+        sync: () => fs.rmdirSync(path),
+        pooled: (done) => fs.rmdir(path, done),
+      }),
     setModified: (path, modifiedMs) => {
       const seconds = modifiedMs / 1000
-      return named(
-        'set modified',
-        path,
-        () => fs.lutimesSync(path, seconds, seconds),
-        (done) => fs.lutimes(path, seconds, seconds, done),
-      )
+      return named({
+        operation: 'set modified',
+        path: path,
+        sync: () => fs.lutimesSync(path, seconds, seconds),
+        pooled: (done) => fs.lutimes(path, seconds, seconds, done),
+      })
     },
     lookUp: (path) => lookUpOver(short, path),
   }
@@ -233,87 +194,4 @@ async function lookUpOver(short: ShortCall, path: string): Promise<FileFacts | n
       fs.lstat(path, (error, value) => (error?.code === 'ENOENT' ? done(null, null) : done(error, value))),
   })
   return stats === null ? null : factsFrom(stats)
-}
-
-function factsFrom(stats: fs.Stats): FileFacts {
-  return {
-    kind: kindOf(stats),
-    sizeBytes: stats.size,
-    modifiedMs: stats.mtimeMs,
-    inode: stats.ino,
-    device: stats.dev,
-    names: stats.nlink,
-  }
-}
-
-function kindOf(entry: fs.Stats | fs.Dirent): FileKind {
-  if (entry.isFile()) return 'regular'
-  if (entry.isDirectory()) return 'directory'
-  if (entry.isSymbolicLink()) return 'symlink'
-  return entry.isFIFO() ? 'fifo' : 'other'
-}
-
-function directoryOver(
-  short: ShortCall,
-): Pick<FileOperations, 'readDirectory' | 'walkDirectory' | 'syncDirectory' | 'freeBytes' | 'realPath'> {
-  return {
-    readDirectory: (path) => pooledOnly('read directory', path, (done: Callback<string[]>) => fs.readdir(path, done)),
-    walkDirectory,
-    syncDirectory: async (path) => {
-      const descriptor = await short({
-        operation: 'sync directory',
-        path,
-        sync: () => fs.openSync(path, O_RDONLY | O_DIRECTORY),
-        pooled: (done) => fs.open(path, O_RDONLY | O_DIRECTORY, done),
-      })
-      try {
-        await pooledOnly('sync directory', path, (done) => fs.fsync(descriptor, (error) => done(error ?? null)))
-      } finally {
-        fs.close(descriptor, ignoreCloseOfDirectory)
-      }
-    },
-    freeBytes: async (path) => {
-      const space = await pooledOnly('free bytes', path, (done: Callback<fs.StatsFs>) => fs.statfs(path, done))
-      return space.bavail * space.bsize
-    },
-    realPath: (path) => pooledOnly('real path', path, (done: Callback<string>) => fs.realpath(path, done)),
-  }
-}
-
-/** A directory was opened for its sync alone; that has answered, and closing it writes nothing. */
-function ignoreCloseOfDirectory(): void {}
-
-async function* walkDirectory(path: string): AsyncGenerator<readonly DirectoryEntry[]> {
-  const directory = await pooledOnly('read directory', path, (done: Callback<fs.Dir>) =>
-    fs.opendir(path, { bufferSize: ENTRIES_PER_CHUNK_MAX }, done),
-  )
-  try {
-    for (;;) {
-      const chunk = await nextChunk(directory, path)
-      if (chunk.length > 0) yield chunk
-      if (chunk.length < ENTRIES_PER_CHUNK_MAX) return
-    }
-  } finally {
-    directory.close(ignoreCloseOfDirectory)
-  }
-}
-
-function nextChunk(directory: fs.Dir, path: string): Promise<readonly DirectoryEntry[]> {
-  return pooledOnly('read directory', path, (done: Callback<readonly DirectoryEntry[]>) => {
-    const chunk: DirectoryEntry[] = []
-    const take: Callback<fs.Dirent | null> = (error, entry) => {
-      if (error !== null) return done(error, chunk)
-      if (entry === null) return done(null, chunk)
-      chunk.push({ name: entry.name, kind: entryKind(entry) })
-      if (chunk.length === ENTRIES_PER_CHUNK_MAX) return done(null, chunk)
-      directory.read(take)
-    }
-    directory.read(take)
-  })
-}
-
-function entryKind(entry: fs.Dirent): FileKind | 'unknown' {
-  const kind = kindOf(entry)
-  if (kind !== 'other') return kind
-  return entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice() ? 'other' : 'unknown'
 }

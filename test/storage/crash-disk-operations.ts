@@ -199,7 +199,7 @@ function writePiece(
 
 function nameCalls(
   calls: Calls,
-): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'makeDirectory' | 'lookUp' | 'setModified'> {
+): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'makeDirectory' | 'removeDirectory' | 'lookUp' | 'setModified'> {
   return {
     link: async (from, to) => {
       calls.enter('link', to)
@@ -226,6 +226,15 @@ function nameCalls(
       const { directory, name } = calls.parent('make directory', path)
       if (directory.entries.has(name)) calls.fail('make directory', path, 'EEXIST')
       calls.disk.rename(directory, [{ name, node: calls.disk.newDirectory() }])
+    },
+    removeDirectory: async (path) => {
+      calls.enter('remove directory', path)
+      const { directory, name } = calls.parent('remove directory', path)
+      const node = directory.entries.get(name)
+      if (node === undefined) return calls.fail('remove directory', path, 'ENOENT')
+      if (!(node instanceof DirectoryNode)) return calls.fail('remove directory', path, 'ENOTDIR')
+      if (node.entries.size > 0) calls.fail('remove directory', path, 'ENOTEMPTY')
+      calls.disk.rename(directory, [{ name, node: null }])
     },
     lookUp: async (path) => {
       calls.enter('look up', path)

@@ -1,0 +1,71 @@
+import fs from 'node:fs'
+import { type DirectoryEntry, ENTRIES_PER_CHUNK_MAX, type FileKind, type FileOperations } from './file-operations.ts'
+import { type Callback, kindOf, pooledOnly, type ShortCall } from './node-system-call.ts'
+
+const { O_DIRECTORY, O_RDONLY } = fs.constants
+
+/** The operations on directories as a whole. */
+export function directoryOver(
+  short: ShortCall,
+): Pick<FileOperations, 'readDirectory' | 'walkDirectory' | 'syncDirectory' | 'freeBytes' | 'realPath'> {
+  return {
+    readDirectory: (path) => pooledOnly('read directory', path, (done: Callback<string[]>) => fs.readdir(path, done)),
+    walkDirectory,
+    syncDirectory: async (path) => {
+      const descriptor = await short({
+        operation: 'sync directory',
+        path,
+        sync: () => fs.openSync(path, O_RDONLY | O_DIRECTORY),
+        pooled: (done) => fs.open(path, O_RDONLY | O_DIRECTORY, done),
+      })
+      try {
+        await pooledOnly('sync directory', path, (done) => fs.fsync(descriptor, (error) => done(error ?? null)))
+      } finally {
+        fs.close(descriptor, ignoreCloseOfDirectory)
+      }
+    },
+    freeBytes: async (path) => {
+      const space = await pooledOnly('free bytes', path, (done: Callback<fs.StatsFs>) => fs.statfs(path, done))
+      return space.bavail * space.bsize
+    },
+    realPath: (path) => pooledOnly('real path', path, (done: Callback<string>) => fs.realpath(path, done)),
+  }
+}
+
+/** A directory was opened for its sync alone; that has answered, and closing it writes nothing. */
+function ignoreCloseOfDirectory(): void {}
+
+async function* walkDirectory(path: string): AsyncGenerator<readonly DirectoryEntry[]> {
+  const directory = await pooledOnly('read directory', path, (done: Callback<fs.Dir>) =>
+    fs.opendir(path, { bufferSize: ENTRIES_PER_CHUNK_MAX }, done),
+  )
+  try {
+    for (;;) {
+      const chunk = await nextChunk(directory, path)
+      if (chunk.length > 0) yield chunk
+      if (chunk.length < ENTRIES_PER_CHUNK_MAX) return
+    }
+  } finally {
+    directory.close(ignoreCloseOfDirectory)
+  }
+}
+
+function nextChunk(directory: fs.Dir, path: string): Promise<readonly DirectoryEntry[]> {
+  return pooledOnly('read directory', path, (done: Callback<readonly DirectoryEntry[]>) => {
+    const chunk: DirectoryEntry[] = []
+    const take: Callback<fs.Dirent | null> = (error, entry) => {
+      if (error !== null) return done(error, chunk)
+      if (entry === null) return done(null, chunk)
+      chunk.push({ name: entry.name, kind: entryKind(entry) })
+      if (chunk.length === ENTRIES_PER_CHUNK_MAX) return done(null, chunk)
+      directory.read(take)
+    }
+    directory.read(take)
+  })
+}
+
+function entryKind(entry: fs.Dirent): FileKind | 'unknown' {
+  const kind = kindOf(entry)
+  if (kind !== 'other') return kind
+  return entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice() ? 'other' : 'unknown'
+}
