@@ -105,8 +105,11 @@ function suspensionIsDurable({ before, after, orders, fact }: ReplicaStep): stri
   return mustStop && (stopped < 0 || stopped > recorded) ? 'recorded before the work is stopped' : null
 }
 
-function oneRequestEach({ before, orders, after }: ReplicaStep): string | null {
+function oneRequestEach({ before, fact, orders, after }: ReplicaStep): string | null {
   const underWay = before.session === after.session ? new Set(outstandingLogs(before)) : new Set<Generation>()
+  // The fact itself may end a request, which then may be made again.
+  if (fact.kind === 'copy-failed' && fact.session === before.session) underWay.delete(fact.generation)
+  if (fact.kind === 'log-copied' && fact.session === before.session) underWay.delete(fact.log.generation)
   const held = new Set([...after.arrived, ...after.accepted, ...after.inspecting].map((log) => log.generation))
   for (const order of orders) {
     if (order.kind !== 'copy-logs') continue

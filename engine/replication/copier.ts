@@ -30,7 +30,7 @@ export interface CopyPlan {
  */
 export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
   if (!state.connected || !mayWork(state) || state.failure?.kind === 'missing') return { ranges: [], state }
-  const due = state.attempts.filter((attempt) => attempt.retryAtMs > 0 && attempt.retryAtMs <= nowMs)
+  const due = state.attempts.filter((attempt) => isDue(state, attempt, nowMs))
   const fresh = freshRange(state)
   if (due.length === 0 && fresh === null) return { ranges: [], state }
   const retried = due.map(({ generation }) => ({ first: generation, last: generation }))
@@ -38,7 +38,10 @@ export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
     ranges: fresh === null ? retried : [...retried, fresh],
     state: {
       ...state,
-      attempts: due.length === 0 ? state.attempts : state.attempts.map((attempt) => askedAgain(attempt, nowMs)),
+      attempts:
+        due.length === 0
+          ? state.attempts
+          : state.attempts.map((attempt) => (due.includes(attempt) ? { ...attempt, retryAtMs: 0 } : attempt)),
       requested: fresh === null ? state.requested : fresh.last,
     },
   }
@@ -75,6 +78,8 @@ function freshRange(state: ReplicaState): GenerationRange | null {
   return next >= state.announcement.lowest && first <= last ? { first, last } : null
 }
 
-function askedAgain(attempt: Attempt, nowMs: number): Attempt {
-  return attempt.retryAtMs > 0 && attempt.retryAtMs <= nowMs ? { ...attempt, retryAtMs: 0 } : attempt
+/** Its wait is over and it is still wanted and closed: a source that came back may announce less than before. */
+function isDue(state: ReplicaState, { generation, retryAtMs }: Attempt, nowMs: number): boolean {
+  if (retryAtMs === 0 || retryAtMs > nowMs) return false
+  return generation >= nextNeeded(state) && generation <= state.announcement.closedThrough
 }

@@ -1,0 +1,64 @@
+// Runs the toy world over many seeds: SIM_RUNS of them (10,000 by default), from SIM_SEED on (a number; 1 by default).
+// SIM_TRACE=1 with SIM_RUNS=1 prints the trace of the run. Exit code 1 when a promise broke or a situation never arose.
+import { describeFailure, type RunResult, runSeed } from '../sim/run-world.ts'
+import { SITUATIONS } from '../sim/situations.ts'
+
+/** Runs below this number may miss a rare situation by chance: they only report. */
+const SITUATIONS_REQUIRED_FROM = 10_000
+/** Failures are told up to this number; the rest is counted. */
+const FAILURES_TOLD_MAX = 20
+
+interface Totals {
+  readonly failures: string[]
+  readonly seen: Map<string, number>
+  failed: number
+  steps: number
+  happenings: number
+  virtualMs: number
+}
+
+function wholeNumber(name: string, usual: number): number {
+  const text = process.env[name]
+  if (text === undefined || text === '') return usual
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  console.error(`${name} has to be a whole number, not ${text}`)
+  process.exit(2)
+}
+
+function count(totals: Totals, seed: number, result: RunResult): void {
+  totals.steps += result.steps
+  totals.happenings += result.happenings
+  totals.virtualMs += result.virtualMs
+  for (const name of result.seen) totals.seen.set(name, (totals.seen.get(name) ?? 0) + 1)
+  if (result.violation === null) return
+  totals.failed++
+  if (totals.failures.length >= FAILURES_TOLD_MAX) return
+  totals.failures.push(
+    `${describeFailure(seed, result)}\n  replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 npm run sim`,
+  )
+}
+
+function tell(totals: Totals, runs: number, seconds: number): void {
+  const perSecond = (value: number): string => Math.round(value / seconds).toLocaleString('en-US')
+  const hours = (totals.virtualMs / 3_600_000).toFixed(1)
+  console.log(`${runs} seeds in ${seconds.toFixed(1)} s: ${perSecond(runs)} seeds/s, ${hours} virtual hours`)
+  console.log(
+    `${totals.steps} engine steps (${perSecond(totals.steps)}/s), ${totals.happenings} happenings, every guarantee checked at every step`,
+  )
+  for (const failure of totals.failures) console.log(failure)
+  const never = SITUATIONS.filter((name) => !totals.seen.has(name))
+  console.log(`${SITUATIONS.length - never.length} of ${SITUATIONS.length} situations were met`)
+  for (const name of never) console.log(`  never met: ${name}`)
+  console.log(totals.failed === 0 ? 'no promise was broken' : `${totals.failed} seeds broke a promise`)
+  if (totals.failed > 0 || (never.length > 0 && runs >= SITUATIONS_REQUIRED_FROM)) process.exitCode = 1
+}
+
+const firstSeed = wholeNumber('SIM_SEED', 1)
+const runs = wholeNumber('SIM_RUNS', 10_000)
+const isTraced = process.env['SIM_TRACE'] === '1'
+const totals: Totals = { failures: [], seen: new Map(), failed: 0, steps: 0, happenings: 0, virtualMs: 0 }
+const beganMs = performance.now()
+for (let seed = firstSeed; seed < firstSeed + runs; seed++)
+  count(totals, seed, runSeed(seed, isTraced ? { tell: (line) => console.log(line) } : {}))
+tell(totals, runs, (performance.now() - beganMs) / 1000)

@@ -1,0 +1,89 @@
+import type { CopiedLog, Fault, StoreContents, Suspension } from '../engine/fact.ts'
+import { type Generation, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import type { Choices } from './choices.ts'
+import { type NameSurvival, ToyDirectory } from './toy-directory.ts'
+import type { ToyLog } from './toy-log.ts'
+
+/** The disk of a copy: its directories, and its journal of intent. What a restart finds. */
+export class CopyDisk {
+  readonly logs: ToyDirectory<Generation> = new ToyDirectory<Generation>()
+  readonly inspector: ToyDirectory<string> = new ToyDirectory<string>()
+  /** Refused logs, kept for the operator. */
+  readonly quarantine: ToyLog[] = []
+  /** Journal: the suspension in force, durable. */
+  suspension: Suspension | null = null
+  /** Marker of the store, durable: logs below it are leftovers of a deletion. */
+  truncatedBelow: Generation = NO_GENERATION
+  /** The volume is not mounted, or the directory was moved away. */
+  isGone = false
+  isFull = false
+
+  /** What a power cut does to the directories; journal and marker are synced with every change. */
+  losePower(choices: Choices, survival: NameSurvival): void {
+    this.logs.losePower(choices, survival)
+    this.inspector.losePower(choices, survival)
+  }
+
+  /** Why nothing can be done here at all, or null. */
+  get fault(): Fault | null {
+    return this.isGone ? { code: 'DIRECTORY_MISSING', message: 'the directory of the copy is gone' } : null
+  }
+
+  /** Why nothing can be written here, or null. */
+  get writeFault(): Fault | null {
+    if (this.isFull) return { code: 'DISK_FULL', message: 'no space left on the disk of the copy' }
+    return this.fault
+  }
+
+  /**
+   * Sweeps `inspector/` and reads the log directory. Syncs first: what is acknowledged after a kill must be durable. The run is
+   * the lowest one that a deletion has not left behind, since a log below a higher run may be lost.
+   */
+  scan(): StoreContents {
+    for (const name of this.inspector.sortedNames()) this.inspector.unlink(name)
+    this.logs.sync()
+    this.inspector.sync()
+    const names = this.logs.sortedNames()
+    for (let at = 0; at < names.length; at++) {
+      const first = names[at] ?? NO_GENERATION
+      let last = first
+      while (names[at + 1] === last + 1) last = names[++at] ?? last
+      if (last >= this.truncatedBelow - 1) return this.#contents(first, last)
+    }
+    return { run: null, identity: null, logTimeMs: 0 }
+  }
+
+  /** Gives an arrived log its final name. Answers why that is not possible, or null. */
+  publish({ generation, arrivingName }: CopiedLog): Fault | null {
+    const arrived = this.inspector.get(arrivingName)
+    if (arrived === undefined) return { code: 'READ_FAILED', message: `${arrivingName} is gone from inspector/` }
+    const there = this.logs.get(generation)
+    if (there !== undefined && there.log !== arrived.log)
+      return { code: 'FILE_EXISTS', message: `log ${generation} is there already with other content` }
+    if (there === undefined) this.logs.link(generation, arrived)
+    this.inspector.unlink(arrivingName)
+    return null
+  }
+
+  /** Takes back names that a failed sync may not have made durable. */
+  takeBack(generations: readonly Generation[]): void {
+    for (const generation of generations) this.logs.unlink(generation)
+  }
+
+  /** The logs that a deletion through `last` has to remove, ascending. */
+  logsThrough(last: Generation): Generation[] {
+    const through: Generation[] = []
+    for (const generation of this.logs.sortedNames()) if (generation <= last) through.push(generation)
+    return through
+  }
+
+  /** Makes the edge of a deletion durable before its first file goes. */
+  allowDeletionThrough(last: Generation): void {
+    if (nextGeneration(last) > this.truncatedBelow) this.truncatedBelow = nextGeneration(last)
+  }
+
+  #contents(first: Generation, last: Generation): StoreContents {
+    const newest = this.logs.get(last)?.log
+    return { run: { first, last }, identity: newest?.identity ?? null, logTimeMs: newest?.logTimeMs ?? 0 }
+  }
+}

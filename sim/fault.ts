@@ -1,0 +1,139 @@
+import { type Choices, PER_MILLE } from './choices.ts'
+import type { NameSurvival } from './toy-directory.ts'
+
+/** Each fault that the toy world knows, and what it does. The key is what scenarios, situations and stories call it. */
+export const FAULTS = {
+  'wire-flip': 'a bit of a log flips on the wire',
+  'short-write': 'a log is cut short while it is written to inspector/',
+  'rest-flip': 'a closed log decays or is changed on the disk of the source, until somebody restores it',
+  'kill-copy': 'the process of a copy is killed',
+  'kill-source': 'the process of the source is killed',
+  'power-cut-copy': 'the machine of a copy loses power and what was not synced',
+  'power-cut-source': 'the machine of the source loses power and what was not synced',
+  'full-disk-copy': 'the disk of a copy is full for a while',
+  'full-disk-source': 'the disk of the source is full for a while',
+  'sync-error': 'a sync on a copy fails once',
+  'lost-message': 'a message is lost, and the connection with it a little later',
+  'duplicate-message': 'an announcement or a report comes twice',
+  'late-message': 'a message comes late, and all behind it',
+  partition: 'a copy and its source cannot reach each other for a while',
+  'deleted-on-source': 'somebody deletes a closed log on the source',
+  'deleted-on-copy': 'somebody deletes an inspected log of a copy',
+  'held-on-source': 'another program holds a log open on the source for a while',
+  'held-on-copy': 'another program holds a file of a copy for a moment',
+  'vanished-on-source': 'the log directory of the source is not there for a while',
+  'vanished-on-copy': 'the directories of a copy are not there for a while',
+  'lost-hint': 'the watcher of the source misses that a log was closed',
+  'late-closing': 'the writer closes a log later than the ones above it',
+  operator: 'an operator runs a command, legal or not',
+} as const
+
+/** The name of a fault. */
+export type FaultName = keyof typeof FAULTS
+
+/** All names, in a fixed order. */
+// The keys of a literal object are exactly its key type.
+export const FAULT_NAMES: readonly FaultName[] = Object.keys(FAULTS) as FaultName[]
+
+/** How often each fault strikes, in thousandths of the occasions it gets. */
+export type FaultRates = Readonly<Record<FaultName, number>>
+
+/** What a run is made of. Drawn from the choices first, so that a seed fixes it. */
+export interface Scenario {
+  /** Copies of the one source: 1 to 3. */
+  readonly copies: number
+  /** Logs that the writer closes in phase one. */
+  readonly logs: number
+  readonly rates: FaultRates
+  /** How often each fault may strike in the run. */
+  readonly strikesMax: number
+  readonly survival: NameSurvival
+  /** Delays vary by up to this, in milliseconds. */
+  readonly jitterMs: number
+  /** Settings of the source. */
+  readonly copiesExpected: number
+  /** How long phase one lasts in virtual time, in milliseconds. */
+  readonly phaseOneMs: number
+}
+
+/** A world without faults, whose delays do not vary. */
+export const CALM_SCENARIO: Scenario = {
+  copies: 1,
+  logs: 10,
+  rates: ratesOf(() => 0),
+  strikesMax: 0,
+  survival: 'prefix',
+  jitterMs: 0,
+  copiesExpected: 1,
+  phaseOneMs: 10_000,
+}
+
+/**
+ * Strikes per thousand occasions when a fault is on. Spot faults meet each log or message; faults of the clock are asked for
+ * five times a virtual second, so 10 stands for once in 20 s.
+ */
+const USUAL_RATES: FaultRates = {
+  'wire-flip': 40,
+  'short-write': 20,
+  'rest-flip': 6,
+  'kill-copy': 15,
+  'kill-source': 10,
+  'power-cut-copy': 15,
+  'power-cut-source': 10,
+  'full-disk-copy': 10,
+  'full-disk-source': 6,
+  'sync-error': 15,
+  'lost-message': 10,
+  'duplicate-message': 60,
+  'late-message': 40,
+  partition: 10,
+  'deleted-on-source': 8,
+  'deleted-on-copy': 6,
+  'held-on-source': 12,
+  'held-on-copy': 15,
+  'vanished-on-source': 6,
+  'vanished-on-copy': 6,
+  'lost-hint': 100,
+  'late-closing': 100,
+  operator: 60,
+}
+
+/**
+ * Draws a scenario. Each fault is off in about half of the runs (swarm): some bugs hide behind another fault that strikes
+ * first.
+ */
+export function drawScenario(choices: Choices): Scenario {
+  const copies = 1 + choices.below(3)
+  return {
+    copies,
+    logs: 10 + choices.below(60),
+    rates: ratesOf((fault) => (choices.below(2) === 0 ? 0 : USUAL_RATES[fault] * (1 + choices.below(3)))),
+    strikesMax: Number.POSITIVE_INFINITY,
+    survival: choices.below(3) === 0 ? 'any' : 'prefix',
+    jitterMs: 1 + choices.below(20),
+    copiesExpected: choices.below(copies + 1),
+    phaseOneMs: 10_000 + 10_000 * choices.below(5),
+  }
+}
+
+/** A scenario in which the named faults strike in half of their occasions, for small worlds that are walked exhaustively. */
+export function smallScenario(faults: readonly FaultName[], parts: Partial<Scenario>): Scenario {
+  const rates = ratesOf((fault) => (faults.includes(fault) ? PER_MILLE / 2 : 0))
+  return { ...CALM_SCENARIO, logs: 3, strikesMax: 1, ...parts, rates }
+}
+
+/** One rate for each fault. */
+export function ratesOf(rate: (fault: FaultName) => number): FaultRates {
+  const rates: Partial<Record<FaultName, number>> = {}
+  for (const fault of FAULT_NAMES) rates[fault] = rate(fault)
+  return rates as FaultRates // the loop has filled every name in
+}
+
+/** A scenario in one line: what a failure prints. */
+export function describeScenario(scenario: Scenario): string {
+  const on = FAULT_NAMES.filter((fault) => scenario.rates[fault] > 0).map(
+    (fault) => `${fault} ${scenario.rates[fault]}`,
+  )
+  const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs } = scenario
+  return `copies ${copies}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
+}

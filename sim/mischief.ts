@@ -1,0 +1,169 @@
+import type { Generation } from '../engine/generation.ts'
+import type { CopyNode } from './copy-node.ts'
+import type { FaultName } from './fault.ts'
+import type { Link } from './link.ts'
+import { DAMAGES, damagedLog } from './toy-log.ts'
+import type { World } from './world.ts'
+
+/** How often each fault of the clock gets its occasion, in milliseconds. */
+const TICK_MS = 200
+/** How long a passing fault lasts, in milliseconds, at most. */
+const LASTS_MS_MAX = 8_000
+
+/** Does what the world does to disks, processes and networks, at random times, and undoes it in the end. */
+export class Mischief {
+  readonly #world: World
+  /** Logs of the source that somebody deleted or changed, and nobody has put right yet. */
+  readonly #spoilt = new Set<Generation>()
+  /** Logs of copies that somebody deleted. */
+  readonly #taken: { readonly copy: CopyNode; readonly generation: Generation }[] = []
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** Begins; ends by itself when faults are switched off. */
+  start(): void {
+    this.#world.core.after(TICK_MS, () => {
+      if (!this.#world.core.areFaultsOn) return
+      this.#strikeCopies()
+      this.#strikeSource()
+      this.start()
+    })
+  }
+
+  /** Puts everything right: files back, disks free, networks whole. */
+  repair(): void {
+    const { source, copies, links, oracle } = this.#world
+    for (const link of links) link.heal()
+    source.disk.isGone = false
+    source.disk.isFull = false
+    source.disk.held.clear()
+    for (const generation of [...this.#spoilt]) this.#putBack(generation)
+    for (const copy of copies) {
+      copy.disk.isGone = false
+      copy.disk.isFull = false
+      this.#replaceUntrueLogs(copy)
+    }
+    for (const { copy, generation } of this.#taken) {
+      const log = oracle.truth.get(generation)
+      const isOwed = generation >= copy.disk.truncatedBelow && copy.logs.get(generation) === undefined
+      if (log !== undefined && isOwed) copy.logs.place(generation, log)
+    }
+    source.directoryChanged()
+  }
+
+  #strikeCopies(): void {
+    const { core } = this.#world
+    if (core.strikes('kill-copy')) this.#someCopy().die(false)
+    if (core.strikes('power-cut-copy')) this.#someCopy().die(true)
+    if (core.strikes('deleted-on-copy')) this.#deleteOnCopy(this.#someCopy())
+    if (core.strikes('full-disk-copy')) this.#forAWhile(this.#someCopy().disk, 'isFull')
+    if (core.strikes('vanished-on-copy')) this.#forAWhile(this.#someCopy().disk, 'isGone')
+    if (core.strikes('partition')) this.#partition(this.#someLink())
+  }
+
+  #strikeSource(): void {
+    const { core, source } = this.#world
+    if (core.strikes('kill-source')) source.die(false)
+    if (core.strikes('power-cut-source')) source.die(true)
+    if (core.strikes('full-disk-source')) this.#forAWhile(source.disk, 'isFull')
+    if (core.strikes('vanished-on-source')) this.#forAWhile(source.disk, 'isGone')
+    this.#strikeLog('deleted-on-source', (generation) => this.deleteOnSource(generation))
+    this.#strikeLog('rest-flip', (generation) => this.#spoil(generation))
+    this.#strikeLog('held-on-source', (generation) => this.#hold(generation))
+  }
+
+  #strikeLog(fault: FaultName, strike: (generation: Generation) => void): void {
+    const { core, source } = this.#world
+    if (!core.strikes(fault)) return
+    const names = source.disk.logs.sortedNames()
+    const generation = names[core.choices.below(Math.max(1, names.length))]
+    if (generation !== undefined) strike(generation)
+  }
+
+  /** Somebody deletes a log on the source; perhaps he puts it back. */
+  deleteOnSource(generation: Generation): void {
+    const { core, source } = this.#world
+    source.disk.unlink(generation)
+    source.disk.logs.sync()
+    source.directoryChanged()
+    this.#spoilt.add(generation)
+    this.#later(() => this.#putBack(generation), core.choices.below(2) === 0)
+  }
+
+  #spoil(generation: Generation): void {
+    const { core, source } = this.#world
+    const log = source.disk.logs.get(generation)?.log
+    const damage = DAMAGES[core.choices.below(DAMAGES.length)]
+    if (log === undefined || damage === undefined) return
+    source.disk.place(damagedLog(log, damage))
+    this.#spoilt.add(generation)
+    this.#later(() => this.#putBack(generation), core.choices.below(2) === 0)
+  }
+
+  #hold(generation: Generation): void {
+    const { held } = this.#world.source.disk
+    held.add(generation)
+    this.#later(() => held.delete(generation), true)
+  }
+
+  #putBack(generation: Generation): void {
+    const { source, oracle } = this.#world
+    const log = oracle.truth.get(generation)
+    this.#spoilt.delete(generation)
+    // What was truncated meanwhile is not put back: it is gone rightly.
+    if (log === undefined || generation < source.disk.truncatedBelow || oracle.wasTruncated(generation)) return
+    source.disk.place(log)
+    source.directoryChanged()
+  }
+
+  #deleteOnCopy(copy: CopyNode): void {
+    const { core, oracle } = this.#world
+    const names = copy.logs.sortedNames()
+    const generation = names[core.choices.below(Math.max(1, names.length))]
+    if (generation === undefined) return
+    oracle.excuse(copy.copyId, generation)
+    copy.logs.unlink(generation)
+    copy.logs.sync()
+    this.#taken.push({ copy, generation })
+  }
+
+  #replaceUntrueLogs(copy: CopyNode): void {
+    for (const generation of copy.logs.sortedNames()) {
+      const log = this.#world.oracle.truth.get(generation)
+      if (log !== undefined && copy.logs.get(generation)?.log !== log) copy.logs.place(generation, log)
+    }
+  }
+
+  #partition(link: Link): void {
+    link.partition()
+    this.#later(() => link.heal(), true)
+  }
+
+  #forAWhile<Flag extends 'isFull' | 'isGone'>(disk: Record<Flag, boolean>, flag: Flag): void {
+    disk[flag] = true
+    this.#later(() => {
+      disk[flag] = false
+    }, true)
+  }
+
+  #later(undo: () => void, isUndone: boolean): void {
+    const { core } = this.#world
+    if (isUndone) core.after(core.choices.below(LASTS_MS_MAX), undo)
+  }
+
+  #someCopy(): CopyNode {
+    const { copies, core } = this.#world
+    const copy = copies[core.choices.below(copies.length)]
+    if (copy === undefined) throw new Error('a world has copies')
+    return copy
+  }
+
+  #someLink(): Link {
+    const { links, core } = this.#world
+    const link = links[core.choices.below(links.length)]
+    if (link === undefined) throw new Error('a world has links')
+    return link
+  }
+}

@@ -1,0 +1,76 @@
+import { asGeneration } from '../engine/generation.ts'
+import type { CopyNode } from './copy-node.ts'
+import type { World } from './world.ts'
+
+/** How often the operator looks in, in milliseconds. */
+const TICK_MS = 200
+/** A backup reports its mark now and then, without any fault: once in so many looks. */
+const MARK_EVERY_LOOKS = 10
+
+/** Runs the commands of an operator: each with its number, so that the oracle can hold the answer against what follows. */
+export class Operator {
+  readonly #world: World
+  #looks = 0
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** Begins to run commands at random, legal and illegal ones; ends by itself when faults are switched off. */
+  start(): void {
+    const { core } = this.#world
+    core.after(TICK_MS, () => {
+      if (!core.areFaultsOn) return
+      if (++this.#looks % MARK_EVERY_LOOKS === 0) this.mark(this.#world.generated)
+      if (core.strikes('operator')) this.#someCommand()
+      this.start()
+    })
+  }
+
+  /** Suspend-StorageGroupCopy. Null is "no comment given". Answers the request's number. */
+  suspend(copy: CopyNode, comment: string | null): number {
+    if (!copy.isUp) return 0
+    const requestId = this.#world.oracle.operatorAsks({ kind: 'suspend', copyId: copy.copyId, comment })
+    copy.notice({ kind: 'operator-suspended', nowMs: this.#world.core.nowMs, requestId, comment })
+    return requestId
+  }
+
+  /** Resume-StorageGroupCopy. */
+  resume(copy: CopyNode): number {
+    if (!copy.isUp) return 0
+    const requestId = this.#world.oracle.operatorAsks({ kind: 'resume', copyId: copy.copyId })
+    copy.notice({ kind: 'operator-resumed', nowMs: this.#world.core.nowMs, requestId })
+    return requestId
+  }
+
+  /** A backup product says "backed up through". Any number, also a foolish one. */
+  mark(through: number): number {
+    const { source, oracle, core } = this.#world
+    if (!source.isUp) return 0
+    const generation = asGeneration(through)
+    const requestId = oracle.operatorAsks({ kind: 'mark', through: generation })
+    source.notice({ kind: 'backup-completed', nowMs: core.nowMs, through: generation, requestId })
+    return requestId
+  }
+
+  /** Disable-StorageGroupCopy, by identifier; it may be unknown. */
+  disable(copyId: string): number {
+    const { source, oracle, core } = this.#world
+    if (!source.isUp) return 0
+    const requestId = oracle.operatorAsks({ kind: 'disable', copyId })
+    source.notice({ kind: 'copy-disabled', nowMs: core.nowMs, copyId, requestId })
+    return requestId
+  }
+
+  #someCommand(): void {
+    const { core, copies, generated } = this.#world
+    const { choices } = core
+    const copy = copies[choices.below(copies.length)]
+    if (copy === undefined) return
+    const command = choices.below(12)
+    if (command < 3) this.suspend(copy, choices.below(2) === 0 ? null : `comment ${choices.below(3)}`)
+    else if (command < 7) this.resume(copy)
+    else if (command < 11) this.mark(choices.below(generated + 3))
+    else this.disable(choices.below(2) === 0 ? 'copy9' : copy.copyId)
+  }
+}

@@ -1,0 +1,254 @@
+import type { CopyReport } from '../engine/fact.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import type { AnswerOrder } from '../engine/order.ts'
+import type { Core } from './core.ts'
+import type { CopySight } from './ports.ts'
+import type { SourceDisk } from './source-disk.ts'
+import type { ToyLog } from './toy-log.ts'
+
+/** What the oracle remembers of one copy, whatever the copy itself knows. */
+interface CopyRecord {
+  readonly sight: CopySight
+  /** The source has told the copy that it holds truncation from here on. */
+  isAccepted: boolean
+  /** First log that ever got its final name here; what is below was never owed. 0 for none. */
+  first: Generation
+  /** Highest log that a report has called inspected. */
+  reported: Generation
+  /** A request to suspend was answered and none to resume was made since. */
+  isQuiet: boolean
+  /** Comment that the last answered suspension has to keep. */
+  comment: string | null
+  /** Logs that a fault of the world took or spoilt: nobody owes them. */
+  readonly excused: Set<Generation>
+  /** Logs that the copy has deleted after its source, rightly. */
+  readonly released: Set<Generation>
+  /** Everything to here was found durable and true. */
+  checkedThrough: Generation
+}
+
+type OperatorRequest =
+  | { readonly kind: 'suspend'; readonly copyId: string; readonly comment: string | null }
+  | { readonly kind: 'resume'; readonly copyId: string }
+  | { readonly kind: 'mark'; readonly through: Generation }
+  | { readonly kind: 'disable'; readonly copyId: string }
+
+/** How an operator's request ended. */
+export interface Answered {
+  readonly request: OperatorRequest
+  readonly answer: AnswerOrder
+}
+
+/**
+ * Sees everything, trusts nobody: checks the invariants of the product against both disks and the true content of every log.
+ * A promise that does not hold ends the run. The numbers I1, I2… are those of docs/RELIABILITY.md.
+ */
+export class Oracle {
+  /** The true content of every log ever closed. */
+  readonly truth: Map<Generation, ToyLog> = new Map<Generation, ToyLog>()
+  /** Answers that came back, by request. */
+  readonly answers: Map<number, Answered> = new Map<number, Answered>()
+  readonly #core: Core
+  readonly #copies = new Map<string, CopyRecord>()
+  #source: SourceDisk | null = null
+  readonly #requests = new Map<number, OperatorRequest>()
+  #requestId = 0
+  /** Logs that the source has truncated once: they may come back after a power cut and go again. */
+  readonly #truncated = new Set<Generation>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Lets the oracle see the source's disk. */
+  watchSource(disk: SourceDisk): void {
+    this.#source = disk
+  }
+
+  /** Lets the oracle see a copy. */
+  watchCopy(sight: CopySight): void {
+    const nothing = NO_GENERATION
+    this.#copies.set(sight.copyId, {
+      sight,
+      isAccepted: false,
+      first: nothing,
+      reported: nothing,
+      isQuiet: false,
+      comment: null,
+      excused: new Set(),
+      released: new Set(),
+      checkedThrough: nothing,
+    })
+  }
+
+  /** Whether the source has truncated this log at least once. */
+  wasTruncated(generation: Generation): boolean {
+    return this.#truncated.has(generation)
+  }
+
+  /** Whether a fault took or spoilt this log of a copy. */
+  isExcused(copyId: string, generation: Generation): boolean {
+    return this.#copy(copyId).excused.has(generation)
+  }
+
+  /** A fault of the world takes or spoils a log of a copy: its loss is nobody's fault. */
+  excuse(copyId: string, generation: Generation): void {
+    this.#copy(copyId).excused.add(generation)
+  }
+
+  /** Notes a request of the operator and gives it its number. */
+  operatorAsks(request: OperatorRequest): number {
+    this.#requests.set(++this.#requestId, request)
+    // From here on the operator expects I/O again, whether or not the answer reaches him.
+    if (request.kind === 'resume') {
+      const copy = this.#copy(request.copyId)
+      copy.isQuiet = false
+      copy.comment = null
+      for (const [id, older] of this.#requests)
+        if (older.kind === 'suspend' && older.copyId === request.copyId) this.#requests.delete(id)
+    }
+    return this.#requestId
+  }
+
+  /** The answer to a request. Answered means: durable, and for a suspension: quiet. */
+  operatorAnswered(answer: AnswerOrder): void {
+    const request = this.#requests.get(answer.requestId)
+    if (request === undefined) return
+    this.#requests.delete(answer.requestId)
+    this.answers.set(answer.requestId, { request, answer })
+    if (answer.refusal !== null) return
+    if (request.kind === 'suspend') {
+      const copy = this.#copy(request.copyId)
+      copy.isQuiet = true
+      copy.comment = request.comment ?? copy.comment
+    }
+    if (request.kind === 'mark' && (this.#source?.mark?.through ?? 0) < request.through)
+      this.#core.fail('I17 marks', `mark ${request.through} was answered and is not durable`)
+    if (request.kind === 'disable' && this.#source?.disabled.includes(request.copyId) !== true)
+      this.#core.fail('I25 commands', `the disablement of ${request.copyId} was answered and is not durable`)
+  }
+
+  /** I5: the store of a suspended copy is not touched. */
+  touched(copyId: string, what: string): void {
+    if (this.#copy(copyId).isQuiet) this.#core.fail('I5 suspend', `${what} touches the suspended copy ${copyId}`)
+  }
+
+  /** The source lets a copy in: it holds truncation from now on. */
+  accepted(copyId: string): void {
+    this.#copy(copyId).isAccepted = true
+    if (this.#source?.enrolled.some((copy) => copy.copyId === copyId) !== true)
+      this.#core.fail('I1 deletion gate', `${copyId} is accepted before its enrolment is durable`)
+  }
+
+  /** I1, I6: a log of the source goes only when it is backed up and durable on every copy, and the lowest goes first. */
+  sourceUnlinks(generation: Generation): void {
+    const source = this.#source
+    if (source === null) return
+    if (source.lowest > 0 && source.lowest < generation)
+      this.#core.fail('I6 truncation bounds', `log ${generation} goes before log ${source.lowest}`)
+    if (source.truncatedBelow <= generation)
+      this.#core.fail('I6 truncation bounds', `log ${generation} goes, the durable edge is ${source.truncatedBelow}`)
+    if (this.#truncated.has(generation)) return
+    this.#truncated.add(generation)
+    if ((source.mark?.through ?? 0) < generation)
+      this.#core.fail('I1 deletion gate', `log ${generation} goes and is not backed up`)
+    if (source.enrolled.length < this.#core.scenario.copiesExpected)
+      this.#core.fail('I1 deletion gate', `log ${generation} goes with ${source.enrolled.length} copies enrolled`)
+    for (const { copyId } of source.enrolled) this.#mustHold(this.#copy(copyId), generation)
+  }
+
+  /** I2, I11, I12: what gets a final name is the true log, and continues what is there. */
+  published(sight: CopySight, generation: Generation): void {
+    const copy = this.#copy(sight.copyId)
+    const log = sight.logs.get(generation)?.log
+    // The first log of an empty copy has no neighbour to be compared with: a changed header cannot be seen.
+    const before = (generation - 1) as Generation // at least 0, and only looked up
+    const hasNeighbour = sight.state.identity !== null && isTrue(sight, before, this.truth)
+    const isUnprovable = !hasNeighbour && log?.damage === null
+    if (log !== this.truth.get(generation)) {
+      if (!isUnprovable) this.#core.fail('I12 corruption', `log ${generation} of ${sight.copyId} is not the true one`)
+      copy.excused.add(generation)
+    }
+    if (copy.first === 0) copy.first = generation
+    const { lowest } = sight.state
+    if (lowest !== 0 && generation > lowest && sight.logs.get(before) === undefined && !copy.excused.has(before))
+      this.#core.fail('I2 one stream', `log ${generation} of ${sight.copyId} is published without log ${before}`)
+  }
+
+  /** I6: a copy deletes only what its source gave up for deletion, and what it has held until now. */
+  copyUnlinks(sight: CopySight, generation: Generation): void {
+    const copy = this.#copy(sight.copyId)
+    if ((this.#source?.truncatedBelow ?? 0) <= generation)
+      this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes log ${generation}, which its source keeps`)
+    if (generation >= sight.state.inspected)
+      this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes its newest log ${generation}`)
+    copy.released.add(generation)
+  }
+
+  /** I3: what a report calls inspected is durable and true. */
+  copyReports(sight: CopySight, report: CopyReport): void {
+    const copy = this.#copy(sight.copyId)
+    if (copy.first === 0 && report.inspected > 0) copy.first = report.inspected
+    if (report.inspected > copy.reported) copy.reported = report.inspected
+    this.#mustBeDurable(copy, report.inspected)
+  }
+
+  /** A report has reached the source. */
+  acknowledged(copyId: string, report: CopyReport): void {
+    if (report.inspected > this.#copy(copyId).reported)
+      this.#core.fail('I18 retry-safe', `${copyId} is believed to have inspected ${report.inspected}`)
+  }
+
+  /** I3 after a crash: everything that was ever reported is still there. */
+  copyDied(sight: CopySight, deletedBelow: Generation): void {
+    const copy = this.#copy(sight.copyId)
+    copy.checkedThrough = NO_GENERATION
+    const from = Math.max(copy.first, deletedBelow, 1)
+    for (let g = from; g <= copy.reported; g++) this.#mustHold(copy, g as Generation) // between two generations
+  }
+
+  /** I5 across restarts: an answered suspension is in force, with its comment. */
+  checkSuspensions(): void {
+    for (const { isQuiet, comment, sight } of this.#copies.values()) {
+      const { state, copyId } = sight
+      if (!isQuiet || state.phase === 'unstarted') continue
+      if (state.suspension === null) this.#core.fail('I5 suspend', `${copyId} forgot that it is suspended`)
+      else if (comment !== null && this.#noSuspendUnderWay(copyId) && state.suspension.comment !== comment)
+        this.#core.fail('I5 suspend', `${copyId} has the comment ${state.suspension.comment}, not ${comment}`)
+    }
+  }
+
+  #noSuspendUnderWay(copyId: string): boolean {
+    for (const request of this.#requests.values())
+      if (request.kind === 'suspend' && request.copyId === copyId) return false
+    return true
+  }
+
+  #mustBeDurable(copy: CopyRecord, through: Generation): void {
+    const from = Math.max(copy.first, copy.sight.state.lowest, copy.checkedThrough + 1, 1)
+    for (let g = from; g <= through; g++) this.#mustHold(copy, g as Generation) // between two generations
+    if (through > copy.checkedThrough) copy.checkedThrough = through
+  }
+
+  #mustHold(copy: CopyRecord, generation: Generation): void {
+    if (copy.excused.has(generation) || copy.released.has(generation) || !copy.isAccepted) return
+    // What was truncated before a copy came is not owed to it, also when somebody puts it back.
+    if (copy.first !== 0 && generation < copy.first) return
+    const durable = copy.sight.logs.durable(generation)
+    if (durable?.isSynced !== true || durable.log !== this.truth.get(generation)) {
+      const what = durable === undefined ? 'not durable' : durable.isSynced ? 'not the true log' : 'not synced'
+      this.#core.fail('I3 ack is durable', `log ${generation} of ${copy.sight.copyId} is ${what}`)
+    }
+  }
+
+  #copy(copyId: string): CopyRecord {
+    const copy = this.#copies.get(copyId)
+    if (copy === undefined) throw new Error(`the oracle does not know ${copyId}`)
+    return copy
+  }
+}
+
+function isTrue(sight: CopySight, generation: Generation, truth: ReadonlyMap<Generation, ToyLog>): boolean {
+  const log = sight.logs.get(generation)?.log
+  return log !== undefined && log === truth.get(generation)
+}

@@ -1,0 +1,21 @@
+import type { ReplicaFact, SourceFact } from '../engine/fact.ts'
+import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
+import { stepReplica } from '../engine/replication/replica-instance.ts'
+import type { ReplicaState } from '../engine/replication/replica-state.ts'
+import { stepSource } from '../engine/source/source-instance.ts'
+import type { SourceState } from '../engine/source/source-state.ts'
+
+/** The rules of the holding side. */
+export type StepReplica = (state: ReplicaState, fact: ReplicaFact) => readonly [ReplicaState, readonly ReplicaOrder[]]
+
+/** The rules of the source side. */
+export type StepSource = (state: SourceState, fact: SourceFact) => readonly [SourceState, readonly SourceOrder[]]
+
+/** The rules that a world plays. Tests plant bugs by wrapping the engine's. */
+export interface Rules {
+  readonly stepReplica: StepReplica
+  readonly stepSource: StepSource
+}
+
+/** The engine's own. */
+export const ENGINE_RULES: Rules = { stepReplica, stepSource }

@@ -1,0 +1,152 @@
+import { type Choices, recordedChoices, seededChoices } from './choices.ts'
+import type { CopyNode } from './copy-node.ts'
+import { type Violation, WORLD_STARTS_MS } from './core.ts'
+import { describeScenario, drawScenario, type Scenario } from './fault.ts'
+import { LogWriter } from './log-writer.ts'
+import { Mischief } from './mischief.ts'
+import { Operator } from './operator.ts'
+import type { Rules } from './rules.ts'
+import { World } from './world.ts'
+
+/** Virtual time that phase two gets to bring everything home, in milliseconds: the longest waits are 30 s, twice over. */
+const PHASE_TWO_MS = 150_000
+/** How often phase two looks whether everything is home, in milliseconds. */
+const LOOK_MS = 500
+/** Happenings that phase two may take: a world that never settles is caught, not waited for. */
+const PHASE_TWO_HAPPENINGS_MAX = 200_000
+/** Time for restarts and scans before the operator comes, in milliseconds: self-healing is not helped. */
+const SETTLING_MS = 12_000
+
+/** What a run came to. */
+export interface RunResult {
+  /** The first broken promise, or null. */
+  readonly violation: Violation | null
+  readonly scenario: Scenario
+  readonly seen: ReadonlySet<string>
+  readonly steps: number
+  readonly happenings: number
+  /** Virtual time that passed, in milliseconds. */
+  readonly virtualMs: number
+}
+
+/** What a run may be given besides its choices. */
+export interface RunOptions {
+  /** Drawn from the choices when absent. */
+  readonly scenario?: Scenario
+  readonly rules?: Rules
+  readonly tell?: (line: string) => void
+}
+
+/**
+ * Plays one world to its end. Phase one: faults strike, promises are checked at every step. Phase two: nothing strikes any
+ * more, everything is put right, and all closed logs have to arrive and what may go has to go.
+ */
+export function runWorld(choices: Choices, options: RunOptions = {}): RunResult {
+  const scenario = options.scenario ?? drawScenario(choices)
+  const { rules, tell } = options
+  const world = new World({ scenario, choices, ...(rules && { rules }), ...(tell && { tell }) })
+  const operator = new Operator(world)
+  const mischief = new Mischief(world)
+  const writer = new LogWriter(world)
+  world.start()
+  writer.start()
+  mischief.start()
+  operator.start()
+  const isSafe = world.runUntil(WORLD_STARTS_MS + scenario.phaseOneMs)
+  if (isSafe) bringHome({ world, operator, mischief, writer })
+  const { violation, seen, steps, happenings, nowMs } = world.core
+  return { violation, scenario, seen, steps, happenings, virtualMs: nowMs - WORLD_STARTS_MS }
+}
+
+/** A seeded run. */
+export function runSeed(seed: number, options: RunOptions = {}): RunResult {
+  return runWorld(seededChoices(seed), options)
+}
+
+/** A seeded run together with the choices it made: with the scenario they replay it, as a list that can be shrunk. */
+export function recordSeed(
+  seed: number,
+  rules?: Rules,
+): { readonly result: RunResult; readonly made: readonly number[] } {
+  const choices = recordedChoices(seededChoices(seed))
+  const result = runWorld(choices, rules === undefined ? {} : { rules })
+  return { result, made: choices.made }
+}
+
+/** A failure in two lines, without its trace. */
+export function describeFailure(seed: number, { violation, scenario }: RunResult): string {
+  if (violation === null) return `seed ${seed}: no failure`
+  const { what, detail, atMs } = violation
+  return `seed ${seed}: ${what}: ${detail} (at ${atMs - WORLD_STARTS_MS} ms)\n  ${describeScenario(scenario)}`
+}
+
+interface Cast {
+  readonly world: World
+  readonly operator: Operator
+  readonly mischief: Mischief
+  readonly writer: LogWriter
+}
+
+function bringHome({ world, operator, mischief, writer }: Cast): void {
+  const { core } = world
+  core.areFaultsOn = false
+  mischief.repair()
+  writer.finish()
+  const endsMs = core.nowMs + PHASE_TWO_MS
+  const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
+  if (!world.runUntil(core.nowMs + SETTLING_MS)) return
+  for (const copy of world.copies) heal(world, operator, copy)
+  while (core.violation === null && !isHome(world)) {
+    if (core.nowMs >= endsMs || core.happenings >= happeningsMax) {
+      core.fail('I19 convergence', whatIsMissing(world))
+      return
+    }
+    if (world.source.isUp && (world.source.disk.mark?.through ?? 0) < world.generated) operator.mark(world.generated)
+    world.runUntil(core.nowMs + LOOK_MS)
+  }
+  checkStreams(world)
+}
+
+/** Only what does not heal by itself gets an operator: suspensions, permanent failures, and stores that lost files. */
+function heal(world: World, operator: Operator, copy: CopyNode): void {
+  const { state, disk } = copy
+  const lostFiles = disk.logs.sortedNames().some((generation) => world.oracle.isExcused(copy.copyId, generation))
+  const needsHelp = state.failure?.kind === 'permanent' || lostFiles
+  if (needsHelp && state.suspension === null) operator.suspend(copy, 'repair')
+  if (needsHelp || state.suspension !== null) operator.resume(copy)
+}
+
+/** The copies that count: enrolled or still welcome. */
+function welcomeCopies({ copies, source }: World): readonly CopyNode[] {
+  return copies.filter((copy) => !source.disk.disabled.includes(copy.copyId))
+}
+
+function isHome(world: World): boolean {
+  return whatIsMissing(world) === ''
+}
+
+function whatIsMissing(world: World): string {
+  const { source, generated } = world
+  for (const { state, label } of welcomeCopies(world)) {
+    if (state.inspected !== generated || state.failure !== null)
+      return `${label} has inspected ${state.inspected} of ${generated}, phase ${state.phase}, ${state.failure?.message ?? 'no failure'}`
+  }
+  const mayTruncate = source.disk.enrolled.length >= world.core.scenario.copiesExpected
+  if (mayTruncate && source.disk.lowest > 0) return `log ${source.disk.lowest} of the source may go and does not`
+  return ''
+}
+
+/** I2 in the end: every welcome copy holds one stream of true logs up to the last. */
+function checkStreams(world: World): void {
+  for (const copy of welcomeCopies(world)) {
+    const names = copy.logs.sortedNames().filter((generation) => generation >= copy.disk.truncatedBelow)
+    const first = names[0] ?? 0
+    names.forEach((generation, index) => {
+      if (generation !== first + index) world.core.fail('I2 one stream', `${copy.label} has a hole below ${generation}`)
+      if (copy.logs.get(generation)?.log !== world.oracle.truth.get(generation))
+        world.core.fail('I12 corruption', `log ${generation} of ${copy.label} is not the true one`)
+    })
+    if (names.at(-1) !== world.generated)
+      world.core.fail('I2 one stream', `${copy.label} ends at ${names.at(-1)}, the stream at ${world.generated}`)
+  }
+}

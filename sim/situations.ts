@@ -1,0 +1,124 @@
+import type { ReplicaFact, SourceFact } from '../engine/fact.ts'
+import type { Step } from '../engine/guarantee.ts'
+import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
+import { copyStatus } from '../engine/replication/copy-status.ts'
+import type { ReplicaState } from '../engine/replication/replica-state.ts'
+import type { SourceState } from '../engine/source/source-state.ts'
+import { FAULT_NAMES } from './fault.ts'
+
+type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
+type SourceStep = Step<SourceState, SourceFact, SourceOrder>
+
+/**
+ * Situations that a long run has to meet at least once: proof that the toy world tests what it claims to. Each is a predicate
+ * over one step.
+ */
+const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean>> = {
+  'a log is refused for the first time': ({ after }) => after.attempts.some(({ rejected }) => rejected === 1),
+  'a log is refused for the second time': ({ after }) => after.attempts.some(({ rejected }) => rejected === 2),
+  'a log is refused for the third time': ({ after }) => after.failure?.kind === 'permanent',
+  'a log refused before is inspected': ({ before, fact }) =>
+    fact.kind === 'logs-inspected' &&
+    before.attempts.some(({ rejected, generation }) => rejected > 0 && generation <= fact.range.last),
+  'logs arrive out of order': ({ after }) => after.arrived.length > 0,
+  'several logs are inspected at once': ({ orders }) =>
+    orders.some((order) => order.kind === 'inspect-logs' && order.logs.length > 1),
+  'the outcome of an older session comes late': ({ fact, before }) =>
+    'session' in fact && fact.session !== before.session,
+  'a copy is suspended with logs under way': ({ fact, before }) =>
+    fact.kind === 'operator-suspended' && before.suspension === null && before.requested > before.inspected,
+  'a copy is suspended while its store is checked': ({ fact, before }) =>
+    fact.kind === 'operator-suspended' && before.phase === 'checking',
+  'a copy is suspended while it waits for its disk': ({ fact, before }) =>
+    fact.kind === 'operator-suspended' && before.phase === 'waiting',
+  'a failed copy is suspended': ({ fact, before }) => fact.kind === 'operator-suspended' && before.failure !== null,
+  'a comment is replaced': ({ fact, before, after }) =>
+    fact.kind === 'operator-suspended' && before.suspension !== null && before.suspension !== after.suspension,
+  'a suspended copy is suspended again': ({ fact, before, after }) =>
+    fact.kind === 'operator-suspended' && before.suspension !== null && before.suspension === after.suspension,
+  'a copy starts suspended': ({ fact }) => fact.kind === 'copy-started' && fact.suspension !== null,
+  'a copy that is not suspended is resumed': ({ fact, before }) =>
+    fact.kind === 'operator-resumed' && before.suspension === null,
+  'resuming heals a failed copy': ({ fact, before }) =>
+    fact.kind === 'operator-resumed' && before.suspension !== null && before.failure !== null,
+  'a copy misses a log in the middle': ({ after }) =>
+    after.failure?.kind === 'missing' && after.announcement.missing > 0,
+  'a copy misses a log at the lower edge': ({ after }) =>
+    after.failure?.kind === 'missing' && after.inspected + 1 < after.announcement.lowest,
+  'a missing log was put back': ({ before, after }) => before.failure?.kind === 'missing' && after.failure === null,
+  'a store fails twice in a row': ({ after }) => after.faults >= 2,
+  'a store works again after a fault': ({ fact, before }) => fact.kind === 'store-checked' && before.faults > 0,
+  'a scan finds less than was inspected': ({ fact, before, after }) =>
+    fact.kind === 'store-checked' && after.inspected < before.inspected,
+  'a scan finds more than was inspected': ({ fact, before, after }) =>
+    fact.kind === 'store-checked' && after.inspected > before.inspected,
+  'a copy deletes after its source': ({ orders }) => orders.some((order) => order.kind === 'truncate-logs'),
+  'a request is postponed': ({ after }) => after.attempts.some(({ postponed }) => postponed > 0),
+  'a request is postponed three times': ({ after }) => after.attempts.some(({ postponed }) => postponed > 2),
+  'the window is full': ({ after }) => after.requested - after.inspected >= 24,
+  'a copy is healthy': ({ after }) => copyStatus(after).summary === 'Healthy',
+  'a copy is initializing': ({ after }) => copyStatus(after).summary === 'Initializing',
+  'a copy is resynchronizing': ({ after }) => copyStatus(after).summary === 'Resynchronizing',
+  'a copy is turned away': ({ fact }) => fact.kind === 'source-refused',
+}
+
+const SOURCE_SITUATIONS: Readonly<Record<string, (step: SourceStep) => boolean>> = {
+  'a mark is refused': ({ fact, orders }) => fact.kind === 'backup-completed' && wasRefused(orders),
+  'a mark does not go back': ({ fact, before, after, orders }) =>
+    fact.kind === 'backup-completed' && before.mark === after.mark && !wasRefused(orders),
+  'truncation is deferred': ({ orders }) => orders.some((order) => order.kind === 'raise-event' && order.id === 225),
+  'truncation happens later, by a report': ({ fact, orders }) =>
+    fact.kind === 'copy-reported' && orders.some((order) => order.kind === 'truncate-logs'),
+  'a suspended copy holds truncation': ({ after }) =>
+    after.copies.some(
+      ({ report }) => report?.condition === 'suspended' && report.inspected < (after.mark?.through ?? 0),
+    ),
+  'an unreachable copy holds truncation': ({ after }) =>
+    after.copies.some(
+      ({ connected, report }) => !connected && report !== null && report.inspected < (after.mark?.through ?? 0),
+    ),
+  'an unheard copy holds truncation': ({ after }) =>
+    after.mark !== null && after.copies.some(({ report }) => report === null),
+  'disabling a copy releases logs': ({ fact, orders }) =>
+    fact.kind === 'copy-disabled' && orders.some((order) => order.kind === 'truncate-logs'),
+  'disabling an unknown copy is refused': ({ fact, orders }) => fact.kind === 'copy-disabled' && wasRefused(orders),
+  'a copy comes while logs are being deleted': ({ fact, before }) =>
+    fact.kind === 'copy-enrolled' && before.truncating !== null,
+  'a deletion fails': ({ fact }) => fact.kind === 'deletion-failed',
+  'a deletion finds logs already missing': ({ fact }) => fact.kind === 'logs-deleted' && fact.alreadyMissing > 0,
+  'all closed logs are truncated': ({ after }) => after.truncatedBelow > 0 && after.closed?.lowest === 0,
+  'a log closes late, within the grace': ({ before, after }) =>
+    before.gap !== null && after.gap === null && before.announced?.missing === 0,
+  'a log is announced as missing': ({ after }) => (after.announced?.missing ?? 0) > 0,
+  'a source starts with a truncation unfinished': ({ fact, before, after }) =>
+    fact.kind === 'directory-scanned' &&
+    before.closed === null &&
+    fact.closed.lowest > 0 &&
+    fact.closed.lowest < after.truncatedBelow,
+  'the directory of the source is lost': ({ fact }) => fact.kind === 'directory-lost',
+}
+
+/** Everything that 10,000 runs must have met: each fault, and each named situation. */
+export const SITUATIONS: readonly string[] = [
+  ...FAULT_NAMES,
+  ...Object.keys(REPLICA_SITUATIONS),
+  ...Object.keys(SOURCE_SITUATIONS),
+]
+
+// Arrays, since these are walked at every step.
+const REPLICA_LIST = Object.entries(REPLICA_SITUATIONS)
+const SOURCE_LIST = Object.entries(SOURCE_SITUATIONS)
+
+/** Notes the situations that a step of a copy meets. */
+export function sawReplicaStep(seen: Set<string>, step: ReplicaStep): void {
+  for (const [name, isMet] of REPLICA_LIST) if (!seen.has(name) && isMet(step)) seen.add(name)
+}
+
+/** Notes the situations that a step of the source meets. */
+export function sawSourceStep(seen: Set<string>, step: SourceStep): void {
+  for (const [name, isMet] of SOURCE_LIST) if (!seen.has(name) && isMet(step)) seen.add(name)
+}
+
+function wasRefused(orders: readonly SourceOrder[]): boolean {
+  return orders.some((order) => order.kind === 'answer-operator' && order.refusal !== null)
+}

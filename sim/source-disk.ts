@@ -1,0 +1,73 @@
+import type { BackupMark, ClosedLogs, EnrolledCopy } from '../engine/fact.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import { ToyDirectory } from './toy-directory.ts'
+import type { ToyLog } from './toy-log.ts'
+
+/** The disk of the source: the log directory, which another program fills, and the journal of intent. */
+export class SourceDisk {
+  readonly logs: ToyDirectory<Generation> = new ToyDirectory<Generation>()
+  /** Logs that another program holds open. */
+  readonly held: Set<Generation> = new Set<Generation>()
+  isGone = false
+  isFull = false
+  /** Journal, durable with every record. */
+  mark: BackupMark | null = null
+  enrolled: readonly EnrolledCopy[] = []
+  disabled: readonly string[] = []
+  truncatedBelow: Generation = NO_GENERATION
+  /** Extent of the logs; null when it has to be read anew. A directory of 100,000 logs is not sorted at every scan. */
+  #extent: { lowest: Generation; closedThrough: Generation; generated: Generation } | null = null
+
+  /** A log that the writer closes, or that somebody puts back or exchanges. */
+  place(log: ToyLog): void {
+    this.logs.place(log.generation, log)
+    const extent = this.#extent
+    const continues = extent !== null && extent.generated > 0 && log.generation === extent.generated + 1
+    if (!continues) this.#extent = null
+    else {
+      if (extent.closedThrough === extent.generated) extent.closedThrough = log.generation
+      extent.generated = log.generation
+    }
+  }
+
+  /** Takes a log away; answers whether it was there. */
+  unlink(generation: Generation): boolean {
+    this.#extent = null
+    return this.logs.unlink(generation)
+  }
+
+  /** Forgets what was known of the directory: after a power cut. */
+  forgetExtent(): void {
+    this.#extent = null
+  }
+
+  /** The lowest log that programs see; 0 when there is none. */
+  get lowest(): Generation {
+    return this.#known().lowest
+  }
+
+  /** The highest log that programs see; 0 when there is none. */
+  get highest(): Generation {
+    return this.#known().generated
+  }
+
+  /** What a scan says of the directory. */
+  scan(): ClosedLogs {
+    const { lowest, closedThrough, generated } = this.#known()
+    return { lowest, closedThrough, generated, logTimeMs: this.logs.get(generated)?.log.logTimeMs ?? 0 }
+  }
+
+  #known(): { lowest: Generation; closedThrough: Generation; generated: Generation } {
+    this.#extent ??= this.#read()
+    return this.#extent
+  }
+
+  /** Logs below the edge of truncation are leftovers of a deletion: how far the stream reaches is counted from the edge. */
+  #read(): { lowest: Generation; closedThrough: Generation; generated: Generation } {
+    const names = this.logs.sortedNames()
+    const lowest = names[0] ?? NO_GENERATION
+    let closedThrough = names.find((generation) => generation >= this.truncatedBelow) ?? lowest
+    for (const generation of names) if (generation === closedThrough + 1) closedThrough = generation
+    return { lowest, closedThrough, generated: names.at(-1) ?? NO_GENERATION }
+  }
+}

@@ -1,0 +1,177 @@
+import type { Announcement, CopyReport, Fault, ReplicaFact, SourceFact, StoreContents } from '../engine/fact.ts'
+import type { GenerationRange } from '../engine/generation.ts'
+import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
+
+/** A fact in one line: its kind, then what matters of it. Stable: stories and hashes of traces rest on it. */
+export function factLine(fact: ReplicaFact | SourceFact): string {
+  const rest = factRest(fact)
+  return rest === '' ? fact.kind : `${fact.kind} ${rest}`
+}
+
+/** An order in one line. Stable, as {@link factLine}. */
+export function orderLine(order: ReplicaOrder | SourceOrder): string {
+  const rest = orderRest(order)
+  return rest === '' ? order.kind : `${order.kind} ${rest}`
+}
+
+/** A range of generations: `7` or `7-9`. */
+export function rangeText({ first, last }: GenerationRange): string {
+  return first === last ? `${first}` : `${first}-${last}`
+}
+
+function factRest(fact: ReplicaFact | SourceFact): string {
+  switch (fact.kind) {
+    case 'copy-started':
+      return fact.contents === null ? 'suspended, store not read' : contentsText(fact.contents)
+    case 'store-checked':
+      return `session ${fact.session} ${contentsText(fact.contents)}`
+    case 'log-copied': {
+      const verdict = fact.log.rejection === null ? '' : ` refused ${fact.log.rejection.reason}`
+      return `${fact.log.generation} session ${fact.session}${verdict}`
+    }
+    case 'copy-failed':
+      return `${fact.generation} session ${fact.session} ${faultText(fact.fault)}`
+    case 'logs-inspected':
+      return `${rangeText(fact.range)} session ${fact.session}`
+    case 'store-failed':
+    case 'inspection-failed':
+      return `session ${fact.session} ${faultText(fact.fault)}`
+    case 'source-lost':
+    case 'source-refused':
+    case 'directory-lost':
+      return faultText(fact.fault)
+    case 'logs-announced':
+      return announcementText(fact.announcement)
+    case 'logs-deleted':
+      return `${rangeText(fact.range)}${fact.alreadyMissing === 0 ? '' : ` (${fact.alreadyMissing} missing)`}`
+    case 'deletion-failed':
+      return `${rangeText(fact.range)} ${faultText(fact.fault)}`
+    default:
+      return shortFactRest(fact)
+  }
+}
+
+type LongFact =
+  | 'copy-started'
+  | 'store-checked'
+  | 'log-copied'
+  | 'copy-failed'
+  | 'logs-inspected'
+  | 'store-failed'
+  | 'inspection-failed'
+  | 'source-lost'
+  | 'source-refused'
+  | 'directory-lost'
+  | 'logs-announced'
+  | 'logs-deleted'
+  | 'deletion-failed'
+
+function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact }>): string {
+  switch (fact.kind) {
+    case 'source-connected':
+    case 'time-passed':
+      return ''
+    case 'operator-suspended':
+      return fact.comment === null ? 'without comment' : JSON.stringify(fact.comment)
+    case 'operator-resumed':
+      return `request ${fact.requestId}`
+    case 'share-started':
+      return `enrolled ${fact.enrolled.length}, disabled ${fact.disabled.length}, mark ${fact.mark?.through ?? 0}, truncated below ${fact.truncatedBelow}`
+    case 'directory-scanned':
+      return `lowest ${fact.closed.lowest}, through ${fact.closed.closedThrough}, generated ${fact.closed.generated}`
+    case 'copy-enrolled':
+      return fact.copy.label
+    case 'copy-reported':
+      return `${fact.copyId} ${reportText(fact.report)}`
+    case 'copy-lost':
+      return fact.copyId
+    case 'copy-disabled':
+      return fact.copyId
+    case 'backup-completed':
+      return `through ${fact.through}`
+  }
+}
+
+function orderRest(order: ReplicaOrder | SourceOrder): string {
+  switch (order.kind) {
+    case 'copy-logs':
+      return `${rangeText(order.range)} session ${order.session}`
+    case 'inspect-logs':
+      return `${order.logs.map((log) => log.generation).join(' ')} session ${order.session}`
+    case 'quarantine-log':
+      return `${order.log.generation} ${order.reason}: ${order.detail}`
+    case 'check-store':
+      return `session ${order.session}`
+    case 'record-suspension':
+      return order.suspension === null ? 'none' : JSON.stringify(order.suspension.comment)
+    case 'report-progress':
+      return reportText(order.report)
+    case 'announce':
+      return announcementText(order.announcement)
+    case 'truncate-logs':
+      return rangeText(order.range)
+    case 'raise-event':
+      return `${order.id} ${order.values.join(', ')}`.trimEnd()
+    case 'answer-operator':
+      return answerText(order)
+    default:
+      return shortOrderRest(order)
+  }
+}
+
+type LongOrder =
+  | 'copy-logs'
+  | 'inspect-logs'
+  | 'quarantine-log'
+  | 'check-store'
+  | 'record-suspension'
+  | 'report-progress'
+  | 'announce'
+  | 'truncate-logs'
+  | 'raise-event'
+  | 'answer-operator'
+
+function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongOrder }>): string {
+  switch (order.kind) {
+    case 'stop-copying':
+    case 'scan-directory':
+      return ''
+    case 'record-mark':
+      return `through ${order.mark.through}`
+    case 'record-enrolment':
+      return order.copy.label
+    case 'accept-copy':
+    case 'record-disablement':
+      return order.copyId
+    case 'refuse-copy':
+      return `${order.copyId}: ${order.message}`
+    case 'record-truncation':
+      return `below ${order.below}`
+    case 'wake-at':
+      return `${order.atMs}`
+  }
+}
+
+function answerText({ refusal, remark }: Extract<ReplicaOrder, { kind: 'answer-operator' }>): string {
+  if (refusal !== null) return `refused ${refusal.code}: ${refusal.message}`
+  return remark === '' ? 'done' : `done: ${remark}`
+}
+
+function faultText({ code, message }: Fault): string {
+  return `${code} (${message})`
+}
+
+function contentsText({ run }: StoreContents): string {
+  return run === null ? 'empty store' : `holds ${rangeText(run)}`
+}
+
+function announcementText(announcement: Announcement): string {
+  const { lowest, closedThrough, generated, missing, truncatedBelow } = announcement
+  const gap = missing === 0 ? '' : `, missing ${missing}`
+  const edge = truncatedBelow === 0 ? '' : `, truncated below ${truncatedBelow}`
+  return `lowest ${lowest}, through ${closedThrough}, generated ${generated}${gap}${edge}`
+}
+
+function reportText({ inspected, condition }: CopyReport): string {
+  return `inspected ${inspected}, ${condition}`
+}
