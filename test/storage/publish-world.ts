@@ -227,8 +227,7 @@ async function judge(disk: CrashDisk, script: Script, run: Run): Promise<readonl
   if (disk.find(ROOT) === null) return run.acknowledged > 0 ? ['I3: the whole store is gone'] : []
   const scan = await scanOrRefusal(disk)
   // A start may be refused after a failed sync and a kill while the store was being made; never once it holds something.
-  if (scan instanceof ReplicationError)
-    return run.acknowledged > 0 ? [`I3: the start is refused: ${scan.message}`] : []
+  if (scan instanceof ReplicationError) return run.acknowledged > 0 ? [`I3: the start is refused: ${scan.message}`] : []
   const logs = disk.find(`${ROOT}/logs`)
   for (let generation = 1; generation <= script.logs; generation++) {
     const node = (logs as DirectoryNode | null)?.entries.get(eseLogName('E00', asGeneration(generation))) // scan has opened it
