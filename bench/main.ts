@@ -1,0 +1,106 @@
+/**
+ * `npm run bench`: the product and its peers in turn on the same files, in the steady state of a server. What a measure needs
+ * is made before the memory is limited; everything that is compared runs inside the limit.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { BENCH_USAGE, type BenchOptions, readBenchOptions } from './bench-options.ts'
+import { describeMachine, fileSystemType } from './machine.ts'
+import { BACKLOG_MEMORY, START_UP } from './measures/backlog.ts'
+import { CATCH_UP } from './measures/catch-up.ts'
+import { ENGINE_STEPS } from './measures/engine-steps.ts'
+import { IDLE_GROUPS } from './measures/idle-groups.ts'
+import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
+import type { BenchRun, Measure } from './measures/measure.ts'
+import { markdownOf, reportLines } from './report.ts'
+import type { BenchResult, MeasureResult } from './result.ts'
+import { enterSteadyState } from './steady-state.ts'
+
+const MEASURES: readonly Measure[] = [
+  CATCH_UP,
+  LATENCY,
+  LATENCY_WIDE,
+  BACKLOG_MEMORY,
+  START_UP,
+  IDLE_GROUPS,
+  ENGINE_STEPS,
+]
+
+async function main(args: readonly string[]): Promise<number> {
+  const startedAt = new Date()
+  let options: ReturnType<typeof readBenchOptions>
+  try {
+    options = readBenchOptions(args, startedAt)
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+  const unknown = options.only.filter((name) => !MEASURES.some((measure) => measure.name === name))
+  if (unknown.length > 0) return refuse(`there is no measure named ${unknown.join(', ')}`)
+  if (options.list) {
+    for (const measure of MEASURES) console.log(measure.name)
+    return 0
+  }
+  const result = await runAll(options, startedAt)
+  keep(options, result)
+  return 0
+}
+
+function refuse(message: string): number {
+  console.error(`error: ${message}\n${BENCH_USAGE}`)
+  return 2
+}
+
+async function runAll(options: BenchOptions, startedAt: Date): Promise<BenchResult> {
+  const directory = mkdtempSync(join(options.directory ?? diskDirectory(), 'ccr-bench-'))
+  const chosen = MEASURES.filter((measure) => options.only.length === 0 || options.only.includes(measure.name))
+  const tell = (text: string): void => console.error(`  ${text}`)
+  const measures: MeasureResult[] = []
+  try {
+    const input: BenchRun = { options, directory, steadyState: null, tell }
+    for (const measure of chosen) await measure.prepare(input)
+    const steadyState = enterSteadyState(directory)
+    console.error(steadyState.description)
+    try {
+      for (const measure of chosen) measures.push(await runMeasure(measure, { ...input, steadyState }))
+    } finally {
+      steadyState.leave()
+    }
+    const machine = describeMachine(directory)
+    return { machine, startedAt: startedAt.toISOString(), steadyState: steadyState.description, measures }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** A measure that fails is reported as such; the others still run. */
+async function runMeasure(measure: Measure, bench: BenchRun): Promise<MeasureResult> {
+  console.error(measure.name)
+  try {
+    const result = await measure.run(bench)
+    console.log(reportLines(result).join('\n'))
+    return result
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    console.error(`  FAILED: ${reason}`)
+    process.exitCode = 1
+    const notes = [`Failed: ${reason.split('\n')[0]}`]
+    return { name: measure.name, title: measure.name, method: '', rows: [], ratios: [], notes }
+  }
+}
+
+/** The temporary directory, unless that lies in memory: then the working directory. */
+function diskDirectory(): string {
+  return fileSystemType(tmpdir()) === 'tmpfs' ? process.cwd() : tmpdir()
+}
+
+function keep(options: BenchOptions, result: BenchResult): void {
+  mkdirSync(dirname(options.json), { recursive: true })
+  writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
+  console.log(`\nresult: ${options.json}`)
+  if (options.markdown === null) return
+  writeFileSync(options.markdown, markdownOf(result))
+  console.log(`table: ${options.markdown}`)
+}
+
+process.exitCode = (await main(process.argv.slice(2))) || process.exitCode

@@ -1,0 +1,236 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pause, runScript, waitUntil } from '../command.ts'
+import { type FedStream, type Observer, runLatency } from '../latency-run.ts'
+import { makeEseLogs } from '../log-files.ts'
+import { lsyncdMissing, startLsyncd } from '../peers/lsyncd.ts'
+import { startMeter } from '../process-usage.ts'
+import { copyFigures, type Service } from '../product.ts'
+import { startPair } from '../product-pair.ts'
+import type { MeasureResult, Ratio, Row } from '../result.ts'
+import { percentile, ratiosByRound, spreadOf } from '../statistics.ts'
+import type { BenchRun, Measure } from './measure.ts'
+
+/** One load: so many logs a second over so many storage groups. */
+interface Load {
+  readonly name: string
+  readonly perSecond: number
+  readonly groups: number
+  readonly target: string
+}
+
+const STEADY: Load = {
+  name: 'latency',
+  perSecond: 50,
+  groups: 1,
+  target: 'p50 ≤ 5 ms, p99 ≤ 12 ms; ≥ 15 × below lsyncd',
+}
+const WIDE: Load = { name: 'latency-wide', perSecond: 200, groups: 50, target: 'p50 ≤ 5 ms, p99 ≤ 15 ms' }
+
+/** What one contender came to in one round. */
+interface Round {
+  readonly delaysMs: readonly number[]
+  readonly lost: number
+  readonly cpuSeconds: number
+  readonly seconds: number
+}
+
+/** Somebody who keeps the target directories in step with the sources. */
+interface Keeper {
+  readonly name: string
+  readonly counted: string
+  missing(): string | null
+  start(scratch: string, streams: readonly FedStream[]): Promise<RunningKeeper>
+}
+
+interface RunningKeeper {
+  readonly pids: readonly number[]
+  readonly observer: Observer | null
+  stop(): Promise<void>
+}
+
+/** What ended moments ago may still be writing. */
+const SETTLE_MS = 1_000
+
+const OURS: Keeper = {
+  name: 'ccr',
+  counted: 'durable with its name, and inspected, as the status says',
+  missing: () => null,
+  start: async (scratch, streams) => {
+    const pair = await startPair(scratch, streams)
+    return { pids: pair.pids, observer: inspectedOf(pair.copy), stop: pair.stop }
+  },
+}
+
+const LSYNCD: Keeper = {
+  name: 'lsyncd, delay 0',
+  counted: 'present',
+  missing: lsyncdMissing,
+  start: async (scratch, streams) => {
+    const mirrored = streams.map((stream) => ({ source: stream.source, target: stream.arrived }))
+    const daemon = await startLsyncd(scratch, mirrored)
+    await untilMirrored(streams)
+    return { pids: [daemon.pid], observer: null, stop: () => daemon.stop() }
+  },
+}
+
+const LOOP: Keeper = {
+  name: 'rsync in a loop',
+  counted: 'present',
+  missing: () => (lsyncdMissing() === null ? null : "Debian's package rsync is absent"),
+  start: async (_scratch, streams) => {
+    const words = streams.flatMap((stream) => [`${stream.source}/`, `${stream.arrived}/`])
+    const command = runScript(RSYNC_LOOP, words)
+    command.done.catch(() => undefined) // it is ended by a signal
+    return {
+      pids: [command.pid],
+      observer: null,
+      stop: async () => {
+        process.kill(command.pid, 'SIGTERM')
+        await command.done.catch(() => undefined)
+      },
+    }
+  },
+}
+
+const RSYNC_LOOP = `round() { while [ $# -gt 1 ]; do rsync -rt --fsync "$1" "$2"; shift 2; done; }
+trap "exit 0" TERM; while :; do round "$@"; done`
+
+const KEEPERS: readonly Keeper[] = [OURS, LSYNCD, LOOP]
+
+/** Delay of single logs at 50 a second. */
+export const LATENCY: Measure = latencyOf(STEADY)
+/** Delay of single logs at 200 a second over 50 storage groups in one pair of processes. */
+export const LATENCY_WIDE: Measure = latencyOf(WIDE)
+
+function latencyOf(load: Load): Measure {
+  return {
+    name: load.name,
+    prepare: async (bench) => {
+      bench.tell(`making the logs of ${load.name}`)
+      const count = Math.ceil((load.perSecond * bench.options.scale.latencySeconds) / load.groups)
+      for (const stream of streamsOf(bench, load, 'prepared'))
+        makeEseLogs({ directory: stream.staging, count, seed: Number(stream.group.slice(2)) })
+    },
+    run: (bench) => measure(bench, load),
+  }
+}
+
+async function measure(bench: BenchRun, load: Load): Promise<MeasureResult> {
+  const present = KEEPERS.filter((keeper) => keeper.missing() === null)
+  const rounds = new Map<Keeper, Round[]>(present.map((keeper) => [keeper, []]))
+  for (let round = 0; round < bench.options.runs; round++)
+    for (let index = 0; index < present.length; index++) {
+      const keeper = present[(index + round) % present.length]
+      if (keeper === undefined) continue
+      const outcome = await runKeeper(bench, load, keeper)
+      bench.tell(
+        `round ${round + 1}: ${keeper.name}: p50 ${percentile(outcome.delaysMs, 50).toFixed(1)} ms, p99 ${percentile(outcome.delaysMs, 99).toFixed(1)} ms, ${outcome.lost} lost`,
+      )
+      rounds.get(keeper)?.push(outcome)
+    }
+  return resultOf(bench, load, rounds)
+}
+
+async function runKeeper(bench: BenchRun, load: Load, keeper: Keeper): Promise<Round> {
+  const scratch = join(bench.directory, `${load.name}-run`)
+  const streams = streamsOf(bench, load, 'run')
+  for (const stream of streams) for (const path of [stream.source, stream.arrived]) mkdirSync(path, { recursive: true })
+  const running = await keeper.start(scratch, streams)
+  try {
+    bench.steadyState?.fill()
+    const meter = startMeter(running.pids)
+    const { delaysMs, lost } = await runLatency(streams, load.perSecond, running.observer)
+    const { cpuSeconds, seconds } = meter.stop()
+    return { delaysMs, lost, cpuSeconds, seconds }
+  } finally {
+    await running.stop()
+    takeBack(streams)
+    rmSync(scratch, { recursive: true })
+    await pause(SETTLE_MS)
+  }
+}
+
+/** The streams of a load; their logs wait in `staging`, which outlives the runs. */
+function streamsOf(bench: BenchRun, load: Load, run: string): FedStream[] {
+  const count = Math.ceil((load.perSecond * bench.options.scale.latencySeconds) / load.groups)
+  const names = Array.from({ length: count }, (_, index) => `E00${hex(index + 1)}.log`)
+  return Array.from({ length: load.groups }, (_, index) => {
+    const group = `SG${index + 1}`
+    const base = join(bench.directory, `${load.name}-${run}`)
+    return {
+      group,
+      names,
+      staging: join(bench.directory, `${load.name}-staging`, group),
+      source: join(base, 'source', group),
+      arrived: join(base, 'copies', group, 'logs'),
+    }
+  })
+}
+
+function hex(generation: number): string {
+  return generation.toString(16).toUpperCase().padStart(8, '0')
+}
+
+function takeBack(streams: readonly FedStream[]): void {
+  for (const stream of streams)
+    for (const name of stream.names)
+      try {
+        renameSync(join(stream.source, name), join(stream.staging, name))
+      } catch {
+        // It was never fed: the run failed before.
+      }
+}
+
+/** lsyncd says nowhere that it is ready, so a file that it mirrors tells. */
+async function untilMirrored(streams: readonly FedStream[]): Promise<void> {
+  for (const stream of streams) {
+    writeFileSync(join(stream.source, PROBE), '')
+    await waitUntil('lsyncd mirrors a file', () => existsSync(join(stream.arrived, PROBE)))
+    rmSync(join(stream.source, PROBE))
+    await waitUntil('lsyncd mirrors its removal', () => !existsSync(join(stream.arrived, PROBE)))
+  }
+}
+
+const PROBE = 'probe'
+
+/** What a copy's status counts as inspected. */
+function inspectedOf(copy: Service): Observer {
+  return { reached: async (stream) => (await copyFigures(copy, stream.group))?.LastLogInspected ?? 0 }
+}
+
+function resultOf(bench: BenchRun, load: Load, rounds: ReadonlyMap<Keeper, readonly Round[]>): MeasureResult {
+  const medians = (keeper: Keeper): number[] =>
+    (rounds.get(keeper) ?? []).map((round) => percentile(round.delaysMs, 50))
+  const ratios: Ratio[] = [...rounds.keys()]
+    .filter((keeper) => keeper !== OURS)
+    .map((keeper) => ({
+      what: `p50: ${keeper.name} ÷ ${OURS.name} (how many times lower ours is)`,
+      spread: spreadOf(ratiosByRound(medians(keeper), medians(OURS))),
+      target: load === STEADY && keeper === LSYNCD ? '≥ 15' : null,
+    }))
+  const skipped = KEEPERS.flatMap((keeper) => {
+    const reason = keeper.missing()
+    return reason === null ? [] : [`${keeper.name} was skipped: ${reason}`]
+  })
+  return {
+    name: load.name,
+    title: `Latency: ${load.perSecond} logs a second over ${load.groups === 1 ? 'one storage group' : `${load.groups} storage groups`}`,
+    method: `Logs of 1 MiB that lie ready on the disk are renamed into the watched directory at a steady rate for ${bench.options.scale.latencySeconds} s; what a store does to write them is not part of it. For ours a log counts when the status API, asked over HTTP as soon as the name appears, says that it is inspected, which is after the sync of file and directory; for the others when the name is there.`,
+    rows: [...rounds].map(([keeper, each]) => rowOf(keeper, each)),
+    ratios,
+    notes: [`To reach: ${load.target}.`, ...skipped],
+  }
+}
+
+function rowOf(keeper: Keeper, rounds: readonly Round[]): Row {
+  const raw = {
+    'p50 ms': rounds.map((round) => percentile(round.delaysMs, 50)),
+    'p99 ms': rounds.map((round) => percentile(round.delaysMs, 99)),
+    'max ms': rounds.map((round) => percentile(round.delaysMs, 100)),
+    lost: rounds.map((round) => round.lost),
+    'CPU % of a core': rounds.map((round) => (100 * round.cpuSeconds) / round.seconds),
+  }
+  const spreads = Object.fromEntries(Object.entries(raw).map(([column, values]) => [column, spreadOf(values)]))
+  return { contender: keeper.name, columns: { ...spreads, 'counts when': keeper.counted }, raw }
+}
