@@ -1,4 +1,3 @@
-import { ReplicationError } from '../engine/error.ts'
 import type { BackupMark, EnrolledCopy, Suspension } from '../engine/fact.ts'
 import { asGeneration, GENERATION_MAX, type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
@@ -37,15 +36,12 @@ export interface ShareIntent {
   readonly truncatedBelow: Generation
 }
 
-/** Sums up a copy's journal, oldest record first. Errors: `JOURNAL_CORRUPT` for a record that no version of this program wrote. */
-export function readCopyIntent(records: readonly unknown[]): CopyIntent {
-  let intent: CopyIntent = { copyId: null, adopted: null, suspension: null }
-  for (const record of records) intent = applyCopyRecord(intent, asCopyRecord(record))
-  return intent
+/** Sums up a copy's journal, oldest record first. */
+export function copyIntentOf(records: readonly CopyRecord[]): CopyIntent {
+  return records.reduce(applyCopyRecord, { copyId: null, adopted: null, suspension: null })
 }
 
-/** A copy's intent after one more record. */
-export function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
+function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
   switch (record.kind) {
     case 'store-created':
       return { ...intent, copyId: record.copyId }
@@ -58,30 +54,23 @@ export function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyInt
   }
 }
 
-/** The fewest records that sum up to an intent: what a journal is rewritten to when it has grown. */
-export function copyRecordsOf(intent: CopyIntent, atMs: number): CopyRecord[] {
-  const records: CopyRecord[] = []
-  if (intent.copyId !== null) records.push({ kind: 'store-created', version: 1, copyId: intent.copyId, atMs })
-  if (intent.adopted !== null) records.push({ kind: 'source-adopted', ...intent.adopted })
-  if (intent.suspension !== null) records.push({ kind: 'suspended', ...intent.suspension })
-  return records
+/** The fewest records that say the same: what a journal is rewritten to when it has grown. */
+export function compactCopyRecords(records: readonly CopyRecord[]): readonly CopyRecord[] {
+  const intent = copyIntentOf(records)
+  const created = records.filter((record) => record.kind === 'store-created').slice(-1)
+  const adopted: readonly CopyRecord[] = intent.adopted === null ? [] : [{ kind: 'source-adopted', ...intent.adopted }]
+  const suspended: readonly CopyRecord[] =
+    intent.suspension === null ? [] : [{ kind: 'suspended', ...intent.suspension }]
+  return [...created, ...adopted, ...suspended]
 }
 
-/** Sums up a share's journal, oldest record first. Errors: `JOURNAL_CORRUPT`. */
-export function readShareIntent(records: readonly unknown[]): ShareIntent {
-  let intent: ShareIntent = {
-    created: null,
-    mark: null,
-    enrolled: [],
-    disabled: [],
-    truncatedBelow: NO_GENERATION,
-  }
-  for (const record of records) intent = applyShareRecord(intent, asShareRecord(record))
-  return intent
+/** Sums up a share's journal, oldest record first. */
+export function shareIntentOf(records: readonly ShareRecord[]): ShareIntent {
+  const nothing: ShareIntent = { created: null, mark: null, enrolled: [], disabled: [], truncatedBelow: NO_GENERATION }
+  return records.reduce(applyShareRecord, nothing)
 }
 
-/** A share's intent after one more record. */
-export function applyShareRecord(intent: ShareIntent, record: ShareRecord): ShareIntent {
+function applyShareRecord(intent: ShareIntent, record: ShareRecord): ShareIntent {
   switch (record.kind) {
     case 'share-created':
       return { ...intent, created: { storageGroup: record.storageGroup, format: record.format } }
@@ -102,15 +91,16 @@ export function applyShareRecord(intent: ShareIntent, record: ShareRecord): Shar
   }
 }
 
-/** The fewest records that sum up to an intent. */
-export function shareRecordsOf(intent: ShareIntent): ShareRecord[] {
-  const records: ShareRecord[] = []
-  if (intent.created !== null) records.push({ kind: 'share-created', version: 1, ...intent.created })
-  for (const copyId of intent.disabled) records.push({ kind: 'copy-disabled', copyId })
-  for (const copy of intent.enrolled) records.push({ kind: 'copy-enrolled', copyId: copy.copyId, label: copy.label })
-  if (intent.mark !== null) records.push({ kind: 'backup-marked', ...intent.mark })
-  if (intent.truncatedBelow > 0) records.push({ kind: 'truncation-allowed', below: intent.truncatedBelow })
-  return records
+/** The fewest records that say the same. */
+export function compactShareRecords(records: readonly ShareRecord[]): readonly ShareRecord[] {
+  const intent = shareIntentOf(records)
+  const compact: ShareRecord[] = []
+  if (intent.created !== null) compact.push({ kind: 'share-created', version: 1, ...intent.created })
+  for (const copyId of intent.disabled) compact.push({ kind: 'copy-disabled', copyId })
+  for (const { copyId, label } of intent.enrolled) compact.push({ kind: 'copy-enrolled', copyId, label })
+  if (intent.mark !== null) compact.push({ kind: 'backup-marked', ...intent.mark })
+  if (intent.truncatedBelow > 0) compact.push({ kind: 'truncation-allowed', below: intent.truncatedBelow })
+  return compact
 }
 
 function suspensionOf({ comment, sinceMs, inspected, inspectedTimeMs }: Suspension): Suspension {
@@ -126,99 +116,96 @@ export function sameFormat(a: LogFormat, b: LogFormat): boolean {
 /** A copy's identity: 16 random bytes in hexadecimal. */
 export const COPY_ID_PATTERN: RegExp = /^[0-9a-f]{32}$/
 
-type Fields = Readonly<Record<string, unknown>>
-
-function asCopyRecord(value: unknown): CopyRecord {
-  const fields = fieldsOf(value)
+/** Takes in a record of a copy's journal; null for what this version does not know. */
+export function copyRecordIn(value: unknown): CopyRecord | null {
+  const fields = fieldsIn(value)
+  const [copyId, comment] = [copyIdIn(fields), textIn(fields, 'comment')]
+  const [atMs, sinceMs, inspectedTimeMs] = [
+    timeIn(fields, 'atMs'),
+    timeIn(fields, 'sinceMs'),
+    timeIn(fields, 'inspectedTimeMs'),
+  ]
   switch (fields['kind']) {
     case 'store-created':
-      return { kind: 'store-created', version: version(fields), copyId: copyId(fields), atMs: time(fields, 'atMs') }
-    case 'source-adopted':
-      return { kind: 'source-adopted', storageGroup: text(fields, 'storageGroup'), format: format(fields) }
-    case 'suspended':
-      return {
-        kind: 'suspended',
-        comment: text(fields, 'comment'),
-        sinceMs: time(fields, 'sinceMs'),
-        inspected: generation(fields, 'inspected'),
-        inspectedTimeMs: time(fields, 'inspectedTimeMs'),
-      }
+      return fields['version'] === 1 && copyId !== null && atMs !== null
+        ? { kind: 'store-created', version: 1, copyId, atMs }
+        : null
+    case 'source-adopted': {
+      const [storageGroup, format] = [textIn(fields, 'storageGroup'), formatIn(fields)]
+      return storageGroup !== null && format !== null ? { kind: 'source-adopted', storageGroup, format } : null
+    }
+    case 'suspended': {
+      const inspected = generationIn(fields, 'inspected')
+      return comment !== null && sinceMs !== null && inspected !== null && inspectedTimeMs !== null
+        ? { kind: 'suspended', comment, sinceMs, inspected, inspectedTimeMs }
+        : null
+    }
     case 'resumed':
       return { kind: 'resumed' }
     default:
-      throw corrupt(value)
+      return null
   }
 }
 
-function asShareRecord(value: unknown): ShareRecord {
-  const fields = fieldsOf(value)
+/** Takes in a record of a share's journal; null for what this version does not know. */
+export function shareRecordIn(value: unknown): ShareRecord | null {
+  const fields = fieldsIn(value)
+  const [copyId, label, atMs] = [copyIdIn(fields), textIn(fields, 'label'), timeIn(fields, 'atMs')]
   switch (fields['kind']) {
-    case 'share-created':
-      return {
-        kind: 'share-created',
-        version: version(fields),
-        storageGroup: text(fields, 'storageGroup'),
-        format: format(fields),
-      }
-    case 'backup-marked':
-      return { kind: 'backup-marked', through: generation(fields, 'through'), atMs: time(fields, 'atMs') }
+    case 'share-created': {
+      const [storageGroup, format] = [textIn(fields, 'storageGroup'), formatIn(fields)]
+      return fields['version'] === 1 && storageGroup !== null && format !== null
+        ? { kind: 'share-created', version: 1, storageGroup, format }
+        : null
+    }
+    case 'backup-marked': {
+      const through = generationIn(fields, 'through')
+      return through !== null && atMs !== null ? { kind: 'backup-marked', through, atMs } : null
+    }
     case 'copy-enrolled':
-      return { kind: 'copy-enrolled', copyId: copyId(fields), label: text(fields, 'label') }
+      return copyId !== null && label !== null ? { kind: 'copy-enrolled', copyId, label } : null
     case 'copy-disabled':
-      return { kind: 'copy-disabled', copyId: copyId(fields) }
-    case 'truncation-allowed':
-      return { kind: 'truncation-allowed', below: generation(fields, 'below') }
+      return copyId === null ? null : { kind: 'copy-disabled', copyId }
+    case 'truncation-allowed': {
+      const below = generationIn(fields, 'below')
+      return below === null ? null : { kind: 'truncation-allowed', below }
+    }
     default:
-      throw corrupt(value)
+      return null
   }
 }
 
-function fieldsOf(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw corrupt(value)
-  return value as Fields // an object that is no array has string keys with unknown values
+type Fields = Readonly<Record<string, unknown>>
+
+function fieldsIn(value: unknown): Fields {
+  // An object has string keys with unknown values; whatever else it is, it has no kind that we know.
+  return typeof value === 'object' && value !== null ? (value as Fields) : {}
 }
 
-function version(fields: Fields): 1 {
-  if (fields['version'] !== 1) throw corrupt(fields)
-  return 1
-}
-
-function text(fields: Fields, key: string): string {
+function textIn(fields: Fields, key: string): string | null {
   const value = fields[key]
-  if (typeof value !== 'string') throw corrupt(fields)
-  return value
+  return typeof value === 'string' ? value : null
 }
 
-function copyId(fields: Fields): string {
-  const value = text(fields, 'copyId')
-  if (!COPY_ID_PATTERN.test(value)) throw corrupt(fields)
-  return value
+function copyIdIn(fields: Fields): string | null {
+  const value = textIn(fields, 'copyId')
+  return value !== null && COPY_ID_PATTERN.test(value) ? value : null
 }
 
-function time(fields: Fields, key: string): number {
+function timeIn(fields: Fields, key: string): number | null {
   const value = fields[key]
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw corrupt(fields)
-  return value
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null
 }
 
-function generation(fields: Fields, key: string): Generation {
+function generationIn(fields: Fields, key: string): Generation | null {
   const value = fields[key]
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > GENERATION_MAX)
-    throw corrupt(fields)
-  return asGeneration(value)
+  const isGeneration = typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= GENERATION_MAX
+  return isGeneration ? asGeneration(value) : null
 }
 
-function format(fields: Fields): LogFormat {
-  const inner = fieldsOf(fields['format'])
-  if (inner['kind'] === 'ese') return { kind: 'ese', baseName: text(inner, 'baseName') }
-  if (inner['kind'] === 'numbered') return { kind: 'numbered', pattern: text(inner, 'pattern') }
-  throw corrupt(fields)
-}
-
-function corrupt(record: unknown): ReplicationError {
-  return new ReplicationError({
-    code: 'JOURNAL_CORRUPT',
-    message: `the journal of operator intent holds a record that is not understood: ${JSON.stringify(record)?.slice(0, 200)}`,
-    hint: 'A newer version may have written it: start that version, or restore intent.ndjson from a backup.',
-  })
+function formatIn(fields: Fields): LogFormat | null {
+  const inner = fieldsIn(fields['format'])
+  const [baseName, pattern] = [textIn(inner, 'baseName'), textIn(inner, 'pattern')]
+  if (inner['kind'] === 'ese' && baseName !== null) return { kind: 'ese', baseName }
+  return inner['kind'] === 'numbered' && pattern !== null ? { kind: 'numbered', pattern } : null
 }

@@ -1,0 +1,228 @@
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { ReplicationError } from '../engine/error.ts'
+import type { FileOperations } from '../storage/file-operations.ts'
+import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import type { CopiesPort } from '../transport/management-copies.ts'
+import { asSourceUrl } from '../transport/source-url.ts'
+import type { CopyCommand, CopyEvent } from '../workers/messages.ts'
+import type { Clock } from './clock.ts'
+import type { CopyInstance } from './copy-instance.ts'
+import { openCopyInstance } from './copy-opening.ts'
+import type { EventLog } from './event-log.ts'
+import type { RandomBytes } from './fresh-id.ts'
+import { type Metrics, serviceMetrics } from './metrics.ts'
+import type { ServiceLog } from './service-log.ts'
+import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+
+/** What a {@link CopyHost} is started with. */
+export interface CopyHostOptions {
+  readonly events: EventLog
+  readonly log: ServiceLog
+  readonly clock: Clock
+  readonly random: RandomBytes
+  /** Worker threads; each keeps its share of the copies. */
+  readonly workers: number
+  readonly startWorker: StartWorker<CopyCommand, CopyEvent>
+  /** A rule of the program broke: the process must not go on as if nothing were. */
+  readonly onCrash: (error: unknown) => void
+}
+
+/** One copy to be kept. */
+export interface CopyRequest {
+  /** `http://HOST:PORT/shares/SG1`. */
+  readonly sourceUrl: string
+  /** Path of the store. */
+  readonly store: string
+  /** What people call this copy; host name and path without it. */
+  readonly label?: string
+  /** False where the caller holds a lock that covers the store; a lock costs a renewal every few seconds. */
+  readonly lock?: boolean
+  /** Called once, when the directories of a new store are made. */
+  readonly onStoreMade?: () => Promise<void>
+}
+
+/**
+ * Between two looks whether the directories of the stores are still there, in milliseconds: a copy whose disk is gone must not
+ * be called Healthy for half a minute.
+ */
+const DIRECTORY_CHECK_MS = 15_000
+
+/** Copies of one process. Each holds two descriptors, and a process has 4,096 or more of them by default limits of services. */
+export const COPIES_PER_PROCESS_MAX = 2_000
+
+/** Keeps any number of copies in one process: their instances here, their bytes in worker threads. */
+export class CopyHost {
+  readonly metrics: Metrics
+  readonly #options: CopyHostOptions
+  readonly #files: FileOperations = nodeFileOperations({ shortCalls: 'pooled' })
+  readonly #workers: readonly SupervisedWorker<CopyCommand, CopyEvent>[]
+  readonly #copies = new Map<number, CopyInstance>()
+  readonly #names = new Map<string, CopyInstance | null>()
+  #lastNumber = -1
+  #cancelCheck: () => void = () => {}
+  #checking: Promise<void> = Promise.resolve()
+  #closing = false
+
+  constructor(options: CopyHostOptions) {
+    this.#options = options
+    this.metrics = serviceMetrics({ copies: () => this.#copies.values(), shares: () => [] })
+    this.#workers = Array.from({ length: options.workers }, (_, index) => this.#worker(index))
+  }
+
+  /** Starts the worker threads. */
+  async start(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.start()))
+    this.#scheduleCheck()
+  }
+
+  /** Every copy, in the order in which they were added. */
+  get copies(): readonly CopyInstance[] {
+    return [...this.#copies.values()]
+  }
+
+  /** Whether every worker thread runs. */
+  get isReady(): boolean {
+    return !this.#closing && this.#workers.every((worker) => worker.isRunning)
+  }
+
+  /** What the management API shows and does. */
+  get port(): CopiesPort {
+    const found = (name: string): CopyInstance => {
+      const copy = this.#names.get(name)
+      if (copy === undefined || copy === null) throw unknownGroup(name)
+      return copy
+    }
+    return {
+      list: () => this.copies.map((copy) => copy.status),
+      get: (name) => this.#names.get(name)?.status ?? null,
+      suspend: async (name, comment) => found(name).suspend(comment),
+      resume: async (name) => found(name).resume(),
+    }
+  }
+
+  /**
+   * Adds a copy and starts it. Errors: `URL_INVALID`, `NAME_INVALID`, `BIND_REFUSED`, `STATE_REFUSED` when the storage group has a
+   * copy here already, and those of `openCopyInstance`.
+   */
+  async add(request: CopyRequest): Promise<CopyInstance> {
+    const source = asSourceUrl(request.sourceUrl)
+    if (this.#names.has(source.share)) throw keptAlready(source.share)
+    if (this.#names.size >= COPIES_PER_PROCESS_MAX) throw tooMany()
+    this.#names.set(source.share, null)
+    this.#lastNumber += 1
+    const copy = this.#lastNumber
+    try {
+      const { log, clock, random, events, onCrash } = this.#options
+      const root = resolve(request.store)
+      const instance = await openCopyInstance({
+        copy,
+        source,
+        root,
+        label: request.label ?? `${hostname()}:${root}`,
+        lock: request.lock ?? true,
+        files: this.#files,
+        log,
+        clock,
+        random,
+        events,
+        onCrash,
+        metrics: this.metrics,
+        post: (command) => this.#workerOf(copy).post(command),
+        onStoreMade: request.onStoreMade ?? (() => Promise.resolve()),
+        onOpened: (opened) => this.#copies.set(copy, opened),
+      })
+      this.#names.set(source.share, instance)
+      return instance
+    } catch (error) {
+      this.#copies.delete(copy)
+      this.#names.delete(source.share)
+      throw error
+    }
+  }
+
+  /** Stops a copy and gives its store back. */
+  async remove(instance: CopyInstance): Promise<void> {
+    await instance.close()
+    this.#names.delete(instance.name)
+    this.#copies.delete(instance.number)
+  }
+
+  /** Stops every copy, then the threads. May be called twice. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#cancelCheck()
+    await this.#checking
+    await Promise.all(this.copies.map((copy) => copy.close()))
+    await Promise.all(this.#workers.map((worker) => worker.close()))
+  }
+
+  #worker(index: number): SupervisedWorker<CopyCommand, CopyEvent> {
+    const { startWorker, clock, log } = this.#options
+    const mine = (): readonly CopyInstance[] =>
+      this.copies.filter((copy) => copy.number % this.#workers.length === index)
+    return new SupervisedWorker<CopyCommand, CopyEvent>({
+      name: `copy worker ${index}`,
+      start: startWorker,
+      stop: { kind: 'stop' },
+      onReport: (event) => {
+        if (event.kind !== 'stopped') this.#copies.get(event.copy)?.take(event)
+      },
+      onStarted: () => {
+        for (const copy of mine()) copy.openAtWorker()
+      },
+      onLost: (fault) => {
+        for (const copy of mine()) copy.workerLost(fault)
+      },
+      clock,
+      log,
+    })
+  }
+
+  #workerOf(copy: number): SupervisedWorker<CopyCommand, CopyEvent> {
+    const worker = this.#workers[copy % this.#workers.length]
+    if (worker === undefined) throw new Error('must hold: a host has at least one worker')
+    return worker
+  }
+
+  #scheduleCheck(): void {
+    if (this.#closing) return
+    this.#cancelCheck = this.#options.clock.wakeAfter(DIRECTORY_CHECK_MS, () => {
+      this.#checking = this.#checkDirectories()
+        .catch(this.#options.onCrash)
+        .then(() => this.#scheduleCheck())
+    })
+  }
+
+  /** One after the other: an idle process must not ask for a thousand look-ups at once. */
+  async #checkDirectories(): Promise<void> {
+    for (const copy of this.copies) {
+      if (this.#closing) return
+      await copy.checkDirectory()
+    }
+  }
+}
+
+function keptAlready(name: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `a copy of ${name} is kept by this process already`,
+    hint: 'Keep a second copy of the same storage group in a process of its own.',
+  })
+}
+
+function tooMany(): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `this process keeps ${COPIES_PER_PROCESS_MAX} copies already, which is the limit`,
+    hint: 'Start another process for more.',
+  })
+}
+
+function unknownGroup(name: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STORAGE_GROUP_UNKNOWN',
+    message: `no copy of a storage group named ${name} in this process`,
+    hint: '"ccr status" lists the copies that there are here.',
+  })
+}

@@ -1,0 +1,188 @@
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { ReplicationError } from '../engine/error.ts'
+import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import { STORE_MARKER_NAME } from '../storage/store-marker.ts'
+import type { ListenAddress } from '../transport/loopback.ts'
+import { type CopyStatusDocument, copyStatusDocument } from '../transport/management-documents.ts'
+import { asSourceUrl } from '../transport/source-url.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { CopyHost } from './copy-host.ts'
+import type { CopyInstance } from './copy-instance.ts'
+import { crashTo } from './crash.ts'
+import { type EventLog, openEventLog } from './event-log.ts'
+import { type RandomBytes, systemRandom } from './fresh-id.ts'
+import { type ManagementServer, startManagement } from './management-server.ts'
+import type { ServiceLog } from './service-log.ts'
+import { startCopyWorker } from './worker-tasks.ts'
+
+/** How a copy is kept. */
+export interface CopyServiceOptions {
+  /** `http://HOST:PORT/shares/SG1`. */
+  readonly sourceUrl: string
+  /** Path of the store; made when it is not there. */
+  readonly store: string
+  /** The storage group that is expected behind the address; another one is refused. */
+  readonly name?: string
+  /** The service is wanted only until it has caught up: without `manage` it then has no management listener. */
+  readonly once?: boolean
+  /** Where the management listener binds; null for none. Default: {@link COPY_MANAGE_DEFAULT}. */
+  readonly manage?: ListenAddress | null
+  /** What people call this copy; host name and path without it. */
+  readonly label?: string
+  /** Worker threads; 1 by default. */
+  readonly workers?: number
+  /** When the event log begins a new file, in bytes. */
+  readonly eventBytesMax?: number
+  readonly log: ServiceLog
+  readonly clock?: Clock
+  readonly random?: RandomBytes
+  /** What to do when a rule of the program broke; by default the process ends with the error. */
+  readonly onCrash?: (error: unknown) => void
+}
+
+/** One copy that is kept, with its listener. */
+export interface CopyService {
+  /** `http://HOST:PORT` of the management listener, or null without one. */
+  readonly managementUrl: string | null
+  /** Name of the storage group. */
+  readonly name: string
+  readonly events: EventLog
+  readonly status: () => CopyStatusDocument
+  /** Resolves with a remark (`''` for none) when the suspension is durable and no more I/O touches the copy. */
+  readonly suspend: (comment: string | null) => Promise<string>
+  /** Resolves with a remark when the resumption is durable. */
+  readonly resume: () => Promise<string>
+  /**
+   * Resolves when everything is inspected that the source had closed when it was reached. Errors: `STATE_REFUSED` (suspended),
+   * `LOG_REJECTED`, `LOG_MISSING`, `NODE_UNREACHABLE`, a refusal of the source, or the signal's reason.
+   */
+  readonly whenCaughtUp: (signal: AbortSignal) => Promise<CopyStatusDocument>
+  /** Resolves with the first status that fits, the present one or a later one. */
+  readonly whenStatus: (
+    fits: (status: CopyStatusDocument) => boolean,
+    signal: AbortSignal,
+  ) => Promise<CopyStatusDocument>
+  /** Stops: within 10 s, with everything ordered done or given up. May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+/** Where a copy answers people and tools unless it is told otherwise. */
+export const COPY_MANAGE_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 7702 }
+
+/**
+ * Keeps one copy of a shared storage group.
+ *
+ * Errors: `URL_INVALID`, `NAME_INVALID`, `BIND_REFUSED`, `PORT_IN_USE`, `STORE_LOCKED`, `STORE_FOREIGN`, `JOURNAL_CORRUPT`, and
+ * those of the file system. A source that cannot be reached is none: it is tried again until it answers.
+ */
+export async function startCopyService(options: CopyServiceOptions): Promise<CopyService> {
+  const source = asSourceUrl(options.sourceUrl)
+  if (options.name !== undefined && options.name !== source.share) throw otherName(options.name, source.share)
+  const clock = options.clock ?? systemClock()
+  const root = resolve(options.store)
+  const events = await openEventLog({
+    directory: await madeStore(root),
+    clock,
+    log: options.log,
+    ...(options.eventBytesMax === undefined ? {} : { fileBytesMax: options.eventBytesMax }),
+  })
+  const host = new CopyHost({
+    events,
+    log: options.log,
+    clock,
+    random: options.random ?? systemRandom,
+    workers: options.workers ?? 1,
+    startWorker: startCopyWorker,
+    onCrash: options.onCrash ?? crashTo(options.log),
+  })
+  const stop: (() => Promise<void>)[] = [() => events.close(), () => host.close()]
+  try {
+    const copy = await host.add({
+      sourceUrl: options.sourceUrl,
+      store: root,
+      ...(options.label === undefined ? {} : { label: options.label }),
+      onStoreMade: () => events.keepIn(root),
+    })
+    await host.start()
+    const management = await startManagement({
+      listen: manageAddress(options),
+      copies: host.port,
+      ready: () => host.isReady,
+      events,
+      metrics: host.metrics,
+      log: options.log,
+    })
+    stop.push(() => management.close())
+    events.raise(copy.name, 2001, [])
+    options.log.info(
+      { storageGroup: copy.name, source: source.href, store: root, manage: management.url },
+      'copy-started',
+    )
+    return service({ copy, events, management, stop })
+  } catch (error) {
+    await closeAll(stop)
+    throw error
+  }
+}
+
+interface Running {
+  readonly copy: CopyInstance
+  readonly events: EventLog
+  readonly management: ManagementServer
+  readonly stop: (() => Promise<void>)[]
+}
+
+function service({ copy, events, management, stop }: Running): CopyService {
+  const server = hostname()
+  const document = (): CopyStatusDocument => copyStatusDocument(copy.status, server)
+  let closed: Promise<void> | null = null
+  return {
+    managementUrl: management.url,
+    name: copy.name,
+    events,
+    status: document,
+    suspend: (comment) => copy.suspend(comment),
+    resume: () => copy.resume(),
+    whenCaughtUp: async (signal) => {
+      await copy.whenCaughtUp(signal)
+      return document()
+    },
+    whenStatus: (fits, signal) =>
+      copy.until(() => {
+        const status = document()
+        return fits(status) ? status : null
+      }, signal),
+    close: () => {
+      if (closed === null) {
+        events.raise(copy.name, 2002, [])
+        closed = closeAll(stop)
+      }
+      return closed
+    },
+  }
+}
+
+/** Closes in the reverse order of opening. */
+async function closeAll(stop: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of [...stop].reverse()) await close()
+}
+
+function manageAddress({ manage, once }: CopyServiceOptions): ListenAddress | null {
+  if (manage !== undefined) return manage
+  return once === true ? null : COPY_MANAGE_DEFAULT
+}
+
+/** The store's path when it is made already: a directory that is no store yet must stay empty. */
+async function madeStore(root: string): Promise<string | null> {
+  const files = nodeFileOperations({ shortCalls: 'pooled' })
+  return (await files.lookUp(join(root, STORE_MARKER_NAME))) === null ? null : root
+}
+
+function otherName(wanted: string, found: string): ReplicationError {
+  return new ReplicationError({
+    code: 'USAGE',
+    message: `the address is that of ${found}, not of ${wanted}`,
+    hint: 'Give the address of the storage group that you mean; "ccr share" prints it when it starts.',
+  })
+}

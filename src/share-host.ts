@@ -1,0 +1,234 @@
+import { join, resolve } from 'node:path'
+import { ReplicationError } from '../engine/error.ts'
+import type { Fault } from '../engine/fact.ts'
+import { type LogFormat, logNameParser } from '../engine/log-format.ts'
+import { asStorageGroupName } from '../engine/storage-group.ts'
+import type { FileOperations } from '../storage/file-operations.ts'
+import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import type { ListenAddress } from '../transport/loopback.ts'
+import type { SharedGroup } from '../transport/management-documents.ts'
+import type { SharesPort } from '../transport/management-shares.ts'
+import type { ShareCommand, ShareReport } from '../workers/messages.ts'
+import type { Clock } from './clock.ts'
+import type { EventLog } from './event-log.ts'
+import type { RandomBytes } from './fresh-id.ts'
+import { type Metrics, serviceMetrics } from './metrics.ts'
+import type { ServiceLog } from './service-log.ts'
+import type { ShareInstance } from './share-instance.ts'
+import { openShareInstance } from './share-opening.ts'
+import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+
+/** What a {@link ShareHost} is started with. */
+export interface ShareHostOptions {
+  /** Where the replication listener binds. */
+  readonly listen: ListenAddress
+  readonly events: EventLog
+  readonly log: ServiceLog
+  readonly clock: Clock
+  readonly random: RandomBytes
+  /** Starts the share worker with a listener at this address. */
+  readonly startWorker: (listen: ListenAddress) => StartWorker<ShareCommand, ShareReport>
+  readonly onCrash: (error: unknown) => void
+}
+
+/** One log directory to be shared. */
+export interface ShareRequest {
+  /** Path of the log directory. */
+  readonly logs: string
+  /** Name of the storage group. */
+  readonly name: string
+  readonly format: LogFormat
+  /** Path of the directory with the journal; `.ccr` in the log directory without it. */
+  readonly state?: string
+  /** Copies that must be enrolled before anything is truncated. */
+  readonly copiesExpected: number
+  /** What a copy must have done with a log before it may go; `inspected` while copies have no database. */
+  readonly passiveGate?: 'inspected' | 'replayed'
+  /** Between two readings of the whole directory, in milliseconds. */
+  readonly scanIntervalMs?: number
+  /** False where the caller holds a lock that covers the state directory. */
+  readonly lock?: boolean
+}
+
+/** Where a share keeps its journal unless it is told otherwise. */
+export const STATE_DIRECTORY = '.ccr'
+
+/** Shares of one process: each holds two descriptors and a watch. */
+export const SHARES_PER_PROCESS_MAX = 2_000
+
+/** Exchange's own period of looking again. Source: the config updater of the Replication service. */
+const SCAN_INTERVAL_MS = 30_000
+
+/** Shares any number of log directories from one process, over one listener in one worker thread. */
+export class ShareHost {
+  readonly metrics: Metrics
+  readonly #options: ShareHostOptions
+  readonly #files: FileOperations = nodeFileOperations({ shortCalls: 'pooled' })
+  readonly #shares = new Map<string, ShareInstance | null>()
+  readonly #worker: SupervisedWorker<ShareCommand, ShareReport>
+  #bound: ListenAddress | null = null
+  #listening: ((fault: Fault | null) => void) | null = null
+  #closing = false
+
+  constructor(options: ShareHostOptions) {
+    this.#options = options
+    this.metrics = serviceMetrics({ copies: () => [], shares: () => this.shares })
+    this.#worker = new SupervisedWorker<ShareCommand, ShareReport>({
+      name: 'share worker',
+      // A worker that replaces a dead one listens where the copies look for it.
+      start: (onReport) => options.startWorker(this.#bound ?? options.listen)(onReport),
+      stop: { kind: 'stop' },
+      onReport: (report) => this.#take(report),
+      onStarted: () => {
+        for (const share of this.shares) share.openAtWorker()
+      },
+      onLost: () => {
+        for (const share of this.shares) share.workerLost()
+      },
+      clock: options.clock,
+      log: options.log,
+    })
+  }
+
+  /** Opens the replication listener. Errors: `BIND_REFUSED`, `PORT_IN_USE`. */
+  async start(): Promise<void> {
+    const listening = new Promise<Fault | null>((resolve) => {
+      this.#listening = resolve
+    })
+    await this.#worker.start()
+    const fault = await listening
+    if (fault !== null) {
+      await this.close()
+      throw new ReplicationError({ ...fault, hint: 'Choose another address with --listen; port 0 takes any free one.' })
+    }
+  }
+
+  /** `http://HOST:PORT` of the replication listener. */
+  get origin(): string {
+    const { host, port } = this.#bound ?? this.#options.listen
+    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  }
+
+  /** Every share, in the order in which they were added. */
+  get shares(): readonly ShareInstance[] {
+    return [...this.#shares.values()].filter((share) => share !== null)
+  }
+
+  /** Whether the listener is open and every directory was read. */
+  get isReady(): boolean {
+    return !this.#closing && this.#worker.isRunning && this.shares.every((share) => share.state.closed !== null)
+  }
+
+  /** What the management API shows and does. */
+  get port(): SharesPort {
+    const found = (name: string): ShareInstance => {
+      const share = this.#shares.get(name)
+      if (share === undefined || share === null) throw unknownGroup(name)
+      return share
+    }
+    return {
+      list: () => this.shares.map(sharedGroup),
+      get: (name) => {
+        const share = this.#shares.get(name)
+        return share === undefined || share === null ? null : sharedGroup(share)
+      },
+      markBackup: async (name, through) => found(name).markBackup(through),
+      disableCopy: async (name, copyId) => found(name).disableCopy(copyId),
+    }
+  }
+
+  /** Shares a directory; resolves when it was read. Errors: `NAME_INVALID`, `STATE_REFUSED`, and those of `openShareInstance`. */
+  async add(request: ShareRequest): Promise<ShareInstance> {
+    const name = asStorageGroupName(request.name)
+    // A format that cannot be read must not get into the journal.
+    logNameParser(request.format)
+    if (this.#shares.has(name)) throw sharedAlready(name)
+    if (this.#shares.size >= SHARES_PER_PROCESS_MAX) throw tooMany()
+    this.#shares.set(name, null)
+    const { log, clock, random, events, onCrash } = this.#options
+    const logs = resolve(request.logs)
+    try {
+      return await openShareInstance({
+        name,
+        logs,
+        format: request.format,
+        state: request.state === undefined ? join(logs, STATE_DIRECTORY) : resolve(request.state),
+        options: { copiesExpected: request.copiesExpected, passiveGate: request.passiveGate ?? 'inspected' },
+        lock: request.lock ?? true,
+        scanIntervalMs: request.scanIntervalMs ?? SCAN_INTERVAL_MS,
+        files: this.#files,
+        clock,
+        random,
+        log,
+        events,
+        onCrash,
+        post: (command) => this.#worker.post(command),
+        onOpened: (share) => this.#shares.set(name, share),
+      })
+    } catch (error) {
+      this.#shares.delete(name)
+      throw error
+    }
+  }
+
+  /** Stops sharing a directory and gives its state back. */
+  async remove(share: ShareInstance): Promise<void> {
+    await share.close()
+    this.#shares.delete(share.name)
+  }
+
+  /** Stops every share, then the listener. May be called twice. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await Promise.all(this.shares.map((share) => share.close()))
+    await this.#worker.close()
+  }
+
+  #take(report: ShareReport): void {
+    switch (report.kind) {
+      case 'listening':
+        this.#bound = { host: report.host, port: report.port }
+        this.#listening?.(null)
+        break
+      case 'listen-failed':
+        this.#options.log.error({ fault: report.fault }, report.kind)
+        this.#listening?.(report.fault)
+        break
+      case 'request-failed':
+        this.#options.log.warn({ fault: report.fault }, report.kind)
+        break
+      case 'stopped':
+        break
+      default:
+        this.#shares.get(report.share)?.take(report)
+    }
+  }
+}
+
+function sharedGroup({ state, directory, format }: ShareInstance): SharedGroup {
+  return { state, directory, format }
+}
+
+function sharedAlready(name: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `a storage group named ${name} is shared by this process already`,
+    hint: 'Give the directory another name with --name.',
+  })
+}
+
+function tooMany(): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `this process shares ${SHARES_PER_PROCESS_MAX} directories already, which is the limit`,
+    hint: 'Start another process for more.',
+  })
+}
+
+function unknownGroup(name: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STORAGE_GROUP_UNKNOWN',
+    message: `no storage group named ${name} is shared by this process`,
+    hint: 'GET /api/v1/shares lists what there is here.',
+  })
+}

@@ -1,0 +1,178 @@
+import { join, resolve } from 'node:path'
+import { ReplicationError } from '../engine/error.ts'
+import type { Generation } from '../engine/generation.ts'
+import type { LogFormat } from '../engine/log-format.ts'
+import { explainTruncation, type TruncationExplanation } from '../engine/source/explain-truncation.ts'
+import { directoryFacts, makeDirectoriesDurably } from '../storage/durable-directory.ts'
+import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import type { ListenAddress } from '../transport/loopback.ts'
+import { type ShareStatus, shareStatus } from '../transport/management-documents.ts'
+import { sharePath } from '../transport/share-paths.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { crashTo } from './crash.ts'
+import { type EventLog, openEventLog } from './event-log.ts'
+import { type RandomBytes, systemRandom } from './fresh-id.ts'
+import { type ManagementServer, startManagement } from './management-server.ts'
+import type { ServiceLog } from './service-log.ts'
+import { ShareHost, STATE_DIRECTORY } from './share-host.ts'
+import type { ShareInstance } from './share-instance.ts'
+import { startShareWorker } from './worker-tasks.ts'
+
+/** How a log directory is shared. */
+export interface ShareServiceOptions {
+  /** Path of the log directory; it must be there. */
+  readonly logs: string
+  /** Name of the storage group. */
+  readonly name: string
+  readonly format: LogFormat
+  /** Where the replication listener binds. Default: {@link SHARE_LISTEN_DEFAULT}. */
+  readonly listen?: ListenAddress
+  /** Where the management listener binds; null for none. Default: {@link SHARE_MANAGE_DEFAULT}. */
+  readonly manage?: ListenAddress | null
+  /** Path of the directory with journal and event log; `.ccr` in the log directory without it. */
+  readonly state?: string
+  /** Copies that must be enrolled before anything is truncated; 1 by default. */
+  readonly copiesExpected?: number
+  /** What a copy must have done with a log before it may go; `inspected` by default, since copies have no database yet. */
+  readonly passiveGate?: 'inspected' | 'replayed'
+  /** Between two readings of the whole directory, in milliseconds; 30 s by default. */
+  readonly scanIntervalMs?: number
+  /** When the event log begins a new file, in bytes. */
+  readonly eventBytesMax?: number
+  readonly log: ServiceLog
+  readonly clock?: Clock
+  readonly random?: RandomBytes
+  /** What to do when a rule of the program broke; by default the process ends with the error. */
+  readonly onCrash?: (error: unknown) => void
+}
+
+/** One log directory that is shared, with its listeners. */
+export interface ShareService {
+  /** `http://HOST:PORT/shares/NAME`: what a copy is started with. */
+  readonly url: string
+  /** `http://HOST:PORT` of the management listener, or null without one. */
+  readonly managementUrl: string | null
+  /** Name of the storage group. */
+  readonly name: string
+  readonly events: EventLog
+  readonly status: () => ShareStatus
+  readonly explain: () => TruncationExplanation
+  /** A backup product has backed the logs up through this generation; resolves with a remark (`''` for none) when durable. */
+  readonly markBackup: (through: Generation) => Promise<string>
+  /** A copy no longer holds truncation and may not come back; resolves with a remark when durable. */
+  readonly disableCopy: (copyId: string) => Promise<string>
+  /** Resolves with the first status that fits, the present one or a later one. */
+  readonly whenStatus: (fits: (status: ShareStatus) => boolean, signal: AbortSignal) => Promise<ShareStatus>
+  /** Stops: within 10 s, with everything ordered done or given up. May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+/** Where copies reach the source unless it is told otherwise. */
+export const SHARE_LISTEN_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 7700 }
+/** Where a source answers people and tools unless it is told otherwise. */
+export const SHARE_MANAGE_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 7701 }
+
+/**
+ * Shares one directory of closed logs.
+ *
+ * Errors: `NAME_INVALID`, `LOG_FORMAT_INVALID`, `DIRECTORY_MISSING`, `DIRECTORY_CONFLICT`, `BIND_REFUSED`, `PORT_IN_USE`,
+ * `STORE_LOCKED`, `STORE_FOREIGN`, `JOURNAL_CORRUPT`, and those of the file system.
+ */
+export async function startShareService(options: ShareServiceOptions): Promise<ShareService> {
+  const { log } = options
+  const clock = options.clock ?? systemClock()
+  const state = await stateDirectory(options)
+  const events = await openEventLog({
+    directory: state,
+    clock,
+    log,
+    ...(options.eventBytesMax === undefined ? {} : { fileBytesMax: options.eventBytesMax }),
+  })
+  const host = new ShareHost({
+    listen: options.listen ?? SHARE_LISTEN_DEFAULT,
+    events,
+    log,
+    clock,
+    random: options.random ?? systemRandom,
+    startWorker: startShareWorker,
+    onCrash: options.onCrash ?? crashTo(log),
+  })
+  const stop: (() => Promise<void>)[] = [() => events.close(), () => host.close()]
+  try {
+    // First the directory, then the listener: a copy that knocks finds its share.
+    const share = await host.add({ ...options, state, copiesExpected: options.copiesExpected ?? 1 })
+    await host.start()
+    const management = await startManagement({
+      listen: options.manage === undefined ? SHARE_MANAGE_DEFAULT : options.manage,
+      shares: host.port,
+      ready: () => host.isReady,
+      events,
+      metrics: host.metrics,
+      log,
+    })
+    stop.push(() => management.close())
+    events.raise(share.name, 2001, [])
+    const url = host.origin + sharePath(share.name)
+    log.info({ storageGroup: share.name, logs: share.directory, url, manage: management.url }, 'share-started')
+    return service({ share, events, management, url, stop })
+  } catch (error) {
+    await closeAll(stop)
+    throw error
+  }
+}
+
+interface Running {
+  readonly share: ShareInstance
+  readonly events: EventLog
+  readonly management: ManagementServer
+  readonly url: string
+  readonly stop: (() => Promise<void>)[]
+}
+
+function service({ share, events, management, url, stop }: Running): ShareService {
+  const document = (): ShareStatus => shareStatus(share)
+  let closed: Promise<void> | null = null
+  return {
+    url,
+    managementUrl: management.url,
+    name: share.name,
+    events,
+    status: document,
+    explain: () => explainTruncation(share.state),
+    markBackup: (through) => share.markBackup(through),
+    disableCopy: (copyId) => share.disableCopy(copyId),
+    whenStatus: (fits, signal) =>
+      share.until(() => {
+        const status = document()
+        return fits(status) ? status : null
+      }, signal),
+    close: () => {
+      if (closed === null) {
+        events.raise(share.name, 2002, [])
+        closed = closeAll(stop)
+      }
+      return closed
+    },
+  }
+}
+
+/** Closes in the reverse order of opening. */
+async function closeAll(stop: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of [...stop].reverse()) await close()
+}
+
+/** Makes the state directory, but never the log directory: a mistyped path is told, not made. */
+async function stateDirectory({ logs, state }: ShareServiceOptions): Promise<string> {
+  const files = nodeFileOperations({ shortCalls: 'pooled' })
+  const path = resolve(logs)
+  if ((await directoryFacts(files, path)) === null)
+    throw new ReplicationError({
+      code: 'DIRECTORY_MISSING',
+      message: `${path} is not there`,
+      hint: 'Give the directory in which the logs are closed; it is not made by itself.',
+      fields: { path },
+    })
+  const directory = state === undefined ? join(path, STATE_DIRECTORY) : resolve(state)
+  await makeDirectoriesDurably(files, directory)
+  return directory
+}
