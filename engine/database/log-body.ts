@@ -33,8 +33,8 @@ export interface BodyVerdict {
 /** How far a walk along the chain has come. */
 interface ChainPlace {
   readonly at: number
-  /** Where the record before lies; -1 at the first. */
-  readonly previousAt: number
+  /** Where the record before lies; null at the first. */
+  readonly previousAt: number | null
   /** Where the range of the record before ends: everything up to here is proved. */
   readonly provedEnd: number
   readonly checksums: number
@@ -51,7 +51,7 @@ interface ChainPlace {
  */
 export function verifyBody(log: LogBytes, geometry: BodyGeometry): BodyVerdict {
   const first = geometry.headerSectors * geometry.sectorBytes
-  let place: ChainPlace = { at: first, previousAt: -1, provedEnd: first, checksums: 0 }
+  let place: ChainPlace = { at: first, previousAt: null, provedEnd: first, checksums: 0 }
   for (;;) {
     const fault = faultOfChecksum(log, place.at, geometry)
     if (fault !== null) return classifyFault(log, geometry, { ...place, fault })
@@ -85,7 +85,6 @@ function classifyEnd(log: LogBytes, geometry: BodyGeometry, place: ChainPlace): 
   const mayHaveShadow = tail === firstSectorEnd(place.at, geometry)
   const broken = endOfPattern(log, tail, log.view.byteLength)
   if (broken === log.view.byteLength) return { state: 'sound', ...found, detail: '' }
-  if (broken >= tail + geometry.sectorBytes) return afterEnd(geometry, found, broken)
   if (!mayHaveShadow || !hasShadow(log, place.at, geometry)) return afterEnd(geometry, found, broken)
   const later = endOfPattern(log, tail + geometry.sectorBytes, log.view.byteLength)
   if (later !== log.view.byteLength) return afterEnd(geometry, found, later)
@@ -142,7 +141,7 @@ function hasSeveralSectors(log: LogBytes, at: number, firstEnd: number): boolean
 
 /** The write that would have overwritten the shadow of the sector before has not happened. */
 function landsOnShadowOfPrevious(log: LogBytes, geometry: BodyGeometry, place: ChainPlace): boolean {
-  if (place.previousAt < 0) return false
+  if (place.previousAt === null) return false
   const shadowStart = firstSectorEnd(place.previousAt, geometry)
   if (place.at < shadowStart || place.at >= shadowStart + geometry.sectorBytes) return false
   return hasShadow(log, place.previousAt, geometry) && isUnwritten(log, shadowStart + geometry.sectorBytes)

@@ -43,9 +43,6 @@ export const SHADOW_MARK: number = 0x5ad05ec7
 const FULL_SEED = 0xfeedbeaf | 0
 const SHORT_SEED = 0xdeadc0de | 0
 
-/** Which image of a sector a record is read from. */
-export type SectorImage = 'sector' | 'shadow'
-
 /** What is wrong with a record and its range; `null` is nothing. */
 export type ChecksumFault = 'structure' | 'short' | 'full' | null
 
@@ -92,10 +89,10 @@ export function faultOfChecksum(log: LogBytes, at: number, geometry: BodyGeometr
 }
 
 /**
- * Whether the sector `sector` holds a sound shadow: the image of the sector before it, written twice while it was only partly
- * full. The record lies at the same offset in both.
+ * Whether the sector after that of `at` holds a sound shadow: a second image of the sector of `at`, written while that was only
+ * partly full. The record lies at the same offset in both.
  *
- * @param at where the record lies (or should lie) in the sector before
+ * @param at where the record lies, or should lie, in the first of the two sectors
  */
 export function hasShadow(log: LogBytes, at: number, geometry: BodyGeometry): boolean {
   const shadowAt = at + geometry.sectorBytes
@@ -162,6 +159,6 @@ function hasSoundNext(
 ): boolean {
   if (record.next === 0) return true
   const nextAt = place.at + CHECKSUM_RECORD_BYTES + record.next
-  const nextSectorStart = place.at - place.offset + place.span
-  return place.span % sectorBytes === 0 && nextAt - (nextAt % sectorBytes) === nextSectorStart
+  // The next record's sector begins where the span ends, so a span that leads on is whole sectors.
+  return nextAt - (nextAt % sectorBytes) === place.at - place.offset + place.span
 }

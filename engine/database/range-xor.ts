@@ -26,7 +26,7 @@ export function xorRange(log: LogBytes, lo: number, hi: number): number {
     sum ^= xorWords(words, firstWord + 1, endWord)
   }
   const turn = (lo & 3) << 3
-  return turn === 0 ? sum : (sum >>> turn) | (sum << (32 - turn))
+  return (sum >>> turn) | (sum << (32 - turn)) // without a turn this is the sum twice: a shift by 32 is one by 0
 }
 
 /** The XOR of the words `[first, end)`. Four sums side by side keep the processor's units busy. */

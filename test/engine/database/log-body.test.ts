@@ -4,6 +4,17 @@
 import { describe, expect, test } from 'vitest'
 import { fillWithPattern } from '../../../engine/database/fill-pattern.ts'
 import { verifyBody } from '../../../engine/database/log-body.ts'
+import {
+  type ChecksumRecord,
+  firstSectorEnd,
+  fullChecksum,
+  readChecksumRecord,
+  SHADOW_MARK,
+  SHORT_CHECKSUM_OFF,
+  SHORT_CHECKSUM_ON,
+  shortChecksum,
+  writeChecksumRecord,
+} from '../../../engine/database/log-checksum.ts'
 import { sealChain, writeShadow } from '../../../engine/database/log-seal.ts'
 import { anOpenBody, type OpenBody } from './build.ts'
 
@@ -159,6 +170,123 @@ describe('damage', () => {
 
     for (const generation of [4, 6, 5 + 2 ** 20])
       expect(verifyBody(log, { ...geometry, generation }).state).toBe('corrupt')
+  })
+})
+
+/** Seals the record at `at` with some of its numbers changed, so that its checksums fit and only the rules can refuse it. */
+function sealAs(body: OpenBody, at: number, numbers: Partial<ChecksumRecord>): void {
+  const { log, geometry } = body
+  const old = readChecksumRecord(log, at)
+  if (old === null) throw new Error('there is a record')
+  const record = { ...old, shortChecksum: 0, ...numbers }
+  const short = record.shortMark === SHORT_CHECKSUM_ON
+  const end = firstSectorEnd(at, geometry)
+  writeChecksumRecord(log, at, {
+    ...record,
+    checksum: fullChecksum(log, at, { record, geometry }),
+    shortChecksum: short ? shortChecksum(log, at, { record, end, geometry }) : record.shortChecksum,
+  })
+}
+
+describe('a checksum record that fits its bytes', () => {
+  test('is refused when it covers part of what lies before it in its sector', () => {
+    const body = anOpenBody(THREE_FLUSHES)
+    sealAs(body, 6244, { backwards: 0 })
+    expect(stateOf(body)).toBe('sound 12 6400')
+
+    for (const backwards of [99, 101, 512]) {
+      sealAs(body, 6244, { backwards })
+      expect(stateOf(body)).toBe('corrupt 12 6144')
+    }
+  })
+
+  test('is refused when it crosses the end of its sector', () => {
+    const body = anOpenBody({ places: [4096], endByte: 4608 })
+    const { log } = body
+    log.bytes.fill(7, 4608, 5632)
+    sealAs(body, 4096, { next: 5108 - 4118 })
+    log.bytes[5108] = 42
+    sealAs(body, 5108, { backwards: 500, forwards: 502, next: 0, shortMark: SHORT_CHECKSUM_ON })
+
+    expect(stateOf(body)).toBe('corrupt 9 4608')
+  })
+
+  test('is refused when its several sectors end inside one', () => {
+    const body = anOpenBody({ places: [4096], endByte: 5632 })
+    sealAs(body, 4096, { forwards: 5600 - 4118 })
+
+    expect(stateOf(body)).toBe('corrupt 8 4096')
+  })
+
+  test('is refused when its mark says several sectors and there is one, or the other way round', () => {
+    const one = anOpenBody({ places: [4096], endByte: 4608 })
+    sealAs(one, 4096, { shortMark: SHORT_CHECKSUM_ON })
+    const several = anOpenBody({ places: [4096], endByte: 5632 })
+    sealAs(several, 4096, { shortMark: SHORT_CHECKSUM_OFF })
+
+    expect(stateOf(one)).toBe('corrupt 8 4096')
+    expect(stateOf(several)).toBe('corrupt 8 4096')
+  })
+
+  test('is refused when it leads anywhere but into the sector after its range', () => {
+    const body = anOpenBody(THREE_FLUSHES)
+    for (const nextAt of [4200, 5200, 6244]) {
+      sealAs(body, 4096, { next: nextAt - 4118 })
+      expect(stateOf(body)).toBe('corrupt 8 4096')
+    }
+    sealAs(body, 4096, { next: 4708 - 4118 })
+    expect(stateOf(body)).toBe('sound 12 6400')
+    sealAs(body, 4096, { forwards: 400 })
+    expect(stateOf(body)).toBe('corrupt 8 4096')
+  })
+})
+
+describe('a shadow', () => {
+  test('that leads on is none, since only the newest record has one', () => {
+    const body = anOpenBody({ places: [4096, 4708], endByte: 5120, shadow: true })
+    flip(body, 5000)
+    expect(stateOf(body)).toBe('shadow 9 4608')
+    sealAs(body, 4708 + SECTOR, { next: 5632 - (4708 + SECTOR + 22) })
+    body.log.view.setInt32(4708 + SECTOR + 13, body.log.view.getInt32(4708 + SECTOR + 13, true) ^ SHADOW_MARK, true)
+
+    expect(stateOf(body)).toBe('corrupt 9 4608')
+  })
+
+  test('mends nothing when more was written after it', () => {
+    const body = anOpenBody({ ...THREE_FLUSHES, shadow: true })
+    flip(body, 6390)
+    flip(body, 16 * SECTOR)
+
+    expect(stateOf(body)).toBe('corrupt 12 6144')
+  })
+
+  test('that the chain leads to ends the log only when nothing was written after it', () => {
+    const body = anOpenBody({ places: [4096, 4708], endByte: 4800 })
+    const longer = anOpenBody({ places: [4096, 4708, 5120], endByte: 5200 })
+    writeShadow(body.log, body.geometry, 4708)
+    body.log.bytes.set(longer.log.bytes.subarray(9 * SECTOR, 10 * SECTOR), 9 * SECTOR)
+    flip(body, 16 * SECTOR)
+
+    expect(stateOf(body)).toBe('corrupt 10 5120')
+  })
+
+  test('inside a range of three sectors does not make the range torn', () => {
+    const before = anOpenBody({ places: [4096], endByte: 4400, shadow: true })
+    const body = anOpenBody({ places: [4096], endByte: 4096 + 3 * SECTOR })
+    body.log.bytes.set(before.log.bytes.subarray(9 * SECTOR, 10 * SECTOR), 9 * SECTOR)
+
+    expect(stateOf(body)).toBe('corrupt 8 4608')
+  })
+
+  test('inside the last range excuses nothing after it', () => {
+    const before = anOpenBody({ places: [4096], endByte: 4400, shadow: true })
+    const body = anOpenBody({ places: [4096], endByte: 4096 + 2 * SECTOR })
+    body.log.bytes.set(before.log.bytes.subarray(9 * SECTOR, 10 * SECTOR), 9 * SECTOR)
+    sealChain(body.log, body.geometry, { places: [4096], endByte: 4096 + 2 * SECTOR })
+    expect(stateOf(body)).toBe('sound 9 5120')
+    flip(body, 5121)
+
+    expect(stateOf(body)).toBe('corrupt 10 5120')
   })
 })
 

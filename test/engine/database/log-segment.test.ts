@@ -30,6 +30,8 @@ interface SegmentPlan {
   readonly generation: number
   /** Which segment the checksum and the position are made for; its own place unless it is a shadow. */
   readonly as?: number
+  /** What it says of its own place, when that is not true. */
+  readonly says?: number
 }
 
 function putSegment(file: Uint8Array, segment: number, plan: SegmentPlan): void {
@@ -37,7 +39,7 @@ function putSegment(file: Uint8Array, segment: number, plan: SegmentPlan): void 
   const as = plan.as ?? segment
   const log = openLogBytes(file)
   for (let at = start + 40; at < start + SEGMENT_BYTES - 100; at++) file[at] = 4 // End records: one byte each
-  writeLogPosition(log.view, start + 8, { generation: plan.generation, sector: as, byte: 0 })
+  writeLogPosition(log.view, start + 8, { generation: plan.generation, sector: plan.says ?? as, byte: 0 })
   log.view.setUint32(start + 36, 0x2000, true)
   const sum = pageChecksum(log, start, { bytes: SEGMENT_BYTES, number: as })
   log.view.setInt32(start, sum.xor, true)
@@ -97,6 +99,9 @@ describe('the segments of a log', () => {
 
   test('may be followed by what the file held in an earlier generation', () => {
     expect(stateOf(aFormat8Log([...THREE_LIVE, [4, { generation: 3 }], [5, { generation: 3 }]]))).toBe('sound 3 3')
+    expect(stateOf(aFormat8Log([...THREE_LIVE, [4, { generation: 3 }], [5, { generation: 3, as: 4 }]]))).toBe(
+      'sound 3 3',
+    )
   })
 
   test('are corrupt where a live one comes after the end', () => {
@@ -108,6 +113,40 @@ describe('the segments of a log', () => {
     expect(stateOf(aFormat8Log([...THREE_LIVE, [4, { generation: 8 }]]))).toBe('corrupt 3 4')
     expect(stateOf(aFormat8Log([...THREE_LIVE, [6, { generation: 7, as: 5 }]]))).toBe('corrupt 3 6')
     expect(stateOf(aFormat8Log([[1, { generation: 7, as: 0 }]]))).toBe('corrupt 0 1')
+  })
+
+  test('are corrupt where one states another place than its own', () => {
+    expect(
+      stateOf(
+        aFormat8Log([
+          [1, LIVE],
+          [2, { generation: 7, says: 3 }],
+        ]),
+      ),
+    ).toBe('corrupt 1 2')
+    expect(
+      stateOf(
+        aFormat8Log([
+          [1, LIVE],
+          [2, { generation: 7, says: 1 }],
+        ]),
+      ),
+    ).toBe('corrupt 1 2')
+    expect(
+      stateOf(
+        aFormat8Log([
+          [1, LIVE],
+          [2, { generation: 7, as: 1, says: 2 }],
+        ]),
+      ),
+    ).toBe('corrupt 1 2')
+  })
+
+  test('do not lose the last one when the bit is turned that would make it look like a shadow', () => {
+    const file = aFormat8Log(THREE_LIVE)
+    file[3 * SEGMENT_BYTES] = (file[3 * SEGMENT_BYTES] ?? 0) ^ 1
+
+    expect(stateOf(file)).toBe('corrupt 2 3')
   })
 
   test('give away any single bit that was turned, of a live one, of its shadow, of an empty one', () => {

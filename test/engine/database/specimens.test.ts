@@ -21,6 +21,16 @@ function sound(log: Uint8Array): SoundLog {
   return verdict
 }
 
+/** Whether a log still passes with one bit turned; turned and turned back in place, as two megabytes are long to copy. */
+function soundWithFlipped(log: Uint8Array, bit: number): boolean {
+  const at = bit >>> 3
+  const before = log[at] ?? 0
+  log[at] = before ^ (1 << (bit & 7))
+  const { verdict } = verifyLog(log)
+  log[at] = before
+  return verdict === 'sound'
+}
+
 /** Where a body may change unseen: the slack of its last sector, and in the sector after it what the shadow does not cover. */
 function exemptSlack(log: Uint8Array): (at: number) => boolean {
   const { header, endByte } = sound(log)
@@ -71,7 +81,7 @@ describe.skipIf(!HAS_SPECIMENS)(`the real stream${SPECIMENS_NOTE} on a disk of`,
       const missed: number[] = []
       for (let index = 0; index < 800; index++) {
         const bit = LOG_HEADER_BYTES * 8 + ((index * 7_368_787) % bits)
-        if (!exempt(bit >>> 3) && verifyLog(withFlippedBit(log, bit)).verdict === 'sound') missed.push(bit)
+        if (!exempt(bit >>> 3) && soundWithFlipped(log, bit)) missed.push(bit)
       }
       expect(missed).toEqual([])
     }
