@@ -17,6 +17,9 @@ interface StatusOptions {
   readonly interval: number
 }
 
+/** A person sees it move, and the service hardly notices. */
+const WATCH_MS = 1000
+
 /** `ccr status`, also Get-StorageGroupCopyStatus. */
 export function addStatusCommand(program: CommandUnknownOpts, act: Act): void {
   program
@@ -29,7 +32,11 @@ export function addStatusCommand(program: CommandUnknownOpts, act: Act): void {
         .default('table' as const),
     )
     .option('--watch', 'show it again and again until Ctrl-C')
-    .option('--interval <duration>', 'time between two looks of --watch', parseDuration, 1000)
+    .addOption(
+      new Option('--interval <duration>', 'time between two looks of --watch')
+        .argParser(parseDuration)
+        .default(WATCH_MS, '1s'),
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  ccr status\n  ccr status SG1 --format list\n  ccr status --watch --json | jq .copies[0].CopyQueueLength\n  ccr Get-StorageGroupCopyStatus -Identity SG1',

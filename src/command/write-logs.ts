@@ -1,4 +1,4 @@
-import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { ReplicationError } from '../../engine/error.ts'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
@@ -21,8 +21,16 @@ export function addWriteLogsCommand(program: CommandUnknownOpts, act: Act): void
     .command('write-logs')
     .description('write a valid ESE log stream into a directory; each log is closed by rename, as a store closes it')
     .argument('<directory>', 'made when it does not exist; a stream that lies there is continued')
-    .option('--rate <rate>', 'logs of 1 MiB closed each second: 20/s, 90/m, or max', rateOption, RATE_DEFAULT)
-    .option('--count <number>', 'end after so many logs', (text) => whole(text, Number.MAX_SAFE_INTEGER), Infinity)
+    .addOption(
+      new Option('--rate <rate>', 'logs of 1 MiB closed each second: 20/s, 90/m, or max')
+        .argParser(rateOption)
+        .default(RATE_DEFAULT, '20/s'),
+    )
+    .addOption(
+      new Option('--count <number>', 'end after so many logs')
+        .argParser((text: string) => whole(text, Number.MAX_SAFE_INTEGER))
+        .default(Number.POSITIVE_INFINITY, 'no end'),
+    )
     .option('--seed <number>', 'decides the content of the logs; random when absent', (text) => whole(text, SEED_MAX))
     .option('--base-name <name>', 'the three letters or digits that every name begins with', 'E00')
     .addHelpText(
