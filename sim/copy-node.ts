@@ -116,7 +116,10 @@ export class CopyNode implements CopyEnd, CopySight {
       if (broken !== null) core.fail('guarantee', `${label}: ${broken}`)
       sawReplicaStep(core.seen, { before, fact, after, orders })
     }
-    if (isGuarded) oracle.checkSuspensions()
+    if (isGuarded) {
+      oracle.checkSuspensions()
+      oracle.checkStatus(this)
+    }
     this.#orders.give(orders)
   }
 
@@ -151,6 +154,7 @@ export class CopyNode implements CopyEnd, CopySight {
     }
     if (suspension === null) oracle.touched(this.copyId, 'the scan at start')
     const contents = suspension === null ? this.disk.scan() : null
+    if (contents !== null && contents.run === null) oracle.foundEmpty(this.copyId)
     this.condition = 'up'
     this.notice({ kind: 'copy-started', nowMs: core.nowMs, contents, suspension })
     this.#link?.connect()
@@ -209,6 +213,7 @@ export class CopyNode implements CopyEnd, CopySight {
       later: (delayMs, happen) => this.#later(delayMs, happen),
       notice: (fact) => this.notice(fact),
       touch: (what) => oracle.touched(this.copyId, what),
+      foundEmpty: () => oracle.foundEmpty(this.copyId),
       published: (generation) => oracle.published(this, generation),
       deletes: (generation) => oracle.copyUnlinks(this, generation),
       request: (session, range) => {

@@ -29,6 +29,8 @@ export interface CopyWorkParts {
   readonly touch: (what: string) => void
   /** A log has got its final name. */
   readonly published: (generation: Generation) => void
+  /** A scan has found no log at all. */
+  readonly foundEmpty: () => void
   /** A log is about to be deleted. */
   readonly deletes: (generation: Generation) => void
   /** Asks the source; false when it is not connected. */
@@ -196,8 +198,13 @@ export class CopyWork {
     this.#io(core.delay(SCAN_MS), () => {
       this.#parts.touch('a scan')
       const fault = disk.fault ?? this.#spotFault('sync-error', 'SYNC_FAILED', 'fsync of the directory failed')
-      if (fault !== null) this.#parts.notice({ kind: 'store-failed', nowMs: core.nowMs, session, fault })
-      else this.#parts.notice({ kind: 'store-checked', nowMs: core.nowMs, session, contents: disk.scan() })
+      if (fault !== null) {
+        this.#parts.notice({ kind: 'store-failed', nowMs: core.nowMs, session, fault })
+        return
+      }
+      const contents = disk.scan()
+      if (contents.run === null) this.#parts.foundEmpty()
+      this.#parts.notice({ kind: 'store-checked', nowMs: core.nowMs, session, contents })
     })
   }
 

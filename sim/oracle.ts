@@ -1,6 +1,7 @@
 import type { CopyReport } from '../engine/fact.ts'
-import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, NO_GENERATION } from '../engine/generation.ts'
 import type { AnswerOrder } from '../engine/order.ts'
+import { copyStatus } from '../engine/replication/copy-status.ts'
 import type { Core } from './core.ts'
 import type { CopySight } from './ports.ts'
 import type { SourceDisk } from './source-disk.ts'
@@ -11,10 +12,14 @@ interface CopyRecord {
   readonly sight: CopySight
   /** The source has told the copy that it holds truncation from here on. */
   isAccepted: boolean
+  /** Logs below were given up for deletion before the copy was let in: they are not owed to it. */
+  owedFrom: Generation
   /** First log that ever got its final name here; what is below was never owed. 0 for none. */
   first: Generation
-  /** Highest log that a report has called inspected. */
+  /** Highest log that a report has called inspected, ever. */
   reported: Generation
+  /** Highest log that a report has called inspected since the store was last empty: what a crash must leave. */
+  owed: Generation
   /** A request to suspend was answered and none to resume was made since. */
   isQuiet: boolean
   /** Comment that the last answered suspension has to keep. */
@@ -71,8 +76,10 @@ export class Oracle {
     this.#copies.set(sight.copyId, {
       sight,
       isAccepted: false,
+      owedFrom: nothing,
       first: nothing,
       reported: nothing,
+      owed: nothing,
       isQuiet: false,
       comment: null,
       excused: new Set(),
@@ -135,16 +142,19 @@ export class Oracle {
 
   /** The source lets a copy in: it holds truncation from now on. */
   accepted(copyId: string): void {
-    this.#copy(copyId).isAccepted = true
+    const copy = this.#copy(copyId)
+    copy.isAccepted = true
+    copy.owedFrom = this.#source?.truncatedBelow ?? NO_GENERATION
     if (this.#source?.enrolled.some((copy) => copy.copyId === copyId) !== true)
       this.#core.fail('I1 deletion gate', `${copyId} is accepted before its enrolment is durable`)
   }
 
   /** I1, I6: a log of the source goes only when it is backed up and durable on every copy, and the lowest goes first. */
-  sourceUnlinks(generation: Generation): void {
+  sourceUnlinks(generation: Generation, range: GenerationRange): void {
     const source = this.#source
     if (source === null) return
-    if (source.lowest > 0 && source.lowest < generation)
+    // A log that somebody puts back below the range, after it was planned, is no part of it.
+    if (source.lowest >= range.first && source.lowest < generation)
       this.#core.fail('I6 truncation bounds', `log ${generation} goes before log ${source.lowest}`)
     if (source.truncatedBelow <= generation)
       this.#core.fail('I6 truncation bounds', `log ${generation} goes, the durable edge is ${source.truncatedBelow}`)
@@ -190,6 +200,7 @@ export class Oracle {
     const copy = this.#copy(sight.copyId)
     if (copy.first === 0 && report.inspected > 0) copy.first = report.inspected
     if (report.inspected > copy.reported) copy.reported = report.inspected
+    if (report.inspected > copy.owed) copy.owed = report.inspected
     this.#mustBeDurable(copy, report.inspected)
   }
 
@@ -204,7 +215,22 @@ export class Oracle {
     const copy = this.#copy(sight.copyId)
     copy.checkedThrough = NO_GENERATION
     const from = Math.max(copy.first, deletedBelow, 1)
-    for (let g = from; g <= copy.reported; g++) this.#mustHold(copy, g as Generation) // between two generations
+    for (let g = from; g <= copy.owed; g++) this.#mustHold(copy, g as Generation) // between two generations
+  }
+
+  /** A scan found nothing: everything owed was taken by somebody, and the copy begins anew wherever its source begins. */
+  foundEmpty(copyId: string): void {
+    const copy = this.#copy(copyId)
+    copy.first = NO_GENERATION
+    copy.owed = NO_GENERATION
+    copy.checkedThrough = NO_GENERATION
+  }
+
+  /** I16: a copy that does not hear its source is not called healthy. */
+  checkStatus(sight: CopySight): void {
+    const { summary, connected } = copyStatus(sight.state)
+    if (summary === 'Healthy' && !connected)
+      this.#core.fail('I16 honest status', `${sight.copyId} is Healthy and its source cannot be reached`)
   }
 
   /** I5 across restarts: an answered suspension is in force, with its comment. */
@@ -233,7 +259,7 @@ export class Oracle {
   #mustHold(copy: CopyRecord, generation: Generation): void {
     if (copy.excused.has(generation) || copy.released.has(generation) || !copy.isAccepted) return
     // What was truncated before a copy came is not owed to it, also when somebody puts it back.
-    if (copy.first !== 0 && generation < copy.first) return
+    if (generation < copy.owedFrom || (copy.first !== 0 && generation < copy.first)) return
     const durable = copy.sight.logs.durable(generation)
     if (durable?.isSynced !== true || durable.log !== this.truth.get(generation)) {
       const what = durable === undefined ? 'not durable' : durable.isSynced ? 'not the true log' : 'not synced'

@@ -1,3 +1,4 @@
+import { nextGeneration } from '../engine/generation.ts'
 import { type Choices, recordedChoices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type Violation, WORLD_STARTS_MS } from './core.ts'
@@ -96,6 +97,8 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
   for (const copy of world.copies) heal(world, operator, copy)
+  // One more, for copies that came when everything had been truncated.
+  world.close(nextGeneration(world.generated))
   while (core.violation === null && !isHome(world)) {
     if (core.nowMs >= endsMs || core.happenings >= happeningsMax) {
       core.fail('I19 convergence', whatIsMissing(world))

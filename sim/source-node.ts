@@ -190,19 +190,23 @@ export class SourceNode implements SourceEnd {
         return
       case 'accept-copy':
         oracle.accepted(order.copyId)
-        return this.#links.get(order.copyId)?.accept(this.#latest)
+        this.#links.get(order.copyId)?.accept(this.#latest)
+        return
       case 'refuse-copy':
-        return this.#refuse(order.copyId, order.message)
+        this.#refuse(order.copyId, order.message)
+        return
       case 'scan-directory':
-        return this.#scanSoon(SCAN_MS)
+        this.#scanSoon(SCAN_MS)
+        return
       case 'truncate-logs':
-        return this.#deleteNext(order.range, order.range.first, 0)
+        this.#deleteNext(order.range, order.range.first, 0)
+        return
       case 'answer-operator':
-        return oracle.operatorAnswered(order)
+        oracle.operatorAnswered(order)
+        return
       case 'wake-at':
-        return this.#later(Math.max(0, order.atMs - core.nowMs), () =>
-          this.notice({ kind: 'time-passed', nowMs: core.nowMs }),
-        )
+        this.#later(Math.max(0, order.atMs - core.nowMs), () => this.notice({ kind: 'time-passed', nowMs: core.nowMs }))
+        return
       case 'raise-event':
         core.seen.add(`event ${order.id}`)
         return
@@ -257,7 +261,7 @@ export class SourceNode implements SourceEnd {
         return
       }
       const isMissing = this.disk.logs.get(at) === undefined
-      if (!isMissing) oracle.sourceUnlinks(at)
+      if (!isMissing) oracle.sourceUnlinks(at, range)
       this.disk.unlink(at)
       this.#deleteNext(range, nextGeneration(at), alreadyMissing + (isMissing ? 1 : 0))
     })

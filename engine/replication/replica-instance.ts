@@ -1,11 +1,19 @@
 import { assert, unreachable } from '../assert.ts'
-import type { CopiedLog, CopyCondition, CopyReport, ReplicaFact, StoreContents, Suspension } from '../fact.ts'
+import type {
+  Announcement,
+  CopiedLog,
+  CopyCondition,
+  CopyReport,
+  ReplicaFact,
+  StoreContents,
+  Suspension,
+} from '../fact.ts'
 import { formatGeneration, type Generation, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
 import { copyFailed, failureOr, refuseLog, restartAfterFault, transient } from './copy-failure.ts'
 import { inspectArrived } from './inspector.ts'
-import { chainEnd, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { abandonWork, chainEnd, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
 import { resume, suspend } from './suspension.ts'
 import { planCopyTruncation } from './truncation.ts'
 
@@ -36,7 +44,7 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'source-refused':
       return sourceLost(state, fact)
     case 'logs-announced':
-      return [{ ...state, announcement: fact.announcement }, []]
+      return [announced(state, fact.announcement), []]
     case 'log-copied':
       return fact.session === state.session ? arrived(state, fact.log, fact.nowMs) : [state, []]
     case 'copy-failed':
@@ -85,8 +93,13 @@ function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState 
 }
 
 function checked(state: ReplicaState, contents: StoreContents): Stepped {
-  const failure = state.failure?.kind === 'transient' ? null : state.failure
-  return [{ ...withContents(state, contents), phase: 'running', failure, retryAtMs: 0 }, []]
+  return [{ ...withContents(state, contents), phase: 'running', failure: afterCheck(state), retryAtMs: 0 }, []]
+}
+
+/** A store that works again ends a transient failure, but for the one of a source that was lost meanwhile. */
+function afterCheck({ failure, connected }: ReplicaState): ReplicaState['failure'] {
+  if (failure?.kind !== 'transient') return failure
+  return connected ? null : transient('the source cannot be reached', failure.sinceMs)
 }
 
 /** The disk is the truth: counters are taken from the scan, also when they go down. */
@@ -108,6 +121,17 @@ function withContents(state: ReplicaState, { run, identity, logTimeMs }: StoreCo
 function connected(state: ReplicaState): Stepped {
   const known: ReplicaState = { ...state, connected: true, reported: null }
   return [{ ...known, failure: healed(known) }, []]
+}
+
+/**
+ * An empty copy starts where its source starts. When that edge moves before a first log has joined the chain (a log closed
+ * late below the others, a deletion), what was asked for no longer fits and is asked for anew.
+ */
+function announced(state: ReplicaState, announcement: Announcement): ReplicaState {
+  const next: ReplicaState = { ...state, announcement }
+  const isUndecided = state.inspected === 0 && state.inspecting.length + state.accepted.length === 0
+  const isMoved = isUndecided && state.requested > 0 && nextNeeded(next) !== nextNeeded(state)
+  return isMoved ? abandonWork(next) : next
 }
 
 /** A suspended copy does not miss its source; any other is Failed until the source answers again. */
@@ -218,6 +242,7 @@ function startInspection(state: ReplicaState): Stepped {
 }
 
 function watchForMissing(state: ReplicaState, nowMs: number): Stepped {
+  if (!state.connected) return [state, []]
   const missing = missingOnSource(state)
   if (missing === 0) return state.failure?.kind === 'missing' ? [foundAgain(state, nowMs), []] : [state, []]
   if (state.failure?.kind === 'missing' || state.failure?.kind === 'permanent') return [state, []]

@@ -1,5 +1,5 @@
 import type { Announcement, CopiedLog, CopyReport, Suspension } from '../fact.ts'
-import { type Generation, NO_GENERATION, nextGeneration, previousGeneration } from '../generation.ts'
+import { type Generation, higherOf, NO_GENERATION, nextGeneration, previousGeneration } from '../generation.ts'
 import type { LogIdentity } from '../log-identity.ts'
 
 /**
@@ -120,13 +120,15 @@ export function chainEnd(state: ReplicaState): {
   return { generation: inspectedOrStart(state), identity: state.identity }
 }
 
-/** The next log to be inspected; for an empty copy the lowest one that the source still holds. */
+/** The next log to be inspected; for an empty copy the lowest one that the source still holds and means to keep. */
 export function nextNeeded(state: ReplicaState): Generation {
   return nextGeneration(inspectedOrStart(state))
 }
 
 function inspectedOrStart(state: ReplicaState): Generation {
-  return state.inspected > 0 ? state.inspected : previousGeneration(state.announcement.lowest)
+  if (state.inspected > 0) return state.inspected
+  const { lowest, truncatedBelow } = state.announcement
+  return previousGeneration(higherOf(lowest, truncatedBelow))
 }
 
 /** Whether the copier and the inspector may work at all. */
