@@ -1,7 +1,7 @@
 import { assert } from '../engine/assert.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, RECONNECT_BACKOFF } from './backoff.ts'
 import { LogStreamConnection } from './log-stream-connection.ts'
 import {
   CLIENT_TIMEOUTS,
@@ -35,6 +35,7 @@ export class LogStreamClient {
   readonly #members = new Map<number, Member>()
   #connection: LogStreamConnection | null = null
   #open = false
+  #openedAt = 0
   #failures = 0
   #redial: NodeJS.Timeout | null = null
   #lastNumber = 0
@@ -93,10 +94,13 @@ export class LogStreamClient {
 
   #opened(): void {
     this.#open = true
+    this.#openedAt = this.#options.now()
     for (const member of this.#members.values()) member.begin()
   }
 
   #lost(fault: ReplicationError): void {
+    // A connection that has served for a while, or brought a log, was a success: what fails after it fails anew.
+    if (this.#open && this.#options.now() - this.#openedAt > RECONNECT_BACKOFF.mostMs) this.#failures = 0
     this.#open = false
     this.#connection = null
     this.#failures += 1
@@ -125,7 +129,7 @@ export class LogStreamClient {
           hint: 'The copy connects again by itself.',
         })
       default:
-        if (frame.kind === 'subscribed') this.#failures = 0 // only now is the source known to be of use
+        if (frame.kind === 'log-tail') this.#failures = 0
         this.#members.get(frame.subscription)?.take(frame)
     }
   }

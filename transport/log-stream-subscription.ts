@@ -1,10 +1,10 @@
 import type { ReplicationError } from '../engine/error.ts'
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
-import type { GenerationRange } from '../engine/generation.ts'
+import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import { CONNECTION_TIMEOUTS, type ConnectionTimeouts, type LogStreamConnection } from './log-stream-connection.ts'
 import { wireFault } from './wire.ts'
-import type { LogHead, SourceFrame } from './wire-frame.ts'
+import type { CopyFrame, LogHead, SourceFrame } from './wire-frame.ts'
 
 /** How one copy introduces itself to its source. */
 export interface Introduction {
@@ -15,8 +15,8 @@ export interface Introduction {
 
 /** What one subscription tells. The methods that end in a log may throw `WIRE_PROTOCOL`, which closes the connection. */
 export interface SubscriptionPorts {
-  /** The source took the copy in; logs may be asked for. */
-  readonly subscribed: (format: LogFormat, announcement: Announcement | null) => void
+  /** The source took the copy in; logs may be asked for. False turns the offer down: asked again as after a refusal. */
+  readonly subscribed: (format: LogFormat, announcement: Announcement | null) => boolean
   /** The connection is gone: nothing that was asked for comes any more. Also told when it could not be made. */
   readonly lost: (fault: Fault, retryInMs: number) => void
   /** The source said no; asked again after a while. */
@@ -26,17 +26,23 @@ export interface SubscriptionPorts {
   readonly openPiece: (length: number) => Uint8Array
   readonly closePiece: (length: number) => void
   readonly logEnded: (checksum: bigint) => void
-  readonly logUnavailable: (log: { session: number; generation: number; fault: Fault }) => void
+  readonly logUnavailable: (log: { session: number; generation: Generation; fault: Fault }) => void
   /** After `cancel` or `end`: nothing of before comes any more, and no room is granted. */
   readonly cancelled: () => void
   /** Whether the source owes a log: asked for, with room granted. */
   readonly expectsLogs: () => boolean
 }
 
+/** Logs to be sent, ascending, at most `REQUESTED_LOGS_MAX` of them. */
+export interface LogRequest {
+  readonly session: number
+  readonly range: GenerationRange
+}
+
 /** One copy's part of a connection. Calls without a connection have no effect: `lost` was told, `subscribed` will be. */
 export interface Subscription {
-  request(session: number, range: GenerationRange): void
-  grant(pieces: number): void
+  /** Asks for logs and grants room for pieces, in one message. Either may be nothing. */
+  ask(requests: readonly LogRequest[], pieces: number): void
   cancel(): void
   /** The latest report is kept and sent again after each reconnection. */
   report(report: CopyReport): void
@@ -109,12 +115,12 @@ export class Member implements Subscription {
     }
   }
 
-  request(session: number, range: GenerationRange): void {
-    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'request', subscription: this.number, session, range })
-  }
-
-  grant(pieces: number): void {
-    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'grant', subscription: this.number, pieces })
+  ask(requests: readonly LogRequest[], pieces: number): void {
+    const subscription = this.number
+    if (this.#phase !== 'subscribed' || requests.length + pieces === 0) return
+    const frames: CopyFrame[] = requests.map((request) => ({ kind: 'request', subscription, ...request }))
+    if (pieces > 0) frames.push({ kind: 'grant', subscription, pieces })
+    this.#owner.send(...frames)
   }
 
   cancel(): void {
@@ -152,14 +158,20 @@ export class Member implements Subscription {
     if (this.#phase !== 'asking') throw wireFault('subscribed without having been asked')
     this.#phase = 'subscribed'
     this.#wait(0, null)
-    this.ports.subscribed(format, announcement)
-    if (this.#report !== null) this.report(this.#report)
+    if (!this.ports.subscribed(format, announcement)) {
+      this.#owner.send({ kind: 'unsubscribe', subscription: this.number })
+      this.#askLater()
+    } else if (this.#report !== null) this.report(this.#report)
   }
 
   #refused(fault: Fault): void {
+    this.#askLater()
+    this.ports.refused(fault)
+  }
+
+  #askLater(): void {
     this.#phase = 'refused'
     this.#wait(this.#owner.timeouts.refusedMs, () => this.begin())
-    this.ports.refused(fault)
   }
 
   #cancelled(): void {

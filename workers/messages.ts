@@ -36,6 +36,8 @@ export type ShareReport =
   /** A copy asked for a log that is not there, cannot be read, or is not a regular file. */
   | { readonly kind: 'log-unreadable'; readonly share: string; readonly generation: Generation; readonly fault: Fault }
   | { readonly kind: 'served'; readonly share: string; readonly logs: number; readonly bytes: number }
+  /** A request failed by a fault of ours, or after its answer had begun: a line for the log. */
+  | { readonly kind: 'request-failed'; readonly fault: Fault }
   | { readonly kind: 'stopped' }
 
 /** One copy that a copy worker keeps. `copy` is a small number the main thread chose. */

@@ -1,0 +1,102 @@
+import { assert } from '../engine/assert.ts'
+import { ReplicationError } from '../engine/error.ts'
+import type { CopiedLog } from '../engine/fact.ts'
+import { PUBLISH_BATCH_MAX } from '../storage/durable-file.ts'
+import { type FileFacts, type FileOperations, pathIn, wholeOf } from '../storage/file-operations.ts'
+import { type Publisher, publisherInto } from '../storage/publisher.ts'
+
+/** The two directories that logs are published from and to. */
+export interface PublishingPlaces {
+  readonly logsDirectory: string
+  readonly inspectorDirectory: string
+}
+
+/** Bytes compared at a time when a name is taken. */
+const COMPARED_BYTES: number = 1024 * 1024
+
+/** Moves inspected logs into the log directory, durably, in the order given. */
+export class LogPublishing {
+  readonly #places: PublishingPlaces
+  readonly #files: FileOperations
+  #publisher: Publisher
+  /** The directory that was there at first: an unmounted volume leaves another one behind, or none. */
+  #directory: FileFacts | null = null
+
+  constructor(places: PublishingPlaces, files: FileOperations) {
+    this.#places = places
+    this.#files = files
+    this.#publisher = this.#newPublisher()
+  }
+
+  /**
+   * Resolves when all of these logs are durable under their names. Errors: as `Publisher.publish` tells its failure, and
+   * `DIRECTORY_MISSING` when the log directory is not the one that it was.
+   */
+  async publish(logs: readonly CopiedLog[]): Promise<void> {
+    await this.#checkDirectory()
+    const items = logs.map(({ arrivingName, name }) => {
+      // The name came back from the main thread, to whom this worker told it after it had been checked.
+      assert(!arrivingName.includes('/') && !name.includes('/'), 'a name is no path')
+      return { temporaryPath: pathIn(this.#places.inspectorDirectory, arrivingName), finalName: name }
+    })
+    for (let at = 0; at < items.length; at += PUBLISH_BATCH_MAX) {
+      const { failure } = await this.#publisher.publish(items.slice(at, at + PUBLISH_BATCH_MAX))
+      if (failure !== null) throw failure
+    }
+  }
+
+  /** After a failed sync nothing is published any more, until the store was looked at and copying begins anew. */
+  reopen(): void {
+    this.#directory = null
+    this.#publisher = this.#newPublisher()
+  }
+
+  #newPublisher(): Publisher {
+    const { logsDirectory, inspectorDirectory } = this.#places
+    return publisherInto(
+      {
+        directory: logsDirectory,
+        temporaryDirectory: inspectorDirectory,
+        sameContent: (a, b) => haveSameContent(this.#files, a, b),
+      },
+      this.#files,
+    )
+  }
+
+  async #checkDirectory(): Promise<void> {
+    const { logsDirectory } = this.#places
+    const facts = await this.#files.lookUp(logsDirectory)
+    this.#directory ??= facts
+    const known = this.#directory
+    if (facts?.kind === 'directory' && facts.inode === known?.inode && facts.device === known.device) return
+    throw new ReplicationError({
+      code: 'DIRECTORY_MISSING',
+      message: `the copy's log directory ${logsDirectory} is gone, or is another one`,
+      hint: 'Mount the volume or restore the directory; it is not made anew by itself.',
+      fields: { path: logsDirectory },
+    })
+  }
+}
+
+/** Compares two files byte by byte; a log that is there already is a rare thing, so this need not be fast. */
+async function haveSameContent(files: FileOperations, aPath: string, bPath: string): Promise<boolean> {
+  const a = await files.open(aPath, 'read')
+  try {
+    const b = await files.open(bPath, 'read')
+    try {
+      const [aFacts, bFacts] = [await files.factsOf(a), await files.factsOf(b)]
+      if (aFacts.sizeBytes !== bFacts.sizeBytes) return false
+      const [aBytes, bBytes] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)]
+      for (let at = 0; at < aFacts.sizeBytes; at += COMPARED_BYTES) {
+        const count = await files.read(a, wholeOf(aBytes), at)
+        if ((await files.read(b, wholeOf(bBytes), at)) !== count) return false
+        if (aBytes.compare(bBytes, 0, count, 0, count) !== 0) return false
+      }
+      return true
+    } finally {
+      await files.close(b)
+    }
+  } finally {
+    await files.close(a)
+  }
+}

@@ -1,0 +1,115 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { FastifyInstance } from 'fastify'
+import { unreachable } from '../engine/assert.ts'
+import { ReplicationError } from '../engine/error.ts'
+import type { Fault } from '../engine/fact.ts'
+import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import { createLogShareApp } from '../transport/log-share-app.ts'
+import { LogStreamServer } from '../transport/log-stream-server.ts'
+import { type ListenAddress, listenOnLoopback } from '../transport/loopback.ts'
+import type { ShareCommand } from './messages.ts'
+import { ShareReports } from './share-reports.ts'
+import { SharedLogs } from './shared-logs.ts'
+import { createSlab } from './slab.ts'
+
+/** What a share worker is started with. */
+export interface ShareTaskSetup {
+  /** {@link ShareCommand} in, arrays of `ShareReport` out. */
+  readonly port: MessagePort
+  readonly listen: ListenAddress
+  /** See `createXxh64`. */
+  readonly wasmPath: string
+  /** Slots of 1 MiB. */
+  readonly slots: number
+}
+
+interface Parts {
+  readonly shares: SharedLogs
+  readonly server: LogStreamServer
+  readonly app: FastifyInstance
+  readonly reports: ShareReports
+}
+
+/** The whole replication listener of a source; ends after the command `stop`, or when it cannot listen. */
+export async function runShareTask(setup: ShareTaskSetup): Promise<void> {
+  const parts = await buildParts(setup)
+  const { app, server, reports } = parts
+  try {
+    const { host, port } = await listenOnLoopback(app, setup.listen)
+    const stopped = commandsFrom(setup.port, parts)
+    reports.tell({ kind: 'listening', host, port })
+    await stopped
+  } catch (error) {
+    reports.tell({ kind: 'listen-failed', fault: faultOf(error) })
+  }
+  server.close()
+  await app.close()
+  reports.close()
+  setup.port.postMessage({ kind: 'stopped' })
+  setup.port.close()
+}
+
+async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
+  const slab = await createSlab(setup.wasmPath, setup.slots)
+  const files = nodeFileOperations({ shortCalls: 'inline' })
+  const reports = new ShareReports((report) => setup.port.postMessage(report))
+  const shares = new SharedLogs({ files, slab, now: () => performance.now() })
+  const server = new LogStreamServer({
+    shares,
+    // The slab takes back only what it gave out: the places of this server are its slots.
+    places: slab,
+    ports: {
+      subscribed: (share, copyId, label) => reports.tell({ kind: 'copy-subscribed', share, copyId, label }),
+      reported: (share, copyId, report) => reports.copyReported(share, copyId, report),
+      lost: (share, copyId) => reports.tell({ kind: 'copy-lost', share, copyId }),
+      unreadable: (share, generation, fault) => reports.unreadable(share, generation, fault),
+      served: (share, bytes) => reports.served(share, bytes),
+    },
+  })
+  const app = createLogShareApp(shares, {
+    onUpgrade: (request, socket, head) => server.upgrade(request, socket, head),
+    onServed: (share, _generation, bytes) => reports.served(share, bytes),
+    onFault: (fault) => reports.tell({ kind: 'request-failed', fault: faultOf(fault) }),
+  })
+  return { shares, server, app, reports }
+}
+
+/** Obeys until `stop`. */
+function commandsFrom(port: MessagePort, parts: Parts): Promise<void> {
+  return new Promise((resolve) => {
+    port.on('message', (command: ShareCommand) => {
+      if (command.kind === 'stop') resolve()
+      else obey(command, parts)
+    })
+  })
+}
+
+function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server }: Parts): void {
+  switch (command.kind) {
+    case 'open-share':
+      shares.openShare(command.shared)
+      break
+    case 'close-share':
+      shares.closeShare(command.share)
+      server.closeShare(command.share)
+      break
+    case 'announce':
+      shares.announce(command.share, command.announcement)
+      server.announce(command.share, command.announcement)
+      break
+    case 'accept-copy':
+      server.acceptCopy(command.share, command.copyId)
+      break
+    case 'refuse-copy':
+      server.refuseCopy(command.share, command.copyId, command.fault)
+      break
+    default:
+      unreachable(command)
+  }
+}
+
+/** Anything thrown, as a fault for the log. */
+function faultOf(thrown: unknown): Fault {
+  if (thrown instanceof ReplicationError) return { code: thrown.code, message: thrown.message }
+  return { code: 'INTERNAL', message: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) }
+}
