@@ -24,9 +24,9 @@ export interface LogAttachment {
 }
 
 /** Where the attach list begins in a log header, and the room it has. */
-export const ATTACH_LIST_OFFSET = 671
+const ATTACH_LIST_OFFSET = 671
 /** Bytes of the attach list. */
-export const ATTACH_LIST_BYTES = 2048
+const ATTACH_LIST_BYTES = 2048
 
 const FIXED_BYTES = 64
 const NAMES_UNICODE = 0x20

@@ -32,7 +32,7 @@ export interface ChecksumRecord {
 /** Bytes of an LRCHECKSUM record. */
 export const CHECKSUM_RECORD_BYTES = 22
 /** The record type of an LRCHECKSUM. */
-export const CHECKSUM_RECORD_TYPE = 42
+const CHECKSUM_RECORD_TYPE = 42
 /** Marks a range of several sectors, whose first sector has a checksum of its own. */
 export const SHORT_CHECKSUM_ON = 0x9a
 /** Marks a range that ends in the record's own sector. */

@@ -18,7 +18,7 @@ export interface LogEnvironment {
 }
 
 /** Bytes of a DBMS_PARAM in a file, its 16 reserved bytes counted. Init records carry the same block. */
-export const ENVIRONMENT_BYTES = 567
+const ENVIRONMENT_BYTES = 567
 
 /** Room of each path, its NUL counted. */
 const PATH_BYTES = 261

@@ -9,7 +9,7 @@ import { LOG_TIME_BYTES, type LogTime, readLogTime, writeLogTime } from './log-t
 import { xorWords } from './range-xor.ts'
 
 /** Which layout a log has. `update` and `updateMinor` only add records and fields. */
-export interface LogVersion {
+interface LogVersion {
   readonly major: number
   readonly minor: number
   readonly update: number
@@ -46,7 +46,7 @@ export interface LogHeader {
 }
 
 /** How the log came about. */
-export interface LogFlags {
+interface LogFlags {
   /** Made from a reserve log, so the disk was full. */
   readonly reserveLog: boolean
   readonly circularNow: boolean

@@ -5,9 +5,6 @@ export interface LogPosition {
   readonly byte: number
 }
 
-/** Bytes of an LGPOS in a file. */
-export const LOG_POSITION_BYTES = 8
-
 /** Reads the LGPOS at `offset`. Any eight bytes are one; the generation is signed and not checked. */
 export function readLogPosition(view: DataView, offset: number): LogPosition {
   return {

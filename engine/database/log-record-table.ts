@@ -9,7 +9,7 @@ export interface RecordShape {
 }
 
 /** Reads from the fixed part at `at` how many bytes follow it. */
-export type VariableLength = (view: DataView, at: number) => number
+type VariableLength = (view: DataView, at: number) => number
 
 /** Sums of 16-bit length fields, the only kind that most records have. */
 function lengthsAt(...offsets: readonly number[]): VariableLength {

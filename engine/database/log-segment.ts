@@ -72,7 +72,7 @@ export function kindOfSegment(log: LogBytes, segment: number, generation: number
 }
 
 /** Where segment `segment` says that it lies. */
-export function segmentPosition(log: LogBytes, segment: number): LogPosition {
+function segmentPosition(log: LogBytes, segment: number): LogPosition {
   return readLogPosition(log.view, segment * SEGMENT_BYTES + POSITION_OFFSET)
 }
 

@@ -44,7 +44,7 @@ export interface LogPlan extends LogStream {
 }
 
 /** The database whose changes a stream holds. */
-export interface LogDatabase {
+interface LogDatabase {
   readonly path: string
   readonly signature: LogSignature
 }

@@ -95,8 +95,8 @@ describe('a composed log', () => {
   test('has one content per seed, and hardly any that compresses', () => {
     const log = composeLog({ ...place(2), seed: 9 })
 
-    expect(composeLog({ ...place(2), seed: 9 })).toEqual(log)
-    expect(composeLog({ ...place(2), seed: 10 })).not.toEqual(log)
+    expect(Buffer.compare(composeLog({ ...place(2), seed: 9 }), log)).toBe(0)
+    expect(Buffer.compare(composeLog({ ...place(2), seed: 10 }), log)).not.toBe(0)
     expect(deflateSync(log).length).toBeGreaterThan(0.9 * log.length)
   })
 

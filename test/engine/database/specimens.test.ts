@@ -79,7 +79,7 @@ describe.skipIf(!HAS_SPECIMENS)(`the real stream${SPECIMENS_NOTE} on a disk of`,
       // Twice as far as the body reaches: there all of it is, and as much of the unwritten rest.
       const bits = (2 * endByte + 2 * header.sectorBytes - LOG_HEADER_BYTES) * 8
       const missed: number[] = []
-      for (let index = 0; index < 800; index++) {
+      for (let index = 0; index < 2500; index++) {
         const bit = LOG_HEADER_BYTES * 8 + ((index * 7_368_787) % bits)
         if (!exempt(bit >>> 3) && soundWithFlipped(log, bit)) missed.push(bit)
       }
