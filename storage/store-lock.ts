@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import lockfile from 'proper-lockfile'
 import { ReplicationError } from '../engine/error.ts'
 import { replaceDurably } from './durable-file.ts'
-import { errnoOf } from './file-error.ts'
+import { errnoOf, fileError } from './file-error.ts'
 import { type FileOperations, pathIn, wholeOf } from './file-operations.ts'
 
 /** What {@link lockStore} needs. */
@@ -30,7 +30,7 @@ export interface StoreLock {
  * Errors: `STORE_LOCKED` (`already in use by process <pid>`), and those of the file system.
  */
 export async function lockStore(options: StoreLockOptions): Promise<StoreLock> {
-  const turn = await takeTurn(options.root)
+  const turn = await takeTurn(options)
   try {
     await removeLockOfDead(options)
     const lock = releaseOnce(await acquire(options))
@@ -90,13 +90,14 @@ async function acquire(options: StoreLockOptions): Promise<() => Promise<void>> 
  * dead lock", the second one removing the lock that the first has just made. The turn is an abstract socket, which the
  * kernel frees when its process dies; elsewhere than on Linux there is none, and the renewal finds a double taking.
  */
-async function takeTurn(root: string): Promise<{ close(): void }> {
+async function takeTurn({ root, files }: StoreLockOptions): Promise<{ close(): void }> {
+  const facts = await files.lookUp(root)
+  if (facts === null) throw fileError({ operation: 'read directory', path: root, errno: 'ENOENT' })
   if (process.platform !== 'linux') return { close: () => undefined }
-  const { dev, ino } = fs.statSync(root)
   const server = net.createServer()
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(errnoOf(cause) === 'EADDRINUSE' ? locked(root, 'another process') : cause))
-    server.listen(`\0ccr-store-${dev}-${ino}`, resolve)
+    server.listen(`\0ccr-store-${facts.device}-${facts.inode}`, resolve)
   })
   return server
 }
