@@ -58,7 +58,6 @@ export function sendProblem(reply: FastifyReply, problem: ProblemDocument): Fast
 
 function refusedByFramework(failure: Partial<FastifyError> & Error): ProblemDocument | null {
   const status = failure.statusCode ?? 500
-  if (failure.code === 'FST_ERR_HANDLER_TIMEOUT') return problemOf(tooSlow(failure))
   if (status < 400 || status > 499) return null
   if (failure.validation !== undefined) return problemOf(requestInvalid(failure.message, PATHS_HINT), 400)
   return problemOf(requestInvalid(frameworkText(failure), PATHS_HINT), status)
@@ -76,11 +75,6 @@ function frameworkText(failure: Partial<FastifyError> & Error): string {
   if (own !== undefined) return own
   const text = failure.message.replace(/\p{Cc}/gu, ' ').slice(0, 200)
   return text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '')
-}
-
-function tooSlow(cause: Error): ReplicationError {
-  const hint = 'Look at the status: what was asked for may have happened. Ask again later.'
-  return new ReplicationError({ code: 'WAIT_TIMED_OUT', message: 'the answer took too long', hint, cause })
 }
 
 const NO_SUCH_PATH: ProblemDocument = problemOf(requestInvalid('no such path', PATHS_HINT), 404)

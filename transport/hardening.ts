@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
+import { ReplicationError } from '../engine/error.ts'
 import { type AdmissionRules, refusalOf } from './admission.ts'
 import { answerErrors, problemOfFailure, sendProblem } from './app-errors.ts'
 import { endWithProblem, type ProblemDocument, problemOf, requestInvalid, writeProblem } from './problem.ts'
@@ -88,10 +89,9 @@ const ANSWER_HEADERS: Readonly<Record<string, string>> = {
 export function createHardenedApp(options: HardenedAppOptions): FastifyInstance {
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits }
   const answers = new OpenAnswers()
-  const upgraded = new Set<Duplex>()
+  const upgraded = new UpgradedSockets()
   const app = fastify({
     bodyLimit: limits.bodyBytesMax,
-    handlerTimeout: limits.handlerMs,
     trustProxy: false,
     return503OnClosing: true,
     forceCloseConnections: 'idle',
@@ -118,8 +118,7 @@ interface Guarded {
   readonly options: HardenedAppOptions
   readonly limits: ServerLimits
   readonly answers: OpenAnswers
-  /** Sockets that were handed over: the server no longer knows them, yet counts as closed only when they are. */
-  readonly upgraded: Set<Duplex>
+  readonly upgraded: UpgradedSockets
   readonly handler: RequestListener
 }
 
@@ -154,8 +153,27 @@ function admit(guarded: Guarded, request: IncomingMessage, response: ServerRespo
   setAnswerHeaders(response)
   const rules: AdmissionRules = { methods: guarded.options.methods, upgrade: false }
   const refusal = refusalOf(request, rules)
-  if (refusal === null) guarded.handler(request, response)
-  else writeProblem(response, problemOf(refusal.error, refusal.status), allowed(refusal.status, rules.methods))
+  if (refusal === null) {
+    limitHandler(response, guarded.limits.handlerMs)
+    guarded.handler(request, response)
+  } else writeProblem(response, problemOf(refusal.error, refusal.status), allowed(refusal.status, rules.methods))
+}
+
+/**
+ * Answers 504 in place of a handler that has not begun to answer in time. The framework has such a limit too, but forgets it
+ * once the body has been read.
+ */
+function limitHandler(response: ServerResponse, handlerMs: number): void {
+  const timer = setTimeout(() => {
+    // What has begun to stream has a deadline of its own.
+    if (!response.headersSent) writeProblem(response, problemOf(tooSlow()))
+  }, handlerMs)
+  response.once('close', () => clearTimeout(timer))
+}
+
+function tooSlow(): ReplicationError {
+  const hint = 'Look at the status: what was asked for may have happened. Ask again later.'
+  return new ReplicationError({ code: 'WAIT_TIMED_OUT', message: 'the answer took too long', hint })
 }
 
 function setAnswerHeaders(response: ServerResponse): void {
@@ -175,9 +193,7 @@ function offerUpgrade(server: Server, offered: OfferedUpgrade, { options, upgrad
     if (misfit !== null) return endWithProblem(socket, misfit, [`upgrade: ${offered.protocols.join(', ')}`])
     // The idle limit of requests does not fit frames; their protocol has heartbeats of its own.
     if (socket instanceof Socket) socket.setTimeout(0)
-    upgraded.add(socket)
-    socket.once('close', () => upgraded.delete(socket))
-    offered.accept(request, socket, head)
+    if (upgraded.keep(socket)) offered.accept(request, socket, head)
   })
 }
 
@@ -190,13 +206,32 @@ function upgradeMisfit(request: IncomingMessage, offered: OfferedUpgrade): Probl
 }
 
 /** After `close` began, gives what is under way a short time, then cuts it, so that closing always ends. */
-function cutAfterGrace(app: FastifyInstance, upgraded: ReadonlySet<Duplex>, graceMs: number): void {
+function cutAfterGrace(app: FastifyInstance, upgraded: UpgradedSockets, graceMs: number): void {
   app.addHook('preClose', (done) => {
-    for (const socket of upgraded) socket.destroy()
+    upgraded.destroyAll()
     const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
     app.server.once('close', () => clearTimeout(cut))
     done()
   })
+}
+
+/** Sockets that were handed over: the server no longer knows them, yet counts as closed only when they are. */
+class UpgradedSockets {
+  private readonly open = new Set<Duplex>()
+  private closing = false
+
+  /** Keeps a socket until it closes. False, and the socket destroyed, for one that comes when all are being closed. */
+  keep(socket: Duplex): boolean {
+    if (this.closing) socket.destroy()
+    else this.open.add(socket)
+    socket.once('close', () => this.open.delete(socket))
+    return !this.closing
+  }
+
+  destroyAll(): void {
+    this.closing = true
+    for (const socket of this.open) socket.destroy()
+  }
 }
 
 /**

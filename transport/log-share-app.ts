@@ -255,7 +255,7 @@ async function serveLog(doors: Doors, request: FastifyRequest<LogRoute>, reply: 
     reply.hijack()
     const limits = { ...TRANSFER_DEFAULTS, ...options.limits }
     const bytes = await sendLog(request.raw, reply.raw, { share, generation, log, limits, signal: closing })
-    if (bytes > 0 && reply.raw.writableEnded) options.onServed(share, generation, bytes)
+    if (bytes > 0) options.onServed(share, generation, bytes)
   } catch (error) {
     reply.raw.destroy()
     options.onFault(error)

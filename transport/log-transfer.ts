@@ -49,7 +49,8 @@ export interface LogTransfer {
 
 /**
  * Answers GET or HEAD for one log: whole, or one range of it, always with its length. Memory stays at one piece per
- * transfer, whatever the reader's pace. Resolves with the bytes sent when the answer is over; throws `LOG_CHANGED` when the file
+ * transfer, whatever the reader's pace. Resolves with the bytes of the body when all
+ * of them went out, else with 0; throws `LOG_CHANGED` when the file
  * ended before its size (the connection is cut then, since the head with the length has gone out).
  */
 export async function sendLog(
@@ -72,9 +73,9 @@ export async function sendLog(
   const { lo, hi } = range ?? { lo: 0, hi: log.sizeBytes }
   const part = range === null ? {} : { 'content-range': `bytes ${lo}-${hi - 1}/${log.sizeBytes}` }
   response.writeHead(range === null ? 200 : 206, { ...headers, ...part, 'content-length': hi - lo })
-  if (request.method === 'HEAD') response.end()
-  else await sendBytes(response, transfer, { lo, hi })
-  return request.method === 'HEAD' ? 0 : hi - lo
+  if (request.method !== 'HEAD') return await sendBytes(response, transfer, { lo, hi })
+  response.end()
+  return 0
 }
 
 function logHeaders(log: ServedLog): Record<string, string> {
@@ -98,7 +99,7 @@ async function sendBytes(
   response: ServerResponse,
   transfer: LogTransfer,
   { lo, hi }: { readonly lo: number; readonly hi: number },
-): Promise<void> {
+): Promise<number> {
   const { transferBaseMs, transferRateMin } = transfer.limits
   const deadlineMs = transferBaseMs + ((hi - lo) / transferRateMin) * 1_000
   const cut = () => response.destroy()
@@ -113,7 +114,9 @@ async function sendBytes(
       await written(response, piece.subarray(0, got))
       position += got
     }
+    if (response.destroyed) return 0
     response.end()
+    return hi - lo
   } catch (error) {
     // The length has been promised: only a cut connection tells the reader that the rest will not come.
     response.destroy()

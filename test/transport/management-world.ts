@@ -16,6 +16,8 @@ export class ManagementWorld {
   isReady = true
   /** What the next command rejects with. */
   refusal: Error | null = null
+  /** Whether commands never come to an end. */
+  stall = false
   #followers = new Set<() => void>()
 
   /** Everything that a request could have changed. */
@@ -78,6 +80,7 @@ export class ManagementWorld {
 
   async #commanded(command: readonly (string | number | null)[]): Promise<string> {
     if (this.refusal !== null) throw this.refusal
+    if (this.stall) return await new Promise<string>(() => undefined)
     this.commands.push(command)
     return 'noted'
   }
