@@ -47,8 +47,8 @@ export class Mischief {
     }
     for (const { copy, generation } of this.#taken) {
       const log = oracle.truth.get(generation)
-      const isOwed = generation >= copy.disk.truncatedBelow && copy.logs.get(generation) === undefined
-      if (log !== undefined && isOwed) copy.logs.place(generation, log)
+      const isGone = generation >= copy.disk.truncatedBelow && copy.logs.get(generation) === undefined
+      if (log !== undefined && isGone && oracle.isOwed(copy.copyId, generation)) copy.logs.place(generation, log)
     }
     source.directoryChanged()
   }

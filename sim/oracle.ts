@@ -58,6 +58,8 @@ export class Oracle {
   #source: SourceDisk | null = null
   readonly #requests = new Map<number, OperatorRequest>()
   #requestId = 0
+  /** The deletion that the source is at, and how far it came. */
+  #deletion: { readonly range: GenerationRange | null; readonly last: number } = { range: null, last: 0 }
   /** Logs that the source has truncated once: they may come back after a power cut and go again. */
   readonly #truncated = new Set<Generation>()
 
@@ -96,6 +98,12 @@ export class Oracle {
   /** Whether a fault took or spoilt this log of a copy. */
   isExcused(copyId: string, generation: Generation): boolean {
     return this.#copy(copyId).excused.has(generation)
+  }
+
+  /** Whether a copy has begun with or below this log, so that a hole there would be its own. */
+  isOwed(copyId: string, generation: Generation): boolean {
+    const { first } = this.#copy(copyId)
+    return first !== 0 && generation >= first
   }
 
   /** A fault of the world takes or spoils a log of a copy: its loss is nobody's fault. */
@@ -153,16 +161,15 @@ export class Oracle {
   sourceUnlinks(generation: Generation, range: GenerationRange): void {
     const source = this.#source
     if (source === null) return
-    // A log that somebody puts back below the range, after it was planned, is no part of it.
-    if (source.lowest >= range.first && source.lowest < generation)
-      this.#core.fail('I6 truncation bounds', `log ${generation} goes before log ${source.lowest}`)
+    this.#checkAscending(generation, range)
     if (source.truncatedBelow <= generation)
       this.#core.fail('I6 truncation bounds', `log ${generation} goes, the durable edge is ${source.truncatedBelow}`)
     if (this.#truncated.has(generation)) return
     this.#truncated.add(generation)
     if ((source.mark?.through ?? 0) < generation)
       this.#core.fail('I1 deletion gate', `log ${generation} goes and is not backed up`)
-    if (source.enrolled.length < this.#core.scenario.copiesExpected)
+    // A copy that was disabled while the deletion was under way had been counted when it was planned.
+    if (source.enrolled.length + source.disabled.length < this.#core.scenario.copiesExpected)
       this.#core.fail('I1 deletion gate', `log ${generation} goes with ${source.enrolled.length} copies enrolled`)
     for (const { copyId } of source.enrolled) this.#mustHold(this.#copy(copyId), generation)
   }
@@ -241,6 +248,18 @@ export class Oracle {
       if (state.suspension === null) this.#core.fail('I5 suspend', `${copyId} forgot that it is suspended`)
       else if (comment !== null && this.#noSuspendUnderWay(copyId) && state.suspension.comment !== comment)
         this.#core.fail('I5 suspend', `${copyId} has the comment ${state.suspension.comment}, not ${comment}`)
+    }
+  }
+
+  /** Logs that come late, below those already deleted, are no part of the deletion: it looks at each number once. */
+  #checkAscending(generation: Generation, range: GenerationRange): void {
+    const from = this.#deletion.range === range ? this.#deletion.last + 1 : range.first
+    this.#deletion = { range, last: generation }
+    if (generation < from) this.#core.fail('I6 truncation bounds', `log ${generation} goes after log ${from - 1}`)
+    for (let g = from; g < generation; g++) {
+      // Between two generations.
+      if (this.#source?.logs.get(g as Generation) !== undefined)
+        this.#core.fail('I6 truncation bounds', `log ${generation} goes before log ${g}`)
     }
   }
 

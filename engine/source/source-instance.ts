@@ -183,16 +183,15 @@ function deleted(state: SourceState, fact: Extract<SourceFact, { kind: 'logs-del
   return [{ ...state, truncating: null, truncateFailure: '', closed: left }, [...missing, { kind: 'scan-directory' }]]
 }
 
-/** What is left before the next scan says so: the lower edge moves up, nothing else is known to have changed. */
+/**
+ * What is left before the next scan says so: the lower edge moves up, nothing else is known to have changed. Where the deletion
+ * reached the end of the contiguous run, only the scan can say what comes next.
+ */
 function withoutDeleted(closed: ClosedLogs, last: Generation): ClosedLogs {
   if (last < closed.lowest) return closed
-  if (last >= closed.generated)
+  if (last >= closed.closedThrough)
     return { lowest: NO_GENERATION, closedThrough: NO_GENERATION, generated: NO_GENERATION, logTimeMs: 0 }
-  return {
-    ...closed,
-    lowest: nextGeneration(last),
-    closedThrough: higherOf(closed.closedThrough, nextGeneration(last)),
-  }
+  return { ...closed, lowest: nextGeneration(last) }
 }
 
 function deletionFailed(state: SourceState, fact: Extract<SourceFact, { kind: 'deletion-failed' }>): Stepped {
