@@ -25,7 +25,7 @@ export type WatchDirectory = (path: string, listener: HintListener) => Directory
  * and what chokidar adds, finding what an event did not tell, the cursor and the scan do for any size.
  */
 export const watchDirectory: WatchDirectory = (path, listener) => {
-  const watcher = fs.watch(path, { persistent: false })
+  const watcher = fs.watch(path)
   watcher.on('change', (event, name) => {
     if (event === 'change' && name !== null) listener.onChanged(String(name))
     else listener.onRenamed(name === null ? null : String(name))

@@ -164,7 +164,6 @@ class Watcher implements LogDirectory {
       else this.#lookAgainAtUnready()
       this.#wake()
     }, wait.ms)
-    this.#timer.unref()
   }
 
   async #lookAtPending(): Promise<void> {

@@ -11,6 +11,7 @@ import { ENTRIES_PER_CHUNK_MAX, type FileOperations, wholeOf } from '../../stora
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { CrashDisk, DirectoryNode } from '../storage/crash-disk.ts'
 import { operationsOver } from '../storage/crash-disk-operations.ts'
+import { pageAligned } from '../storage/page-aligned.ts'
 
 interface World {
   readonly files: FileOperations
@@ -152,7 +153,7 @@ describe.each(MAKERS)('over %s', (_name, make) => {
   })
 
   it('direct writes keep aligned memory and refuse other memory', async () => {
-    const slot = new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer, 0, 8192).fill(0x55)
+    const slot = pageAligned(1).fill(0x55)
     for (const mode of ['create-direct', 'create-direct-synchronous'] as const) {
       const file = await files.open(at(mode), mode)
       await files.write(file, { bytes: slot, offset: 0, length: 8192 }, 0)

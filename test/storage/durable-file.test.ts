@@ -16,6 +16,7 @@ import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { publisherInto } from '../../storage/publisher.ts'
 import { CrashDisk, FileNode } from './crash-disk.ts'
 import { operationsOver, type RunPlan } from './crash-disk-operations.ts'
+import { pageAligned } from './page-aligned.ts'
 
 const log = (lengthBytes: number, memory: ArrivingLog['memory'] = 'any'): ArrivingLog => ({
   name: 'E0000000001.log',
@@ -105,7 +106,7 @@ describe('an arriving log', () => {
   it('of several megabytes goes past the page cache on the real disk, byte for byte', async () => {
     const base = fs.mkdtempSync(join(tmpdir(), 'ccr-arriving-'))
     try {
-      const slot = new Uint8Array(new WebAssembly.Memory({ initial: 48 }).buffer)
+      const slot = pageAligned(48)
       for (let at = 0; at < slot.length; at++) slot[at] = (at * 7) % 253
       const arrivals = arrivalsIn(base, nodeFileOperations({ shortCalls: 'inline' }))
       const feed = await arrivals.begin(log(slot.length, 'page-aligned'))
