@@ -5,6 +5,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { ReplicationError } from '../engine/error.ts'
 import { type AdmissionRules, refusalOf } from './admission.ts'
 import { answerErrors, problemOfFailure, sendProblem } from './app-errors.ts'
+import { Connections } from './connections.ts'
 import { endWithProblem, type ProblemDocument, problemOf, requestInvalid, writeProblem } from './problem.ts'
 
 /** Limits of one listener. All times in milliseconds. */
@@ -88,8 +89,7 @@ const ANSWER_HEADERS: Readonly<Record<string, string>> = {
  */
 export function createHardenedApp(options: HardenedAppOptions): FastifyInstance {
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...options.limits }
-  const answers = new OpenAnswers()
-  const upgraded = new UpgradedSockets()
+  const connections = new Connections()
   const app = fastify({
     bodyLimit: limits.bodyBytesMax,
     trustProxy: false,
@@ -99,8 +99,8 @@ export function createHardenedApp(options: HardenedAppOptions): FastifyInstance 
     onConstructorPoisoning: 'error',
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
-    serverFactory: (handler) => guardedServer({ options, limits, answers, upgraded, handler }),
-    clientErrorHandler: (error, socket) => answers.endUnparsed(error, socket),
+    serverFactory: (handler) => guardedServer({ options, limits, connections, handler }),
+    clientErrorHandler: (error, socket) => connections.endUnparsed(socket, unparsedProblem(error.code)),
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, problemOfFailure(error, options.onFault))
     },
@@ -110,15 +110,14 @@ export function createHardenedApp(options: HardenedAppOptions): FastifyInstance 
   // Response schemas describe; they must not drop or convert what a handler answers.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
   answerErrors(app, options.onFault)
-  cutAfterGrace(app, upgraded, limits.closeGraceMs)
+  cutAfterGrace(app, connections, limits.closeGraceMs)
   return app
 }
 
 interface Guarded {
   readonly options: HardenedAppOptions
   readonly limits: ServerLimits
-  readonly answers: OpenAnswers
-  readonly upgraded: UpgradedSockets
+  readonly connections: Connections
   readonly handler: RequestListener
 }
 
@@ -136,6 +135,7 @@ function guardedServer(guarded: Guarded): Server {
   server.setTimeout(limits.idleMs)
   server.maxConnections = limits.connectionsMax
   server.maxHeadersCount = 0 // a limit here would drop headers silently; the admission counts them
+  server.on('connection', (socket) => guarded.connections.opened(socket))
   server.on('request', (request, response) => admit(guarded, request, response))
   server.on('checkExpectation', (_, response: ServerResponse) => {
     setAnswerHeaders(response)
@@ -149,7 +149,7 @@ function guardedServer(guarded: Guarded): Server {
 }
 
 function admit(guarded: Guarded, request: IncomingMessage, response: ServerResponse): void {
-  guarded.answers.opened(request.socket, response)
+  guarded.connections.answering(request.socket, response)
   setAnswerHeaders(response)
   const rules: AdmissionRules = { methods: guarded.options.methods, upgrade: false }
   const refusal = refusalOf(request, rules)
@@ -185,7 +185,7 @@ function allowed(status: number, methods: readonly string[]): Record<string, str
 }
 
 /** Upgrades pass the same door as requests, then must name the one path and protocol that is offered. */
-function offerUpgrade(server: Server, offered: OfferedUpgrade, { options, upgraded }: Guarded): void {
+function offerUpgrade(server: Server, offered: OfferedUpgrade, { options, connections }: Guarded): void {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(request, { methods: options.methods, upgrade: true })
     if (refusal !== null) return endWithProblem(socket, problemOf(refusal.error, refusal.status))
@@ -193,7 +193,7 @@ function offerUpgrade(server: Server, offered: OfferedUpgrade, { options, upgrad
     if (misfit !== null) return endWithProblem(socket, misfit, [`upgrade: ${offered.protocols.join(', ')}`])
     // The idle limit of requests does not fit frames; their protocol has heartbeats of its own.
     if (socket instanceof Socket) socket.setTimeout(0)
-    if (upgraded.keep(socket)) offered.accept(request, socket, head)
+    if (connections.mayUpgrade(socket)) offered.accept(request, socket, head)
   })
 }
 
@@ -206,53 +206,13 @@ function upgradeMisfit(request: IncomingMessage, offered: OfferedUpgrade): Probl
 }
 
 /** After `close` began, gives what is under way a short time, then cuts it, so that closing always ends. */
-function cutAfterGrace(app: FastifyInstance, upgraded: UpgradedSockets, graceMs: number): void {
+function cutAfterGrace(app: FastifyInstance, connections: Connections, graceMs: number): void {
   app.addHook('preClose', (done) => {
-    upgraded.destroyAll()
-    const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
+    connections.endAll()
+    const cut = setTimeout(() => connections.cutAll(), graceMs)
     app.server.once('close', () => clearTimeout(cut))
     done()
   })
-}
-
-/** Sockets that were handed over: the server no longer knows them, yet counts as closed only when they are. */
-class UpgradedSockets {
-  private readonly open = new Set<Duplex>()
-  private closing = false
-
-  /** Keeps a socket until it closes. False, and the socket destroyed, for one that comes when all are being closed. */
-  keep(socket: Duplex): boolean {
-    if (this.closing) socket.destroy()
-    else this.open.add(socket)
-    socket.once('close', () => this.open.delete(socket))
-    return !this.closing
-  }
-
-  destroyAll(): void {
-    this.closing = true
-    for (const socket of this.open) socket.destroy()
-  }
-}
-
-/**
- * Remembers the answers that each connection is in the middle of: what the parser refuses may be answered only where no other
- * answer has begun, or the refusal would be read as its next bytes.
- */
-class OpenAnswers {
-  private readonly bySocket = new WeakMap<Duplex, Set<ServerResponse>>()
-
-  opened(socket: Duplex, response: ServerResponse): void {
-    const open = this.bySocket.get(socket) ?? new Set()
-    this.bySocket.set(socket, open.add(response))
-    response.once('close', () => open.delete(response))
-  }
-
-  endUnparsed(error: Error & { readonly code?: string }, socket: Duplex): void {
-    const open = [...(this.bySocket.get(socket) ?? [])]
-    const midAnswer = open.some((response) => response.headersSent && !response.writableFinished)
-    if (error.code === 'ECONNRESET' || !socket.writable || midAnswer) socket.destroy()
-    else endWithProblem(socket, unparsedProblem(error.code))
-  }
 }
 
 function unparsedProblem(code: string | undefined): ProblemDocument {
