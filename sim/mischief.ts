@@ -39,7 +39,7 @@ export class Mischief {
     source.disk.isGone = false
     source.disk.isFull = false
     source.disk.held.clear()
-    for (const generation of [...this.#spoilt]) this.#putBack(generation)
+    for (const generation of [...this.#spoilt]) if (this.#isWanted(generation)) this.#putBack(generation)
     for (const copy of copies) {
       copy.disk.isGone = false
       copy.disk.isFull = false
@@ -51,6 +51,12 @@ export class Mischief {
       if (log !== undefined && isGone && oracle.isOwed(copy.copyId, generation)) copy.logs.place(generation, log)
     }
     source.directoryChanged()
+  }
+
+  /** What every copy has needs not be put back: replication goes on above the hole. */
+  #isWanted(generation: Generation): boolean {
+    const { copies, core } = this.#world
+    return copies.some(({ state }) => state.inspected < generation) || core.choices.below(2) === 0
   }
 
   #strikeCopies(): void {

@@ -162,6 +162,7 @@ export class Oracle {
     const source = this.#source
     if (source === null) return
     this.#checkAscending(generation, range)
+    if (source.logs.get(generation) === undefined) return
     if (source.truncatedBelow <= generation)
       this.#core.fail('I6 truncation bounds', `log ${generation} goes, the durable edge is ${source.truncatedBelow}`)
     if (this.#truncated.has(generation)) return

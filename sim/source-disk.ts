@@ -62,11 +62,10 @@ export class SourceDisk {
     return this.#extent
   }
 
-  /** Logs below the edge of truncation are leftovers of a deletion: how far the stream reaches is counted from the edge. */
   #read(): { lowest: Generation; closedThrough: Generation; generated: Generation } {
     const names = this.logs.sortedNames()
     const lowest = names[0] ?? NO_GENERATION
-    let closedThrough = names.find((generation) => generation >= this.truncatedBelow) ?? lowest
+    let closedThrough = lowest
     for (const generation of names) if (generation === closedThrough + 1) closedThrough = generation
     return { lowest, closedThrough, generated: names.at(-1) ?? NO_GENERATION }
   }

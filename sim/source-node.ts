@@ -261,7 +261,7 @@ export class SourceNode implements SourceEnd {
         return
       }
       const isMissing = this.disk.logs.get(at) === undefined
-      if (!isMissing) oracle.sourceUnlinks(at, range)
+      oracle.sourceUnlinks(at, range)
       this.disk.unlink(at)
       this.#deleteNext(range, nextGeneration(at), alreadyMissing + (isMissing ? 1 : 0))
     })

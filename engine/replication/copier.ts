@@ -56,7 +56,8 @@ export function missingOnSource(state: ReplicaState): Generation | 0 {
   const next = nextNeeded(state)
   if (!state.connected || announcement.generated === 0 || next > announcement.generated) return 0
   if (next < announcement.lowest) return next
-  return announcement.missing === next ? next : 0
+  const isNothingThere = announcement.lowest === 0 && announcement.missing > 0
+  return announcement.missing === next || isNothingThere ? next : 0
 }
 
 /** The generations that are asked for and have neither arrived nor failed, ascending. */
@@ -74,12 +75,21 @@ function freshRange(state: ReplicaState): GenerationRange | null {
   const next = nextNeeded(state)
   const first = higherOf(nextGeneration(state.requested), next)
   const windowEnd = next + COPY_WINDOW_LOGS - 1
-  const last = Math.min(windowEnd, state.announcement.closedThrough) as Generation // the lower of two generations
+  const last = Math.min(windowEnd, reach(state)) as Generation // the lower of two generations
   return next >= state.announcement.lowest && first <= last ? { first, last } : null
+}
+
+/**
+ * What may be asked for: logs that follow each other on the source. A hole that lies wholly below what is needed next (somebody
+ * deleted a log that is here already) stops nothing; what is not there above it is told by the source log by log.
+ */
+function reach(state: ReplicaState): Generation {
+  const { lowest, closedThrough, generated } = state.announcement
+  return lowest > 0 && nextNeeded(state) > nextGeneration(closedThrough) ? generated : closedThrough
 }
 
 /** Its wait is over and it is still wanted and closed: a source that came back may announce less than before. */
 function isDue(state: ReplicaState, { generation, retryAtMs }: Attempt, nowMs: number): boolean {
   if (retryAtMs === 0 || retryAtMs > nowMs) return false
-  return generation >= nextNeeded(state) && generation <= state.announcement.closedThrough
+  return generation >= nextNeeded(state) && generation <= reach(state)
 }

@@ -93,16 +93,18 @@ function scanned(state: SourceState, closed: ClosedLogs, nowMs: number): Stepped
       closed,
       generated: higherOf(state.generated, closed.generated),
       logTimeMs: isNewer ? closed.logTimeMs : state.logTimeMs,
-      gap: gapOf(state.gap, closed, nowMs),
+      gap: gapOf(state, closed, nowMs),
     },
     [],
   ]
 }
 
-function gapOf(old: Gap | null, closed: ClosedLogs, nowMs: number): Gap | null {
-  if (closed.closedThrough === closed.generated) return null
-  const generation = nextGeneration(closed.closedThrough)
-  return old?.generation === generation ? old : { generation, sinceMs: nowMs }
+/** Logs missing at the upper end count as well as those in the middle: they were seen, so copies wait for them. */
+function gapOf(state: SourceState, closed: ClosedLogs, nowMs: number): Gap | null {
+  const through = closed.lowest === 0 ? previousGeneration(state.truncatedBelow) : closed.closedThrough
+  if (through >= higherOf(state.generated, closed.generated)) return null
+  const generation = nextGeneration(through)
+  return state.gap?.generation === generation ? state.gap : { generation, sinceMs: nowMs }
 }
 
 function enrolled(state: SourceState, copy: EnrolledCopy): Stepped {

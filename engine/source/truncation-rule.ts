@@ -1,4 +1,11 @@
-import { type Generation, type GenerationRange, lowerOf, NO_GENERATION } from '../generation.ts'
+import {
+  type Generation,
+  type GenerationRange,
+  higherOf,
+  lowerOf,
+  NO_GENERATION,
+  previousGeneration,
+} from '../generation.ts'
 import type { SourceCopy, SourceState } from './source-state.ts'
 
 /**
@@ -52,11 +59,16 @@ export function truncatableThrough(state: SourceState): Generation {
   return holds(state).reduce((lowest, hold) => lowerOf(lowest, hold.through), state.generated)
 }
 
-/** What to delete now: closed logs from the lowest up to what every rule allows, contiguous; null when there is nothing. */
+/**
+ * What to delete now: closed logs from the lowest up to what every rule allows; null when there is nothing. What lies below the
+ * edge of truncation was given up before: leftovers of a deletion that a crash cut short go whatever the copies say now, since
+ * a stray log below a hole would hide all logs above it.
+ */
 export function planTruncation(state: SourceState, nowMs: number): GenerationRange | null {
   if (state.truncating !== null || state.closed === null || nowMs < state.truncateAgainMs) return null
   const first = state.closed.lowest
-  const last = lowerOf(truncatableThrough(state), state.closed.generated)
+  const allowed = higherOf(truncatableThrough(state), previousGeneration(state.truncatedBelow))
+  const last = lowerOf(allowed, state.closed.generated)
   return first > 0 && last >= first ? { first, last } : null
 }
 
