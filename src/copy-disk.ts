@@ -42,6 +42,7 @@ export class CopyDisk {
   #store: CopyStore<LogIdentity> | null = null
   /** How often each log was refused since the store was last checked. */
   readonly #attempts = new Map<Generation, number>()
+  #format: LogFormat | null = null
   #stopping = new AbortController()
   #last: Promise<unknown> = Promise.resolve()
 
@@ -62,22 +63,7 @@ export class CopyDisk {
    * Errors: `STORE_FOREIGN`, `DIRECTORY_MISSING`, `DIRECTORY_CONFLICT`, and those of the file system.
    */
   open(format: LogFormat, mustExist: boolean): Promise<void> {
-    return this.#inTurn(async () => {
-      const { root, files, copyId } = this.#parts
-      const ids = this.#ids()
-      const store = await openCopyStore<LogIdentity>({
-        root,
-        format,
-        files,
-        newId: () => ids.next().value,
-        identityOf: (start, name) => identityOf(format, { start, name }),
-        // Only the copy worker publishes.
-        sameContent: () => Promise.reject(new Error('the main thread publishes no log')),
-        mustExist,
-      })
-      if (store.copyId !== copyId) throw otherStore(root, store.copyId, copyId)
-      this.#store = store
-    })
+    return this.#inTurn(() => this.#open(format, mustExist))
   }
 
   /** Sweeps `inspector/` and finds the run of logs that the copy goes on from. An unmade store is empty. */
@@ -99,7 +85,12 @@ export class CopyDisk {
 
   /** Deletes the logs of a range; stops between two files when the disk is to be quiet. */
   truncate(range: GenerationRange): Promise<DeletionOutcome> {
-    return this.#inTurn((signal) => this.#opened().truncateBelow(nextGeneration(range.last), { signal }))
+    return this.#inTurn(async (signal) => {
+      await this.#opened().checkStillThere()
+      // What the store found at its last look lacks what the copy worker has published since.
+      if (this.#format !== null) await this.#open(this.#format, true)
+      return this.#opened().truncateBelow(nextGeneration(range.last), { signal })
+    })
   }
 
   /** Keeps a refused log for the operator, with a note of why. One that is gone already was kept before. */
@@ -120,6 +111,24 @@ export class CopyDisk {
     this.#stopping.abort()
     for (let last: unknown = null; last !== this.#last; await last) last = this.#last
     this.#stopping = new AbortController()
+  }
+
+  async #open(format: LogFormat, mustExist: boolean): Promise<void> {
+    const { root, files, copyId } = this.#parts
+    const ids = this.#ids()
+    const store = await openCopyStore<LogIdentity>({
+      root,
+      format,
+      files,
+      newId: () => ids.next().value,
+      identityOf: (start, name) => identityOf(format, { start, name }),
+      // Only the copy worker publishes.
+      sameContent: () => Promise.reject(new Error('the main thread publishes no log')),
+      mustExist,
+    })
+    if (store.copyId !== copyId) throw otherStore(root, store.copyId, copyId)
+    this.#store = store
+    this.#format = format
   }
 
   #inTurn<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -73,6 +73,7 @@ export class CopyInstance {
   readonly #watch = new StateWatch<ReplicaState>()
   /** What the worker told while a new store was being made; taken in afterwards, in order. */
   #heldBack: CopyEvent[] | null = null
+  #isStarted = false
   #announced = false
   #lastFault: Fault | null = null
   #closed: Promise<void> | null = null
@@ -92,7 +93,6 @@ export class CopyInstance {
       requests,
       tally: this.tally,
       adopted: opened.intent.adopted,
-      openAtWorker: () => this.openAtWorker(),
       tell: (fact) => this.#tell(fact),
     })
     this.#runner = new OrderRunner<ReplicaState, ReplicaFact, CopyOrder>({
@@ -139,6 +139,7 @@ export class CopyInstance {
     if (adopted !== null) await this.#disk.open(adopted.format, true)
     const contents = suspension === null ? await this.#disk.check() : null
     this.#tell({ kind: 'copy-started', contents, suspension })
+    this.#isStarted = true
     this.openAtWorker()
   }
 
@@ -192,9 +193,9 @@ export class CopyInstance {
 
   /** Makes the copy known to its worker, with what it has to know to begin. Also after the worker was replaced. */
   openAtWorker(): void {
+    if (!this.#isStarted) return
     const { copy, source, label, root, post } = this.#parts
     const logsDirectory = pathIn(root, 'logs')
-    post({ kind: 'close-copy', copy })
     post({
       kind: 'open-copy',
       kept: {
@@ -240,10 +241,11 @@ export class CopyInstance {
     const { held, intents, requests } = this.#opened
     requests.failAll(stopping(this.name))
     intents.giveUp()
+    // No more facts, so no more orders: the worker gets nothing after it was told to close the copy.
+    await this.#runner.close()
     await this.#work.stop()
     this.#parts.post({ kind: 'close-copy', copy: this.#parts.copy })
     this.#parts.events.raise(this.name, 2081, [])
-    await this.#runner.close()
     await intents.close()
     await held.release()
   }
@@ -283,7 +285,6 @@ export class CopyInstance {
 
   #tell(fact: UntimedFact<ReplicaFact>): void {
     if ('fault' in fact) this.#lastFault = fact.fault
-    if (fact.kind === 'store-failed' || fact.kind === 'inspection-failed') this.#work.distrustWorker()
     // What was an Omit of one member of the union is that member again with its time.
     this.#runner.notice({ ...fact, nowMs: this.#parts.clock.nowMs() } as ReplicaFact)
   }
@@ -291,7 +292,6 @@ export class CopyInstance {
   /** An order that could not be done: the disk is at fault, so the store is looked at anew. Anything else is a crash. */
   #failureFact(error: unknown): ReplicaFact | null {
     if (!(error instanceof ReplicationError)) return null
-    this.#work.distrustWorker()
     this.#lastFault = faultOf(error)
     return {
       kind: 'store-failed',

@@ -31,8 +31,6 @@ export interface CopyWorkParts {
   readonly adopted: CopyIntent['adopted']
   /** Sends to the copy worker; false while there is none. */
   readonly post: (command: CopyCommand) => boolean
-  /** Makes the copy known to its worker, anew where it was known before. */
-  readonly openAtWorker: () => void
   readonly onStoreMade: () => Promise<void>
   readonly tell: (fact: UntimedFact<ReplicaFact>) => void
   readonly onCrash: (error: unknown) => void
@@ -46,8 +44,6 @@ export class CopyWork {
   #adopted: CopyIntent['adopted']
   /** What the source of a new store ships, until the store is made for it. */
   #offered: LogFormat | null = null
-  /** Set after a fault: what the worker keeps of the store may be poisoned or of another directory. */
-  #reopenAtWorker = false
   #stopped: (() => void)[] = []
 
   constructor(parts: CopyWorkParts) {
@@ -102,11 +98,6 @@ export class CopyWork {
     for (const resolve of this.#stopped.splice(0)) resolve()
   }
 
-  /** After the next look at the store the worker opens it anew too. */
-  distrustWorker(): void {
-    this.#reopenAtWorker = true
-  }
-
   /**
    * Takes in what the source ships. Says `refused` when the store was made for something else, `known` when it fits, `adopt`
    * when the store has to be made first.
@@ -129,8 +120,6 @@ export class CopyWork {
       if (this.#adopted !== null) await disk.open(this.#adopted.format, true)
       else if (this.#offered !== null) await this.#makeStore(this.#offered)
       const contents = await disk.check()
-      if (this.#reopenAtWorker) this.#parts.openAtWorker()
-      this.#reopenAtWorker = false
       tell({ kind: 'store-checked', session, contents })
     } catch (error) {
       tell({ kind: 'store-failed', session, fault: faultOf(error) })

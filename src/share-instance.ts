@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import type { ClosedLogs, SourceFact } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
@@ -287,9 +288,13 @@ export class ShareInstance {
   }
 
   #scanned(scan: DirectoryScan): void {
-    if (scan.foreign.total !== this.#foreignTold) {
-      this.#foreignTold = scan.foreign.total
-      this.#parts.log.info({ storageGroup: this.name, foreign: scan.foreign }, 'foreign-files')
+    const { listed, total } = scan.foreign
+    if (total !== this.#foreignTold) {
+      this.#foreignTold = total
+      // The state directory usually lies among the logs; it is no stranger.
+      const strangers = listed.filter(({ name }) => join(this.directory, name) !== this.#parts.state)
+      if (strangers.length > 0)
+        this.#parts.log.info({ storageGroup: this.name, foreign: strangers, total }, 'foreign-files')
     }
     this.#tell({ kind: 'directory-scanned', closed: closedLogs(scan) })
   }
