@@ -77,7 +77,7 @@ class EseNames implements LogNames {
 
   accept(name: string, parsed: ParsedLogName): ForeignReason | null {
     const generation = parsed.generation
-    if (this.#seen.some((style) => inStyle(style, generation) === name)) return null
+    if (this.#seen.some((style) => fits(style, name) && inStyle(style, generation) === name)) return null
     const digits = name.slice(3, -4)
     const style = {
       base: name.slice(0, 3),
@@ -93,9 +93,8 @@ class EseNames implements LogNames {
   candidates(generation: Generation): readonly string[] {
     const names = new Set<string>()
     for (const style of [...this.#seen, ...this.#fallback]) {
-      // A generation above 0xFFFFF does not fit into five digits.
       const name = inStyle(style, generation)
-      if (name.length === 3 + style.width + 4) names.add(name)
+      if (fits(style, name)) names.add(name)
     }
     return [...names]
   }
@@ -107,6 +106,11 @@ class EseNames implements LogNames {
   isCompanion(name: string): boolean {
     return this.#companion.test(name)
   }
+}
+
+/** A generation above 0xFFFFF does not fit into five digits: its name is then none of that style. */
+function fits(style: EseStyle, name: string): boolean {
+  return name.length === style.base.length + style.width + style.extension.length
 }
 
 function inStyle(style: EseStyle, generation: Generation): string {

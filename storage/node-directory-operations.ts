@@ -1,34 +1,64 @@
 import fs from 'node:fs'
 import { type DirectoryEntry, ENTRIES_PER_CHUNK_MAX, type FileKind, type FileOperations } from './file-operations.ts'
-import { type Callback, kindOf, pooledOnly, type ShortCall } from './node-system-call.ts'
+import { type Callback, kindOf, pooledOnly, type ShortCall, silentCall } from './node-system-call.ts'
 
 const { O_DIRECTORY, O_RDONLY } = fs.constants
+
+/** Logs hold mail: only their owner reads them. */
+const DIRECTORY_MODE = 0o700
 
 /** The operations on directories as a whole. */
 export function directoryOver(
   short: ShortCall,
-): Pick<FileOperations, 'readDirectory' | 'walkDirectory' | 'syncDirectory' | 'freeBytes' | 'realPath'> {
+): Pick<
+  FileOperations,
+  'makeDirectory' | 'removeDirectory' | 'readDirectory' | 'walkDirectory' | 'syncDirectory' | 'freeBytes' | 'realPath'
+> {
   return {
+    ...makingOver(short),
     readDirectory: (path) => pooledOnly('read directory', path, (done: Callback<string[]>) => fs.readdir(path, done)),
     walkDirectory,
-    syncDirectory: async (path) => {
-      const descriptor = await short({
-        operation: 'sync directory',
-        path,
-        sync: () => fs.openSync(path, O_RDONLY | O_DIRECTORY),
-        pooled: (done) => fs.open(path, O_RDONLY | O_DIRECTORY, done),
-      })
-      try {
-        await pooledOnly('sync directory', path, (done) => fs.fsync(descriptor, (error) => done(error ?? null)))
-      } finally {
-        fs.close(descriptor, ignoreCloseOfDirectory)
-      }
-    },
+    syncDirectory: (path) => syncDirectory(short, path),
     freeBytes: async (path) => {
       const space = await pooledOnly('free bytes', path, (done: Callback<fs.StatsFs>) => fs.statfs(path, done))
+      // Not `bfree`: the blocks kept for root are none for us.
       return space.bavail * space.bsize
     },
     realPath: (path) => pooledOnly('real path', path, (done: Callback<string>) => fs.realpath(path, done)),
+  }
+}
+
+function makingOver(short: ShortCall): Pick<FileOperations, 'makeDirectory' | 'removeDirectory'> {
+  return {
+    makeDirectory: (path) =>
+      silentCall(short, {
+        operation: 'make directory',
+        path,
+        sync: () => fs.mkdirSync(path, DIRECTORY_MODE),
+        pooled: (done) => fs.mkdir(path, DIRECTORY_MODE, done),
+      }),
+    removeDirectory: (path) =>
+      silentCall(short, {
+        operation: 'remove directory',
+        path,
+        sync: () => fs.rmdirSync(path),
+        pooled: (done) => fs.rmdir(path, done),
+      }),
+  }
+}
+
+/** Opened anew each time: a descriptor that is kept would go on syncing a directory that was moved away. */
+async function syncDirectory(short: ShortCall, path: string): Promise<void> {
+  const descriptor = await short({
+    operation: 'sync directory',
+    path,
+    sync: () => fs.openSync(path, O_RDONLY | O_DIRECTORY),
+    pooled: (done) => fs.open(path, O_RDONLY | O_DIRECTORY, done),
+  })
+  try {
+    await pooledOnly('sync directory', path, (done) => fs.fsync(descriptor, (error) => done(error ?? null)))
+  } finally {
+    fs.close(descriptor, ignoreCloseOfDirectory)
   }
 }
 

@@ -1,9 +1,17 @@
 import fs from 'node:fs'
 import { ReplicationError } from '../engine/error.ts'
-import { type FileOperation, fileError } from './file-error.ts'
+import { fileError } from './file-error.ts'
 import type { FileFacts, FileOperations, OpenFile, OpenMode, Piece } from './file-operations.ts'
 import { directoryOver } from './node-directory-operations.ts'
-import { type Callback, factsFrom, inlineCall, pooledCall, pooledOnly, type ShortCall } from './node-system-call.ts'
+import {
+  type Callback,
+  factsFrom,
+  inlineCall,
+  pooledCall,
+  pooledOnly,
+  type ShortCall,
+  silentCall,
+} from './node-system-call.ts'
 
 /** How the short calls (open, close, link, unlink, rename, look-up) are made. */
 export interface NodeFileOptions {
@@ -37,7 +45,6 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 
 /** Logs hold mail: only their owner reads them. */
 const FILE_MODE = 0o600
-const DIRECTORY_MODE = 0o700
 
 function openingOver(short: ShortCall): Pick<FileOperations, 'open' | 'close' | 'factsOf'> {
   const factsOf = async (file: OpenFile): Promise<FileFacts> =>
@@ -123,66 +130,43 @@ function readOnce(file: OpenFile, piece: Piece, position: number): Promise<numbe
   )
 }
 
-/** A call that answers nothing. */
-interface NamedCall {
-  readonly operation: FileOperation
-  readonly path: string
-  readonly sync: () => void
-  readonly pooled: (done: (error: NodeJS.ErrnoException | null) => void) => void
-}
-
-function namingOver(
-  short: ShortCall,
-): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'makeDirectory' | 'removeDirectory' | 'lookUp' | 'setModified'> {
-  const named = (call: NamedCall): Promise<void> =>
-    short({ ...call, pooled: (done) => call.pooled((error) => done(error, undefined)) })
+/** Names, and what can be known or set without opening. None of these makes anything durable. */
+function namingOver(short: ShortCall): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {
   return {
     link: (from, to) =>
-      named({
+      silentCall(short, {
         operation: 'link',
         path: to,
         sync: () => fs.linkSync(from, to),
         pooled: (done) => fs.link(from, to, done),
       }),
     rename: (from, to) =>
-      named({
+      silentCall(short, {
         operation: 'rename',
         path: to,
         sync: () => fs.renameSync(from, to),
         pooled: (done) => fs.rename(from, to, done),
       }),
     unlink: (path) =>
-      named({
+      silentCall(short, {
         operation: 'unlink',
-        path: path,
+        path,
         sync: () => fs.unlinkSync(path),
         pooled: (done) => fs.unlink(path, done),
       }),
-    makeDirectory: (path) =>
-      named({
-        operation: 'make directory',
-        path: path,
-        sync: () => fs.mkdirSync(path, DIRECTORY_MODE),
-        pooled: (done) => fs.mkdir(path, DIRECTORY_MODE, done),
-      }),
-    removeDirectory: (path) =>
-      named({
-        operation: 'remove directory',
-        path,
-        sync: () => fs.rmdirSync(path),
-        pooled: (done) => fs.rmdir(path, done),
-      }),
-    setModified: (path, modifiedMs) => {
-      const seconds = modifiedMs / 1000
-      return named({
-        operation: 'set modified',
-        path: path,
-        sync: () => fs.lutimesSync(path, seconds, seconds),
-        pooled: (done) => fs.lutimes(path, seconds, seconds, done),
-      })
-    },
+    setModified: (path, modifiedMs) => setModified(short, path, modifiedMs / 1000),
     lookUp: (path) => lookUpOver(short, path),
   }
+}
+
+/** Of a symlink it sets its own time, not that of the file it points to. */
+function setModified(short: ShortCall, path: string, seconds: number): Promise<void> {
+  return silentCall(short, {
+    operation: 'set modified',
+    path,
+    sync: () => fs.lutimesSync(path, seconds, seconds),
+    pooled: (done) => fs.lutimes(path, seconds, seconds, done),
+  })
 }
 
 async function lookUpOver(short: ShortCall, path: string): Promise<FileFacts | null> {
@@ -190,8 +174,12 @@ async function lookUpOver(short: ShortCall, path: string): Promise<FileFacts | n
     operation: 'look up',
     path,
     sync: () => fs.lstatSync(path, { throwIfNoEntry: false }) ?? null,
-    pooled: (done) =>
-      fs.lstat(path, (error, value) => (error?.code === 'ENOENT' ? done(null, null) : done(error, value))),
+    pooled: (done) => fs.lstat(path, (error, value) => (nothingThere(error) ? done(null, null) : done(error, value))),
   })
   return stats === null ? null : factsFrom(stats)
+}
+
+/** Where a component of the path is a file, there is nothing either: the inline form answers the same. */
+function nothingThere(error: NodeJS.ErrnoException | null): boolean {
+  return error?.code === 'ENOENT' || error?.code === 'ENOTDIR'
 }

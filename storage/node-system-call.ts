@@ -40,6 +40,19 @@ function failed(call: { operation: FileOperation; path: string }, cause: unknown
   return fileError({ operation: call.operation, path: call.path, errno: errnoOf(cause), cause })
 }
 
+/** A call that answers nothing. */
+export interface SilentCall {
+  readonly operation: FileOperation
+  readonly path: string
+  readonly sync: () => void
+  readonly pooled: (done: (error: NodeJS.ErrnoException | null) => void) => void
+}
+
+/** Makes a call that answers nothing. */
+export function silentCall(short: ShortCall, call: SilentCall): Promise<void> {
+  return short({ ...call, pooled: (done) => call.pooled((error) => done(error, undefined)) })
+}
+
 /** A call that moves or syncs data: always through the pool, so that several files are in flight. */
 export function pooledOnly<T = void>(
   operation: FileOperation,

@@ -48,6 +48,7 @@ export function operationsOver(disk: CrashDisk, plan: RunPlan = {}): ModelOperat
     openFiles: () => calls.open.size,
     ...openCalls(calls),
     ...nameCalls(calls),
+    ...makingCalls(calls),
     ...directoryCalls(calls),
   }
 }
@@ -197,9 +198,7 @@ function writePiece(
   if (mode === 'create-direct-synchronous') node.sync()
 }
 
-function nameCalls(
-  calls: Calls,
-): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'makeDirectory' | 'removeDirectory' | 'lookUp' | 'setModified'> {
+function nameCalls(calls: Calls): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {
   return {
     link: async (from, to) => {
       calls.enter('link', to)
@@ -221,6 +220,22 @@ function nameCalls(
       if (node instanceof DirectoryNode) calls.fail('unlink', path, 'EISDIR')
       calls.disk.rename(directory, [{ name, node: null }])
     },
+    lookUp: async (path) => {
+      calls.enter('look up', path)
+      const node = calls.disk.find(path)
+      return node === null ? null : factsOf(node)
+    },
+    setModified: async (path, modifiedMs) => {
+      calls.enter('set modified', path)
+      const node = calls.disk.find(path)
+      if (node === null) return calls.fail('set modified', path, 'ENOENT')
+      node.modifiedMs = modifiedMs
+    },
+  }
+}
+
+function makingCalls(calls: Calls): Pick<FileOperations, 'makeDirectory' | 'removeDirectory'> {
+  return {
     makeDirectory: async (path) => {
       calls.enter('make directory', path)
       const { directory, name } = calls.parent('make directory', path)
@@ -235,17 +250,6 @@ function nameCalls(
       if (!(node instanceof DirectoryNode)) return calls.fail('remove directory', path, 'ENOTDIR')
       if (node.entries.size > 0) calls.fail('remove directory', path, 'ENOTEMPTY')
       calls.disk.rename(directory, [{ name, node: null }])
-    },
-    lookUp: async (path) => {
-      calls.enter('look up', path)
-      const node = calls.disk.find(path)
-      return node === null ? null : factsOf(node)
-    },
-    setModified: async (path, modifiedMs) => {
-      calls.enter('set modified', path)
-      const node = calls.disk.find(path)
-      if (node === null) return calls.fail('set modified', path, 'ENOENT')
-      node.modifiedMs = modifiedMs
     },
   }
 }
