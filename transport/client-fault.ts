@@ -1,3 +1,4 @@
+import { errors } from 'undici'
 import { ReplicationError } from '../engine/error.ts'
 import { errorOfProblem } from './problem.ts'
 
@@ -30,7 +31,7 @@ const SILENT_CODES: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'U
  */
 export function faultOfExchange(cause: unknown, { what, origin }: Asked): unknown {
   if (cause instanceof ReplicationError) return cause
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null
+  const code = faultCode(cause)
   if (code === null) return cause
   if (SILENT_CODES.has(code)) return timedOut({ what, origin }, cause)
   if (!UNREACHABLE_CODES.has(code)) return wrongAnswer({ what, origin }, `the answer is not HTTP (${code})`, cause)
@@ -40,6 +41,12 @@ export function faultOfExchange(cause: unknown, { what, origin }: Asked): unknow
     hint: `Check with "curl ${origin}/shares" that the source runs ("ccr share") and listens there.`,
     cause,
   })
+}
+
+function faultCode(cause: unknown): string | null {
+  // The parser of HTTP has a code for some faults only.
+  if (cause instanceof errors.HTTPParserError) return cause.code ?? cause.name
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : null
 }
 
 /** Somebody is there, and too slow. */

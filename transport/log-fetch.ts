@@ -21,9 +21,6 @@ export interface ResumePoint {
   readonly etag: string
 }
 
-/** Faults after which the rest may be asked for. */
-const INTERRUPTIONS: readonly string[] = ['NODE_UNREACHABLE', 'TRANSFER_TIMEOUT']
-
 /** The state of fetching one log, over as many answers as it takes. */
 export class LogFetch {
   readonly #source: SourceUrl
@@ -79,10 +76,13 @@ export class LogFetch {
     return log
   }
 
-  /** Whether the rest may be asked for after this failure: the other side or the link gave up, not the sink or a rule. */
+  /**
+   * Whether the rest may be asked for at once after this failure: a connection broke, and neither the sink nor a rule. After
+   * a time-out it may not: who drips would get a new deadline each time.
+   */
   mayResume(error: unknown): boolean {
     if (this.#sinkFailed || this.#log === null) return false
-    return error instanceof ReplicationError && INTERRUPTIONS.includes(error.code)
+    return error instanceof ReplicationError && error.code === 'NODE_UNREACHABLE'
   }
 
   async #head(answer: SourceAnswer, limits: ClientLimits): Promise<FetchedLog> {
