@@ -11,6 +11,7 @@ import {
   foreignReason,
   mayBecomeReady,
   scanLogs,
+  UNREADY_MAX,
 } from './log-scan.ts'
 
 /** Which directory of logs, and how its files are told apart. */
@@ -232,9 +233,11 @@ export class DirectoryContents {
   }
 
   #nowForeign(name: string, reason: ForeignReason): void {
+    if (mayBecomeReady(reason) && this.#unready.size < UNREADY_MAX) this.#unready.add(name)
+    // Whether one beyond the list is new cannot be told from its name: the next scan counts it.
+    if (this.#foreign.size >= FOREIGN_LISTED_MAX) return
+    this.#foreign.set(name, reason)
     this.#foreignTotal++
-    if (this.#foreign.size < FOREIGN_LISTED_MAX) this.#foreign.set(name, reason)
-    if (mayBecomeReady(reason)) this.#unready.add(name)
   }
 
   #noLongerForeign(name: string): void {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { ReplicationError } from '../engine/error.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
@@ -68,8 +69,10 @@ const BURST_NAMES = 2048
  */
 export function watchLogDirectory(options: LogDirectoryOptions): LogDirectory {
   const watcher = new Watcher(options)
-  options.signal?.addEventListener('abort', () => void watcher.close(), { once: true }) // close never rejects
-  watcher.start()
+  const end = (): void => void watcher.close() // whoever wants to wait for the end calls close himself
+  options.signal?.addEventListener('abort', end, { once: true })
+  if (options.signal?.aborted === true) end()
+  else watcher.start()
   return watcher
 }
 
@@ -77,6 +80,7 @@ class Watcher implements LogDirectory {
   readonly #options: LogDirectoryOptions
   readonly #contents: DirectoryContents
   readonly #schedule: ScanSchedule
+  readonly #ownName: string
   readonly #pending = new Set<string>()
   #waiting: (() => void)[] = []
   #hints: DirectoryHints | null = null
@@ -88,6 +92,7 @@ class Watcher implements LogDirectory {
   constructor(options: LogDirectoryOptions) {
     this.#options = options
     this.#contents = new DirectoryContents(options)
+    this.#ownName = basename(options.path)
     const clock = options.clock ?? (() => performance.now())
     this.#schedule = new ScanSchedule(clock, options.reconcileMs ?? RECONCILE_MS)
   }
@@ -226,7 +231,7 @@ class Watcher implements LogDirectory {
 
   #onRenamed(name: string | null): void {
     // A directory that is moved away or removed is told with its own name.
-    const isItself = name !== null && this.#options.path.endsWith(name) && this.#contents.names.parse(name) === null
+    const isItself = name === this.#ownName
     if (name === null || isItself || this.#pending.size >= PENDING_NAMES_MAX) this.#wantSoon()
     else if (!this.#contents.names.isCompanion(name)) {
       this.#pending.add(name)

@@ -51,7 +51,7 @@ export interface LogScanResult {
 /** Look-ups in flight at once: enough to keep the pool of four busy, few enough to leave it to others in between. */
 const LOOK_UPS_IN_FLIGHT = 32
 /** The most unready names that are remembered; more of them wait for the scan after. */
-const UNREADY_MAX = 1000
+export const UNREADY_MAX = 1000
 
 /**
  * Reads a directory of logs in chunks: 100,000 names take about 0.1 s, with a look at each file 0.4 s, and no turn of the event
