@@ -31,7 +31,7 @@ export interface ServerLimits {
 }
 
 /** Limits that fit a listener for people and scripts; each with its reason. */
-export const DEFAULT_LIMITS: ServerLimits = {
+const DEFAULT_LIMITS: ServerLimits = {
   headersMs: 5_000, // a head is one packet; slower is a slow-loris or a dead peer
   requestMs: 30_000, // our largest request body is a comment
   idleMs: 10_000, // event streams send a heartbeat well within it
@@ -44,7 +44,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
 }
 
 /** An upgrade that a listener offers on one path. */
-export interface OfferedUpgrade {
+interface OfferedUpgrade {
   readonly path: string
   /** The protocols that are spoken, as the `Upgrade` header names them. */
   readonly protocols: readonly string[]

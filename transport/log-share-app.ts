@@ -232,13 +232,13 @@ function listLogs(served: ServedLogs, { params, query }: FastifyRequest<ShareRou
 }
 
 /** One row of a list of logs. */
-export interface ListedLog {
+interface ListedLog {
   readonly generation: Generation
   readonly href: string
 }
 
 /** What GET of a share's logs answers. */
-export interface LogListDocument
+interface LogListDocument
   extends Readonly<Pick<Announcement, 'lowest' | 'closedThrough' | 'generated' | 'missing'>> {
   readonly share: string
   readonly logs: readonly ListedLog[]

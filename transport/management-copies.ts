@@ -14,7 +14,7 @@ export interface CopiesPort extends GroupsPort<CopyStatus> {
 }
 
 /** What suspending and resuming answer: the status afterwards. */
-export interface SuspensionDocument {
+interface SuspensionDocument {
   readonly status: CopyStatusDocument
   readonly remark: string
 }

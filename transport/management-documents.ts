@@ -84,7 +84,7 @@ export interface ShareStatus {
 }
 
 /** A copy as its source sees it. `condition` is null until it has reported since the source started. */
-export interface SharedCopy {
+interface SharedCopy {
   readonly copyId: string
   readonly label: string
   readonly condition: CopyCondition | null
@@ -101,7 +101,7 @@ export interface TruncationDocument extends Omit<TruncationExplanation, 'held'> 
 }
 
 /** A run of logs, the rules that hold each of them, and the same as a sentence. */
-export interface HeldDocument {
+interface HeldDocument {
   readonly range: GenerationRange
   readonly reasons: readonly (Omit<HeldBecause, 'sinceMs'> & { readonly sinceTime: string | null })[]
   readonly text: string

@@ -29,7 +29,7 @@ export interface ManagementEvent {
 }
 
 /** Which events are asked for. */
-export interface EventsWanted {
+interface EventsWanted {
   /** Only events after this sequence number; null: the latest ones (a page) or the next ones (a stream). */
   readonly after: number | null
   /** Only events of this storage group; null: of all. */

@@ -2,7 +2,7 @@ import { type TSchema, Type } from 'typebox'
 import { GENERATION_MAX } from '../engine/generation.ts'
 
 /** Longest comment of a suspension, in characters. Source: the 512 characters of Suspend-StorageGroupCopy. */
-export const COMMENT_CHARACTERS_MAX = 512
+const COMMENT_CHARACTERS_MAX = 512
 
 const CLOSED = { additionalProperties: false } as const
 const GENERATION = Type.Integer({ minimum: 0, maximum: GENERATION_MAX })

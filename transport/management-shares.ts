@@ -21,13 +21,13 @@ export interface SharesPort extends GroupsPort<SharedGroup> {
 }
 
 /** What a backup mark answers: the explanation afterwards. */
-export interface MarkDocument {
+interface MarkDocument {
   readonly explanation: TruncationDocument
   readonly remark: string
 }
 
 /** What a disablement answers: the share afterwards. */
-export interface DisablementDocument {
+interface DisablementDocument {
   readonly share: ShareStatus
   readonly remark: string
 }

@@ -18,7 +18,7 @@ export interface ClientLimits {
 }
 
 /** Limits for the links that we know: 50 ms of delay, half a megabit of rate. */
-export const CLIENT_LIMITS: ClientLimits = {
+const CLIENT_LIMITS: ClientLimits = {
   connectMs: 5_000, // three retransmitted SYNs
   headersMs: 10_000, // the source hashes a log once before it answers for it
   bodyIdleMs: 10_000, // as long as the source's own idle limit

@@ -1,5 +1,6 @@
 // Goal: whatever a stranger sends, both listeners answer with a clear refusal or close, and nothing behind them changes.
 // Method: a table of raw bytes with the status expected, sent over plain sockets; the world's digest before and after.
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MANAGEMENT_ROWS, SHARE_ROWS, SUSPEND } from './bad-requests.ts'
 import { ManagementWorld, type RunningManagement, startManagement } from './management-world.ts'
@@ -99,4 +100,32 @@ describe('the replication listener', () => {
     expect(answer.text).toMatch(/^HTTP\/1\.1 101 /)
     expect(running.world.upgrades.at(-1)?.head.toString()).toBe('first bytes')
   })
+})
+
+test('whatever bytes are changed in whatever request, nobody hangs, crashes or answers 5xx', async () => {
+  const world = new ShareWorld()
+  const { app, at } = await startShare(world, { onServed: () => undefined })
+  const seeds = [...MANAGEMENT_ROWS, ...SHARE_ROWS].map(({ bytes }) => Buffer.from(bytes))
+  const mutation = fc.record({
+    seed: fc.nat(seeds.length - 1),
+    changes: fc.array(
+      fc.record({ at: fc.nat(400), to: fc.constantFrom(0, 9, 10, 13, 32, 37, 46, 47, 58, 65, 128, 255) }),
+    ),
+    cut: fc.nat(600),
+  })
+
+  await fc.assert(
+    fc.asyncProperty(mutation, async ({ seed, changes, cut }) => {
+      const bytes = Buffer.from((seeds[seed] ?? Buffer.alloc(0)).subarray(0, cut))
+      for (const { at: where, to } of changes) if (where < bytes.length) bytes[where] = to
+
+      const { status } = await sendRaw(at.port, bytes, { end: true })
+
+      return status === 'closed' || status < 500
+    }),
+    { numRuns: 500 },
+  )
+
+  expect(world.faults).toEqual([])
+  await app.close()
 })

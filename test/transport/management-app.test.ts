@@ -43,7 +43,7 @@ describe('copies', () => {
       'Identity StorageGroupName SummaryCopyStatus NotSupported NotConfigured Disabled ServiceDown Failed Initializing Resynchronizing Seeding Suspend CCRTargetNode FailedMessage SuspendComment CopyQueueLength ReplayQueueLength LatestAvailableLogTime LastCopyNotificationedLogTime LastCopiedLogTime LastInspectedLogTime LastReplayedLogTime LastLogGenerated LastLogCopyNotified LastLogCopied LastLogInspected LastLogReplayed LatestFullBackupTime LatestIncrementalBackupTime LatestDifferentialBackupTime LatestCopyBackupTime SnapshotBackup SnapshotLatestFullBackup SnapshotLatestIncrementalBackup SnapshotLatestDifferentialBackup SnapshotLatestCopyBackup OutstandingDumpsterRequests DumpsterServersNotAvailable DumpsterStatistics IsValid ObjectState LowestLog SourceConnected',
     )
     expect(json).toMatchObject({ Identity: 'NODE2\\SG1', SummaryCopyStatus: 'Initializing', LastLogInspected: 0 })
-    expect(Object.keys(COPY_STATUS['properties'] ?? {})).toEqual(Object.keys(json))
+    expect(Object.keys(Reflect.get(COPY_STATUS, 'properties'))).toEqual(Object.keys(json))
   })
 
   test('are suspended with a comment or without, and resumed, and the answer has the status and a remark', async () => {

@@ -16,7 +16,7 @@ import { type BoundAddress, listenOnLoopback } from '../../transport/loopback.ts
 import { asSourceUrl, type SourceUrl } from '../../transport/source-url.ts'
 
 /** An announcement of logs 1 to `last`. */
-export function announcementThrough(last: number): Announcement {
+function announcementThrough(last: number): Announcement {
   return {
     lowest: asGeneration(last === 0 ? 0 : 1),
     closedThrough: asGeneration(last),
