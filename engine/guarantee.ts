@@ -41,6 +41,7 @@ export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Re
   guarantee('what is inspected only grows while the store is in use', true, inspectedGrows),
   guarantee('the counters are in order', true, countersAreInOrder),
   guarantee('a log is refused at most three times in a session', false, attemptsAreBounded),
+  guarantee('a refused log is kept for the operator', false, refusedIsKept),
   guarantee('the copy deletes only what its source truncated, never its newest log', true, copyTruncationIsBounded),
   guarantee('a report never claims more than is inspected', true, reportIsHonest),
   guarantee('what can be asked for is asked for', false, copierIsNotIdle),
@@ -169,6 +170,16 @@ function countersAreInOrder({ after }: ReplicaStep): string | null {
 function attemptsAreBounded({ after }: ReplicaStep): string | null {
   const over = after.attempts.find((attempt) => attempt.rejected > ATTEMPTS_MAX)
   return over === undefined ? null : `log ${over.generation} was refused ${over.rejected} times`
+}
+
+function refusedIsKept({ before, after, orders }: ReplicaStep): string | null {
+  for (const { generation, rejected } of after.attempts) {
+    const known = before.attempts.find((attempt) => attempt.generation === generation)?.rejected ?? 0
+    if (rejected <= known) continue
+    const isKept = orders.some((order) => order.kind === 'quarantine-log' && order.log.generation === generation)
+    if (!isKept) return `log ${generation} was refused and is not put into quarantine`
+  }
+  return null
 }
 
 function copyTruncationIsBounded({ after, orders }: ReplicaStep): string | null {

@@ -17,6 +17,11 @@ export class CopyDisk {
   /** The volume is not mounted, or the directory was moved away. */
   isGone = false
   isFull = false
+  readonly #syncsBeforeScan: boolean
+
+  constructor(syncsBeforeScan: boolean) {
+    this.#syncsBeforeScan = syncsBeforeScan
+  }
 
   /** What a power cut does to the directories; journal and marker are synced with every change. */
   losePower(choices: Choices, survival: NameSurvival): void {
@@ -41,7 +46,7 @@ export class CopyDisk {
    */
   scan(): StoreContents {
     for (const name of this.inspector.sortedNames()) this.inspector.unlink(name)
-    this.logs.sync()
+    if (this.#syncsBeforeScan) this.logs.sync()
     this.inspector.sync()
     const names = this.logs.sortedNames()
     for (let at = 0; at < names.length; at++) {

@@ -9,7 +9,7 @@ import type { Core } from './core.ts'
 import type { Oracle } from './oracle.ts'
 import { OrderQueue } from './order-queue.ts'
 import type { CopyEnd, CopySight, Served, SourceLink } from './ports.ts'
-import type { StepReplica } from './rules.ts'
+import type { Rules } from './rules.ts'
 import { sawReplicaStep } from './situations.ts'
 import { factLine, orderLine } from './trace.ts'
 
@@ -26,7 +26,7 @@ const JOURNAL_MS = 1
 export interface CopyParts {
   readonly core: Core
   readonly oracle: Oracle
-  readonly step: StepReplica
+  readonly rules: Rules
   readonly copyId: string
   readonly label: string
   /** Checks the guarantees at every step; off only where speed alone is measured. */
@@ -35,7 +35,7 @@ export interface CopyParts {
 
 /** The holding side: one process with one instance over one disk. It can be killed at any moment and starts again. */
 export class CopyNode implements CopyEnd, CopySight {
-  readonly disk: CopyDisk = new CopyDisk()
+  readonly disk: CopyDisk
   readonly copyId: string
   readonly label: string
   state: ReplicaState
@@ -52,6 +52,7 @@ export class CopyNode implements CopyEnd, CopySight {
     this.#parts = parts
     this.copyId = parts.copyId
     this.label = parts.label
+    this.disk = new CopyDisk(!parts.rules.leftOut.has('scan-sync'))
     this.state = startReplica(parts.label)
     this.#orders = new OrderQueue((order, done) => this.#perform(order, done))
     this.#work = new CopyWork(this.#workParts())
@@ -103,11 +104,11 @@ export class CopyNode implements CopyEnd, CopySight {
 
   /** Takes a fact in, checks what came of it, and sets about the orders. */
   notice(fact: ReplicaFact): void {
-    const { core, oracle, step, isGuarded, label } = this.#parts
+    const { core, oracle, rules, isGuarded, label } = this.#parts
     if (this.condition !== 'up' || core.violation !== null) return
     const before = this.state
     core.tell?.(core.line(label, `< ${factLine(fact)}`))
-    const [after, orders] = step(before, fact)
+    const [after, orders] = rules.stepReplica(before, fact)
     this.state = after
     core.steps++
     if (core.tell !== null) for (const order of orders) core.tell(core.line(label, `> ${orderLine(order)}`))
@@ -206,12 +207,14 @@ export class CopyNode implements CopyEnd, CopySight {
   }
 
   #workParts(): CopyWorkParts {
-    const { core, oracle } = this.#parts
+    const { core, oracle, rules } = this.#parts
     return {
       core,
+      leftOut: rules.leftOut,
       disk: this.disk,
       later: (delayMs, happen) => this.#later(delayMs, happen),
       notice: (fact) => this.notice(fact),
+      die: () => this.die(false),
       touch: (what) => oracle.touched(this.copyId, what),
       foundEmpty: () => oracle.foundEmpty(this.copyId),
       published: (generation) => oracle.published(this, generation),

@@ -5,6 +5,7 @@ import type { CopyDisk } from './copy-disk.ts'
 import type { Core } from './core.ts'
 import type { FaultName } from './fault.ts'
 import type { Served } from './ports.ts'
+import type { LeftOut } from './rules.ts'
 import { damagedLog, type ToyLog } from './toy-log.ts'
 
 /** Shortest times of the copy's disk, in milliseconds: one sync of a file or directory, one unlink. */
@@ -22,9 +23,12 @@ type WorkOrder = Order<
 export interface CopyWorkParts {
   readonly core: Core
   readonly disk: CopyDisk
+  readonly leftOut: ReadonlySet<LeftOut>
   /** Plans something that does not happen if the process dies before. */
   readonly later: (delayMs: number, happen: () => void) => void
   readonly notice: (fact: ReplicaFact) => void
+  /** Kills the process. */
+  readonly die: () => void
   /** Called before each touch of the store. */
   readonly touch: (what: string) => void
   /** A log has got its final name. */
@@ -129,7 +133,7 @@ export class CopyWork {
         this.#copyFailed(session, generation, fault)
         return
       }
-      inode.isSynced = true
+      inode.isSynced = !this.#parts.leftOut.has('content-sync')
       const { identity, logTimeMs, damage } = log
       const copied: CopiedLog = {
         generation,
@@ -164,9 +168,13 @@ export class CopyWork {
       if (isFresh) made.push(log.generation)
     }
     this.#io(core.delay(SYNC_MS), () => {
+      if (core.strikes('kill-publishing')) {
+        this.#parts.die()
+        return
+      }
       this.#parts.touch('the sync of an inspection')
       const failed = fault ?? disk.fault ?? this.#syncFault(made)
-      if (failed === null) disk.logs.sync()
+      if (failed === null && !this.#parts.leftOut.has('directory-sync')) disk.logs.sync()
       const [first, last] = [logs[0]?.generation, logs.at(-1)?.generation]
       if (failed !== null) this.#parts.notice({ kind: 'inspection-failed', nowMs: core.nowMs, session, fault: failed })
       else if (first !== undefined && last !== undefined)
@@ -250,7 +258,8 @@ export class CopyWork {
   }
 
   #ioDone(): void {
-    this.#inFlight--
+    // A process that died in the middle has no I/O left.
+    if (this.#inFlight > 0) this.#inFlight--
     if (this.#inFlight > 0) return
     const waiting = this.#whenQuiet
     this.#whenQuiet = []

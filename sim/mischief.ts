@@ -24,8 +24,9 @@ export class Mischief {
 
   /** Begins; ends by itself when faults are switched off. */
   start(): void {
-    this.#world.core.after(TICK_MS, () => {
-      if (!this.#world.core.areFaultsOn) return
+    const { core } = this.#world
+    core.after(core.delay(TICK_MS), () => {
+      if (!core.areFaultsOn) return
       this.#strikeCopies()
       this.#strikeSource()
       this.start()

@@ -11,11 +11,15 @@ export type StepReplica = (state: ReplicaState, fact: ReplicaFact) => readonly [
 /** The rules of the source side. */
 export type StepSource = (state: SourceState, fact: SourceFact) => readonly [SourceState, readonly SourceOrder[]]
 
-/** The rules that a world plays. Tests plant bugs by wrapping the engine's. */
+/** Syncs that a careless store leaves out. */
+export type LeftOut = 'content-sync' | 'directory-sync' | 'scan-sync'
+
+/** The rules that a world plays. Tests plant bugs by wrapping the engine's, or by leaving out a sync of the store. */
 export interface Rules {
   readonly stepReplica: StepReplica
   readonly stepSource: StepSource
+  readonly leftOut: ReadonlySet<LeftOut>
 }
 
-/** The engine's own. */
-export const ENGINE_RULES: Rules = { stepReplica, stepSource }
+/** The engine's own, over a store that syncs as it has to. */
+export const ENGINE_RULES: Rules = { stepReplica, stepSource, leftOut: new Set() }

@@ -43,7 +43,7 @@ export class World {
     oracle.watchSource(this.source.disk)
     this.copies = Array.from({ length: scenario.copies }, (_, index) => {
       const copyId = `copy${index + 1}`
-      const copy = new CopyNode({ core, oracle, step: rules.stepReplica, copyId, label: copyId, isGuarded })
+      const copy = new CopyNode({ core, oracle, rules, copyId, label: copyId, isGuarded })
       oracle.watchCopy(copy)
       return copy
     })
