@@ -238,8 +238,7 @@ interface ListedLog {
 }
 
 /** What GET of a share's logs answers. */
-interface LogListDocument
-  extends Readonly<Pick<Announcement, 'lowest' | 'closedThrough' | 'generated' | 'missing'>> {
+interface LogListDocument extends Readonly<Pick<Announcement, 'lowest' | 'closedThrough' | 'generated' | 'missing'>> {
   readonly share: string
   readonly logs: readonly ListedLog[]
   readonly next: number | null
