@@ -49,7 +49,10 @@ export class IntentKeeper<Record> {
     return this.#journal.intents
   }
 
-  /** Resolves when the record is durable. Rejects only when the service stops first. */
+  /**
+   * Resolves when the record is durable, at least once: an attempt that failed may have left it in the file, so records say
+   * what is, not what to add. Rejects only when the service stops first.
+   */
   async record(record: Record): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
