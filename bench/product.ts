@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
+import type { CopyStatusDocument } from '../transport/management-documents.ts'
 import { freePort, stopChild, waitUntil } from './command.ts'
 
 /** The built command line program. */
@@ -35,14 +36,18 @@ export interface ShareService extends Service {
 }
 
 /** What the measurements and the tests read of a copy's status. */
-export interface CopyFigures {
-  readonly SummaryCopyStatus: string
-  readonly FailedMessage: string
-  readonly LastLogGenerated: number
-  readonly LastLogCopied: number
-  readonly LastLogInspected: number
-  readonly CopyQueueLength: number
-}
+export type CopyFigures = Pick<
+  CopyStatusDocument,
+  | 'SummaryCopyStatus'
+  | 'FailedMessage'
+  | 'LastLogGenerated'
+  | 'LastLogCopied'
+  | 'LastLogInspected'
+  | 'CopyQueueLength'
+  | 'LowestLog'
+  | 'SourceConnected'
+  | 'Suspend'
+>
 
 /** How a service is started, besides its own words. */
 export interface StartOptions {
@@ -183,7 +188,11 @@ function spawnCcr(words: readonly string[], options: StartOptions): ChildProcess
 }
 
 function spawnService(words: readonly string[], options: StartOptions, managePort: number): Service {
-  const child = spawnCcr(words, options)
+  return serviceOf(spawnCcr(words, options), managePort)
+}
+
+/** A child process with a management API as a service. */
+export function serviceOf(child: ChildProcess, managePort: number): Service {
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -21,7 +21,8 @@ export interface Audit {
   readonly acknowledged: number
   /** Highest generation that anybody has asked to treat as backed up; 0 for none. */
   readonly marked: number
-  readonly sourceDirectory: string
+  /** Null where there is no source to be looked at. */
+  readonly sourceDirectory: string | null
   /** Root of the copy's store. */
   readonly store: string
   /** Whether the two are at rest: then nothing may be arriving. */
@@ -39,9 +40,11 @@ export function auditStore(audit: Audit): string[] {
   const faults: string[] = []
   const logs = join(audit.store, 'logs')
   const onCopy = presentLogs({ directory: logs, side: 'copy', byName, faults })
-  const onSource = presentLogs({ directory: audit.sourceDirectory, side: 'source', byName, faults })
   auditCopy(audit, onCopy, faults)
-  auditSource(audit, { onSource, onCopy }, faults)
+  if (audit.sourceDirectory !== null) {
+    const onSource = presentLogs({ directory: audit.sourceDirectory, side: 'source', byName, faults })
+    auditSource(audit, { onSource, onCopy }, faults)
+  }
   if (audit.settled) auditRest(logs, faults)
   return faults
 }

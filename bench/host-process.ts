@@ -1,0 +1,81 @@
+/**
+ * A process with many storage groups on one side: the hosts that `ccr share` and `ccr copy` are made of, each of which takes any
+ * number of them. Started with the path of a plan in JSON.
+ */
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { LogFormat } from '../engine/log-format.ts'
+import { systemClock } from '../src/clock.ts'
+import { CopyHost } from '../src/copy-host.ts'
+import { crashTo } from '../src/crash.ts'
+import { type EventLog, openEventLog } from '../src/event-log.ts'
+import { systemRandom } from '../src/fresh-id.ts'
+import { startManagement } from '../src/management-server.ts'
+import { serviceLog } from '../src/service-log.ts'
+import { ShareHost } from '../src/share-host.ts'
+import { startCopyWorker, startShareWorker } from '../src/worker-tasks.ts'
+
+/** What the process keeps: sources or copies. */
+export type HostPlan =
+  | {
+      readonly role: 'share'
+      readonly listenPort: number
+      readonly managePort: number
+      readonly format: LogFormat
+      readonly shares: readonly { readonly name: string; readonly logs: string; readonly state: string }[]
+    }
+  | {
+      readonly role: 'copy'
+      readonly managePort: number
+      readonly copies: readonly { readonly sourceUrl: string; readonly store: string }[]
+    }
+
+const HOST = '127.0.0.1'
+const log = serviceLog('warn')
+const clock = systemClock()
+
+async function hostShares(plan: Extract<HostPlan, { role: 'share' }>, events: EventLog): Promise<void> {
+  const host = new ShareHost({
+    listen: { host: HOST, port: plan.listenPort },
+    events,
+    log,
+    clock,
+    random: systemRandom,
+    startWorker: startShareWorker,
+    onCrash: crashTo(log),
+  })
+  for (const share of plan.shares) await host.add({ ...share, format: plan.format, copiesExpected: 1 })
+  await host.start()
+  await manage(plan.managePort, { shares: host.port, ready: () => host.isReady, events, metrics: host.metrics })
+}
+
+async function hostCopies(plan: Extract<HostPlan, { role: 'copy' }>, events: EventLog): Promise<void> {
+  const host = new CopyHost({
+    events,
+    log,
+    clock,
+    random: systemRandom,
+    workers: 1,
+    startWorker: startCopyWorker,
+    onCrash: crashTo(log),
+  })
+  await host.start()
+  for (const copy of plan.copies) await host.add(copy)
+  await manage(plan.managePort, { copies: host.port, ready: () => host.isReady, events, metrics: host.metrics })
+}
+
+async function manage(
+  port: number,
+  parts: Omit<Parameters<typeof startManagement>[0], 'listen' | 'log'>,
+): Promise<void> {
+  await startManagement({ ...parts, listen: { host: HOST, port }, log })
+}
+
+if (basename(process.argv[1] ?? '').startsWith('host-process')) {
+  // The file is written by product-pair.ts, which has the type.
+  const plan = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as HostPlan
+  const events = await openEventLog({ directory: null, clock, log })
+  // Measurements end it by a signal; nothing of it is kept.
+  process.once('SIGTERM', () => process.exit(0))
+  await (plan.role === 'share' ? hostShares(plan, events) : hostCopies(plan, events))
+}
