@@ -1,6 +1,5 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { ReplicationError } from '../engine/error.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { CopiesPort } from '../transport/management-copies.ts'
@@ -12,6 +11,7 @@ import { openCopyInstance } from './copy-opening.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
+import { hereAlready, tooManyHere, unknownHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
 
@@ -90,7 +90,7 @@ export class CopyHost {
   get port(): CopiesPort {
     const found = (name: string): CopyInstance => {
       const copy = this.#names.get(name)
-      if (copy === undefined || copy === null) throw unknownGroup(name)
+      if (copy === undefined || copy === null) throw unknownHere('copy', name)
       return copy
     }
     return {
@@ -107,8 +107,8 @@ export class CopyHost {
    */
   async add(request: CopyRequest): Promise<CopyInstance> {
     const source = asSourceUrl(request.sourceUrl)
-    if (this.#names.has(source.share)) throw keptAlready(source.share)
-    if (this.#names.size >= COPIES_PER_PROCESS_MAX) throw tooMany()
+    if (this.#names.has(source.share)) throw hereAlready('copy', source.share)
+    if (this.#names.size >= COPIES_PER_PROCESS_MAX) throw tooManyHere('copies', COPIES_PER_PROCESS_MAX)
     this.#names.set(source.share, null)
     this.#lastNumber += 1
     const copy = this.#lastNumber
@@ -201,28 +201,4 @@ export class CopyHost {
       await copy.checkDirectory()
     }
   }
-}
-
-function keptAlready(name: string): ReplicationError {
-  return new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `a copy of ${name} is kept by this process already`,
-    hint: 'Keep a second copy of the same storage group in a process of its own.',
-  })
-}
-
-function tooMany(): ReplicationError {
-  return new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `this process keeps ${COPIES_PER_PROCESS_MAX} copies already, which is the limit`,
-    hint: 'Start another process for more.',
-  })
-}
-
-function unknownGroup(name: string): ReplicationError {
-  return new ReplicationError({
-    code: 'STORAGE_GROUP_UNKNOWN',
-    message: `no copy of a storage group named ${name} in this process`,
-    hint: '"ccr status" lists the copies that there are here.',
-  })
 }

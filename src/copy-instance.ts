@@ -24,6 +24,7 @@ import type { CopyIntent, CopyRecord } from './intent-records.ts'
 import { type CopyTally, emptyCopyTally, type Metrics } from './metrics.ts'
 import type { OperatorRequests } from './operator-requests.ts'
 import { OrderRunner } from './order-runner.ts'
+import { commentTooLong, otherFormat, stopping } from './service-faults.ts'
 import { type ServiceLog, traceTo } from './service-log.ts'
 import { type Judge, StateWatch } from './state-watch.ts'
 
@@ -149,7 +150,8 @@ export class CopyInstance {
    * @param comment null keeps the comment of an earlier suspension
    */
   async suspend(comment: string | null): Promise<string> {
-    if (comment !== null && comment.length > SUSPEND_COMMENT_CHARACTERS_MAX) throw commentTooLong(comment.length)
+    if (comment !== null && comment.length > SUSPEND_COMMENT_CHARACTERS_MAX)
+      throw commentTooLong(comment.length, SUSPEND_COMMENT_CHARACTERS_MAX)
     const remark = await this.#opened.requests.put((requestId) =>
       this.#tell({ kind: 'operator-suspended', requestId, comment }),
     )
@@ -300,28 +302,4 @@ export class CopyInstance {
       nowMs: this.#parts.clock.nowMs(),
     }
   }
-}
-
-function otherFormat(root: string, format: LogFormat): ReplicationError {
-  return new ReplicationError({
-    code: 'STORE_FOREIGN',
-    message: `the source ships ${JSON.stringify(format)}, for which ${root} was not made`,
-    hint: 'Give the copy of this source another directory.',
-  })
-}
-
-function commentTooLong(characters: number): ReplicationError {
-  return new ReplicationError({
-    code: 'REQUEST_INVALID',
-    message: `a comment of ${characters} characters is longer than ${SUSPEND_COMMENT_CHARACTERS_MAX}`,
-    hint: 'Say it shorter.',
-  })
-}
-
-function stopping(name: string): ReplicationError {
-  return new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `the service that holds the copy of ${name} is stopping`,
-    hint: 'Start it again and repeat the command.',
-  })
 }

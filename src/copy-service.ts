@@ -7,6 +7,7 @@ import type { ListenAddress } from '../transport/loopback.ts'
 import { type CopyStatusDocument, copyStatusDocument } from '../transport/management-documents.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { Closing } from './closing.ts'
 import { CopyHost } from './copy-host.ts'
 import type { CopyInstance } from './copy-instance.ts'
 import { crashTo } from './crash.ts'
@@ -79,93 +80,85 @@ export const COPY_MANAGE_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 770
 export async function startCopyService(options: CopyServiceOptions): Promise<CopyService> {
   const source = asSourceUrl(options.sourceUrl)
   if (options.name !== undefined && options.name !== source.share) throw otherName(options.name, source.share)
-  const clock = options.clock ?? systemClock()
+  const closing = new Closing()
+  try {
+    return await open(options, closing)
+  } catch (error) {
+    await closing.all()
+    throw error
+  }
+}
+
+async function open(options: CopyServiceOptions, closing: Closing): Promise<CopyService> {
+  const { sourceUrl, label, log } = options
   const root = resolve(options.store)
+  const { events, host } = await openHost(options, { root, closing })
+  const copy = await host.add({
+    sourceUrl,
+    store: root,
+    ...(label === undefined ? {} : { label }),
+    onStoreMade: () => events.keepIn(root),
+  })
+  await host.start()
+  const management = await startManagement({
+    listen: manageAddress(options),
+    copies: host.port,
+    ready: () => host.isReady,
+    events,
+    metrics: host.metrics,
+    log,
+  })
+  closing.add(management)
+  events.raise(copy.name, 2001, [])
+  closing.add({ close: async () => void events.raise(copy.name, 2002, []) })
+  log.info({ storageGroup: copy.name, source: sourceUrl, store: root, manage: management.url }, 'copy-started')
+  return service({ copy, events, management, closing })
+}
+
+async function openHost(
+  options: CopyServiceOptions,
+  { root, closing }: { readonly root: string; readonly closing: Closing },
+): Promise<{ readonly events: EventLog; readonly host: CopyHost }> {
+  const { log, clock = systemClock(), random = systemRandom, workers = 1, eventBytesMax } = options
   const events = await openEventLog({
     directory: await madeStore(root),
     clock,
-    log: options.log,
-    ...(options.eventBytesMax === undefined ? {} : { fileBytesMax: options.eventBytesMax }),
+    log,
+    ...(eventBytesMax === undefined ? {} : { fileBytesMax: eventBytesMax }),
   })
-  const host = new CopyHost({
-    events,
-    log: options.log,
-    clock,
-    random: options.random ?? systemRandom,
-    workers: options.workers ?? 1,
-    startWorker: startCopyWorker,
-    onCrash: options.onCrash ?? crashTo(options.log),
-  })
-  const stop: (() => Promise<void>)[] = [() => events.close(), () => host.close()]
-  try {
-    const copy = await host.add({
-      sourceUrl: options.sourceUrl,
-      store: root,
-      ...(options.label === undefined ? {} : { label: options.label }),
-      onStoreMade: () => events.keepIn(root),
-    })
-    await host.start()
-    const management = await startManagement({
-      listen: manageAddress(options),
-      copies: host.port,
-      ready: () => host.isReady,
-      events,
-      metrics: host.metrics,
-      log: options.log,
-    })
-    stop.push(() => management.close())
-    events.raise(copy.name, 2001, [])
-    options.log.info(
-      { storageGroup: copy.name, source: source.href, store: root, manage: management.url },
-      'copy-started',
-    )
-    return service({ copy, events, management, stop })
-  } catch (error) {
-    await closeAll(stop)
-    throw error
-  }
+  closing.add(events)
+  const onCrash = options.onCrash ?? crashTo(log)
+  const host = new CopyHost({ events, log, clock, random, workers, startWorker: startCopyWorker, onCrash })
+  return { events, host: closing.add(host) }
 }
 
 interface Running {
   readonly copy: CopyInstance
   readonly events: EventLog
   readonly management: ManagementServer
-  readonly stop: (() => Promise<void>)[]
+  readonly closing: Closing
 }
 
-function service({ copy, events, management, stop }: Running): CopyService {
+function service({ copy, events, management, closing }: Running): CopyService {
   const server = hostname()
-  const document = (): CopyStatusDocument => copyStatusDocument(copy.status, server)
-  let closed: Promise<void> | null = null
+  const status = (): CopyStatusDocument => copyStatusDocument(copy.status, server)
   return {
     managementUrl: management.url,
     name: copy.name,
     events,
-    status: document,
+    status,
     suspend: (comment) => copy.suspend(comment),
     resume: () => copy.resume(),
-    whenCaughtUp: async (signal) => {
-      await copy.whenCaughtUp(signal)
-      return document()
-    },
-    whenStatus: (fits, signal) =>
-      copy.until(() => {
-        const status = document()
-        return fits(status) ? status : null
-      }, signal),
-    close: () => {
-      if (closed === null) {
-        events.raise(copy.name, 2002, [])
-        closed = closeAll(stop)
+    whenCaughtUp: (signal) => copy.whenCaughtUp(signal).then(status),
+    whenStatus: (fits, signal) => {
+      const fitting = (): CopyStatusDocument | null => {
+        const document = status()
+        return fits(document) ? document : null
       }
-      return closed
+      return copy.until(fitting, signal)
     },
+    close: () => closing.all(),
   }
-}
-
-/** Closes in the reverse order of opening. */
-async function closeAll(stop: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const close of [...stop].reverse()) await close()
 }
 
 function manageAddress({ manage, once }: CopyServiceOptions): ListenAddress | null {

@@ -47,8 +47,9 @@ export interface EventLogParts {
   readonly ringEventsMax?: number
 }
 
-/** The file that is written, and the one before it. */
+/** The file that is written. */
 export const EVENT_FILE = 'events.ndjson'
+/** The file before it. */
 export const OLD_EVENT_FILE = 'events.1.ndjson'
 
 /** 4 MiB is about 15,000 events; with the old file twice that, and read whole in 20 ms where somebody asks for old ones. */

@@ -13,6 +13,7 @@ import type { Clock } from './clock.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
+import { hereAlready, tooManyHere, unknownHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
 import type { ShareInstance } from './share-instance.ts'
 import { openShareInstance } from './share-opening.ts'
@@ -123,7 +124,7 @@ export class ShareHost {
   get port(): SharesPort {
     const found = (name: string): ShareInstance => {
       const share = this.#shares.get(name)
-      if (share === undefined || share === null) throw unknownGroup(name)
+      if (share === undefined || share === null) throw unknownHere('share', name)
       return share
     }
     return {
@@ -142,8 +143,8 @@ export class ShareHost {
     const name = asStorageGroupName(request.name)
     // A format that cannot be read must not get into the journal.
     logNameParser(request.format)
-    if (this.#shares.has(name)) throw sharedAlready(name)
-    if (this.#shares.size >= SHARES_PER_PROCESS_MAX) throw tooMany()
+    if (this.#shares.has(name)) throw hereAlready('share', name)
+    if (this.#shares.size >= SHARES_PER_PROCESS_MAX) throw tooManyHere('shares', SHARES_PER_PROCESS_MAX)
     this.#shares.set(name, null)
     const { log, clock, random, events, onCrash } = this.#options
     const logs = resolve(request.logs)
@@ -207,28 +208,4 @@ export class ShareHost {
 
 function sharedGroup({ state, directory, format }: ShareInstance): SharedGroup {
   return { state, directory, format }
-}
-
-function sharedAlready(name: string): ReplicationError {
-  return new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `a storage group named ${name} is shared by this process already`,
-    hint: 'Give the directory another name with --name.',
-  })
-}
-
-function tooMany(): ReplicationError {
-  return new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `this process shares ${SHARES_PER_PROCESS_MAX} directories already, which is the limit`,
-    hint: 'Start another process for more.',
-  })
-}
-
-function unknownGroup(name: string): ReplicationError {
-  return new ReplicationError({
-    code: 'STORAGE_GROUP_UNKNOWN',
-    message: `no storage group named ${name} is shared by this process`,
-    hint: 'GET /api/v1/shares lists what there is here.',
-  })
 }

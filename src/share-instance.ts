@@ -22,6 +22,7 @@ import type { ShareIntent, ShareRecord } from './intent-records.ts'
 import type { ShareTally } from './metrics.ts'
 import type { OperatorRequests } from './operator-requests.ts'
 import { OrderRunner } from './order-runner.ts'
+import { stopping } from './service-faults.ts'
 import { type ServiceLog, traceTo } from './service-log.ts'
 import { type Judge, StateWatch } from './state-watch.ts'
 
@@ -319,12 +320,4 @@ export class ShareInstance {
 function closedLogs(scan: DirectoryScan): ClosedLogs {
   const { lowest, closedThrough, highest, newest } = scan
   return { lowest, closedThrough, generated: highest, logTimeMs: newest?.facts.modifiedMs ?? 0 }
-}
-
-function stopping(name: string): ReplicationError {
-  return new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `the service that shares ${name} is stopping`,
-    hint: 'Start it again and repeat the command.',
-  })
 }

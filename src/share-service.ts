@@ -9,6 +9,7 @@ import type { ListenAddress } from '../transport/loopback.ts'
 import { type ShareStatus, shareStatus } from '../transport/management-documents.ts'
 import { sharePath } from '../transport/share-paths.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { Closing } from './closing.ts'
 import { crashTo } from './crash.ts'
 import { type EventLog, openEventLog } from './event-log.ts'
 import { type RandomBytes, systemRandom } from './fresh-id.ts'
@@ -79,46 +80,54 @@ export const SHARE_MANAGE_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 77
  * `STORE_LOCKED`, `STORE_FOREIGN`, `JOURNAL_CORRUPT`, and those of the file system.
  */
 export async function startShareService(options: ShareServiceOptions): Promise<ShareService> {
-  const { log } = options
-  const clock = options.clock ?? systemClock()
+  const closing = new Closing()
+  try {
+    return await open(options, closing)
+  } catch (error) {
+    await closing.all()
+    throw error
+  }
+}
+
+async function open(options: ShareServiceOptions, closing: Closing): Promise<ShareService> {
+  const { log, manage = SHARE_MANAGE_DEFAULT, copiesExpected = 1 } = options
   const state = await stateDirectory(options)
+  const { events, host } = await openHost(options, { state, closing })
+  // First the directory, then the listener: a copy that knocks finds its share.
+  const share = await host.add({ ...options, state, copiesExpected })
+  await host.start()
+  const management = await startManagement({
+    listen: manage,
+    shares: host.port,
+    ready: () => host.isReady,
+    events,
+    metrics: host.metrics,
+    log,
+  })
+  closing.add(management)
+  events.raise(share.name, 2001, [])
+  closing.add({ close: async () => void events.raise(share.name, 2002, []) })
+  const url = host.origin + sharePath(share.name)
+  log.info({ storageGroup: share.name, logs: share.directory, url, manage: management.url }, 'share-started')
+  return service({ share, events, management, url, closing })
+}
+
+async function openHost(
+  options: ShareServiceOptions,
+  { state, closing }: { readonly state: string; readonly closing: Closing },
+): Promise<{ readonly events: EventLog; readonly host: ShareHost }> {
+  const { log, clock = systemClock(), random = systemRandom, eventBytesMax } = options
   const events = await openEventLog({
     directory: state,
     clock,
     log,
-    ...(options.eventBytesMax === undefined ? {} : { fileBytesMax: options.eventBytesMax }),
+    ...(eventBytesMax === undefined ? {} : { fileBytesMax: eventBytesMax }),
   })
-  const host = new ShareHost({
-    listen: options.listen ?? SHARE_LISTEN_DEFAULT,
-    events,
-    log,
-    clock,
-    random: options.random ?? systemRandom,
-    startWorker: startShareWorker,
-    onCrash: options.onCrash ?? crashTo(log),
-  })
-  const stop: (() => Promise<void>)[] = [() => events.close(), () => host.close()]
-  try {
-    // First the directory, then the listener: a copy that knocks finds its share.
-    const share = await host.add({ ...options, state, copiesExpected: options.copiesExpected ?? 1 })
-    await host.start()
-    const management = await startManagement({
-      listen: options.manage === undefined ? SHARE_MANAGE_DEFAULT : options.manage,
-      shares: host.port,
-      ready: () => host.isReady,
-      events,
-      metrics: host.metrics,
-      log,
-    })
-    stop.push(() => management.close())
-    events.raise(share.name, 2001, [])
-    const url = host.origin + sharePath(share.name)
-    log.info({ storageGroup: share.name, logs: share.directory, url, manage: management.url }, 'share-started')
-    return service({ share, events, management, url, stop })
-  } catch (error) {
-    await closeAll(stop)
-    throw error
-  }
+  closing.add(events)
+  const listen = options.listen ?? SHARE_LISTEN_DEFAULT
+  const onCrash = options.onCrash ?? crashTo(log)
+  const host = new ShareHost({ listen, events, log, clock, random, startWorker: startShareWorker, onCrash })
+  return { events, host: closing.add(host) }
 }
 
 interface Running {
@@ -126,39 +135,29 @@ interface Running {
   readonly events: EventLog
   readonly management: ManagementServer
   readonly url: string
-  readonly stop: (() => Promise<void>)[]
+  readonly closing: Closing
 }
 
-function service({ share, events, management, url, stop }: Running): ShareService {
-  const document = (): ShareStatus => shareStatus(share)
-  let closed: Promise<void> | null = null
+function service({ share, events, management, url, closing }: Running): ShareService {
+  const status = (): ShareStatus => shareStatus(share)
   return {
     url,
     managementUrl: management.url,
     name: share.name,
     events,
-    status: document,
+    status,
     explain: () => explainTruncation(share.state),
     markBackup: (through) => share.markBackup(through),
     disableCopy: (copyId) => share.disableCopy(copyId),
-    whenStatus: (fits, signal) =>
-      share.until(() => {
-        const status = document()
-        return fits(status) ? status : null
-      }, signal),
-    close: () => {
-      if (closed === null) {
-        events.raise(share.name, 2002, [])
-        closed = closeAll(stop)
+    whenStatus: (fits, signal) => {
+      const fitting = (): ShareStatus | null => {
+        const document = status()
+        return fits(document) ? document : null
       }
-      return closed
+      return share.until(fitting, signal)
     },
+    close: () => closing.all(),
   }
-}
-
-/** Closes in the reverse order of opening. */
-async function closeAll(stop: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const close of [...stop].reverse()) await close()
 }
 
 /** Makes the state directory, but never the log directory: a mistyped path is told, not made. */
