@@ -3,7 +3,7 @@ import type { CopyStorePaths } from './copy-store-layout.ts'
 import { isTemporaryName } from './durable-file.ts'
 import { hasErrno } from './file-error.ts'
 import { type FileFacts, type FileOperations, pathIn, wholeOf } from './file-operations.ts'
-import { type GenerationSet, gapsBetween } from './generation-set.ts'
+import { gapsBetween } from './generation-set.ts'
 import type { LogNames } from './log-names.ts'
 import { type ForeignFiles, type LogScanResult, scanLogs } from './log-scan.ts'
 
@@ -16,9 +16,7 @@ export interface CopyScan<Identity> {
   readonly run: GenerationRange | null
   /** The log at `run.last`; null for an empty copy. */
   readonly newest: NewestLog<Identity> | null
-  /** Every log of the stream that lies there. */
-  readonly present: GenerationSet
-  /** The same as runs, ascending. */
+  /** All runs, ascending. */
   readonly ranges: readonly GenerationRange[]
   /** What is missing between them. */
   readonly gaps: readonly GenerationRange[]
@@ -66,7 +64,6 @@ export async function scanCopy<Identity>(
   return {
     run,
     newest: run === null ? null : await readNewest(request, files, run.last),
-    present,
     ranges,
     gaps: gapsBetween(ranges),
     foreign,

@@ -38,7 +38,7 @@ export function copyStorePaths(root: string, format: LogFormat): CopyStorePaths 
 }
 
 /** The journal's name in the root of a store. */
-export const JOURNAL_NAME = 'intent.ndjson'
+const JOURNAL_NAME = 'intent.ndjson'
 
 /** What {@link makeLayout} needs. */
 export interface LayoutRequest {

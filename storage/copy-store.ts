@@ -13,7 +13,6 @@ import { type CopyStorePaths, copyStorePaths, makeLayout, vanished } from './cop
 import { refuseSameDirectory } from './durable-directory.ts'
 import { PUBLISH_BATCH_MAX } from './durable-file.ts'
 import { type FileFacts, type FileOperations, pathIn } from './file-operations.ts'
-import type { GenerationSet } from './generation-set.ts'
 import { type LogNames, logNamesOf } from './log-names.ts'
 import { type Publisher, type PublishItem, type PublishOutcome, publisherInto } from './publisher.ts'
 import { type QuarantineNote, quarantineFile } from './quarantine.ts'
@@ -36,9 +35,15 @@ export interface CopyStoreOptions<Identity> {
   readonly mustExist?: boolean
 }
 
-/** A stop that reaches a long call between two files. */
-export interface Abortable {
+/** How a copy is truncated. */
+export interface TruncationOptions {
+  /** Stops it between two files. */
   readonly signal?: AbortSignal
+  /**
+   * Nothing below this is thought to be there: saves reading the directory, where the format computes names. The first
+   * truncation after an opening or a scan reads it all the same, for what a crash may have left.
+   */
+  readonly first?: Generation
 }
 
 /**
@@ -74,8 +79,8 @@ export class CopyStore<Identity> {
   #marker: StoreMarker
   /** What this process has made durable of `truncatedBelow`; of what it found, the last sync may have failed. */
   #durablyBelow: Generation = NO_GENERATION
-  /** What the last scan found, kept up with what was published and deleted since; null before the first. */
-  #present: GenerationSet | null = null
+  /** Until a truncation has read the directory and come to its end. */
+  #mayHaveLeftovers = true
 
   /** Use {@link openCopyStore}. */
   constructor(options: CopyStoreOptions<Identity>, opened: Opened) {
@@ -115,7 +120,6 @@ export class CopyStore<Identity> {
     let alreadyThere = 0
     for (let at = 0; at < batch.length; at += PUBLISH_BATCH_MAX) {
       const outcome = await this.#publisher.publish(batch.slice(at, at + PUBLISH_BATCH_MAX))
-      this.#notePublished(batch.slice(at, at + outcome.durable))
       durable += outcome.durable
       alreadyThere += outcome.alreadyThere
       if (outcome.failure !== null) return { durable, alreadyThere, failure: outcome.failure }
@@ -129,7 +133,7 @@ export class CopyStore<Identity> {
     const { files, identityOf } = this.#options
     const truncatedBelow = this.#marker.truncatedBelow
     const scan = await scanCopy({ paths: this.paths, names: this.#names, truncatedBelow, identityOf }, files)
-    this.#present = scan.present
+    this.#mayHaveLeftovers = true
     return scan
   }
 
@@ -153,22 +157,27 @@ export class CopyStore<Identity> {
    * Deletes the closed logs below `generation` in ascending order. How far it may go is made durable first, so that whatever a
    * crash leaves of them is known for a leftover. See {@link deleteAscending}.
    */
-  async truncateBelow(generation: Generation, options: Abortable = {}): Promise<DeletionOutcome> {
+  async truncateBelow(generation: Generation, options: TruncationOptions = {}): Promise<DeletionOutcome> {
     await this.checkStillThere()
-    const { files } = this.#options
-    const present = await this.#presentLogs()
-    const ranges = generation <= 1 ? [] : present.rangesWithin(below(generation))
+    const ranges = generation <= 1 ? [] : await this.#rangesBelow(generation, options.first)
     const first = ranges[0]
     const deletesSeveral = first !== undefined && first.first < previousGeneration(generation)
     if (deletesSeveral && generation > this.#durablyBelow) {
       await this.#rewriteMarker({ ...this.#marker, truncatedBelow: higherOf(generation, this.#marker.truncatedBelow) })
       this.#durablyBelow = generation
     }
-    const onGone = (gone: Generation): void => {
-      present.delete(gone)
-      this.#names.forget(gone)
-    }
-    return deleteAscending({ directory: this.paths.logs, names: this.#names, ranges, onGone, ...options }, files)
+    const outcome = await deleteAscending(
+      {
+        directory: this.paths.logs,
+        names: this.#names,
+        ranges,
+        onGone: (gone) => this.#names.forget(gone),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+      this.#options.files,
+    )
+    if (outcome.failure === null && !outcome.aborted) this.#mayHaveLeftovers = false
+    return outcome
   }
 
   /** The copy begins a new stream (it was seeded): what was truncated of the old one says nothing about the new. */
@@ -187,18 +196,13 @@ export class CopyStore<Identity> {
     return null
   }
 
-  async #presentLogs(): Promise<GenerationSet> {
-    const request = { paths: this.paths, names: this.#names }
-    this.#present ??= (await scanCopyNames(request, this.#options.files)).present
-    return this.#present
-  }
-
-  #notePublished(items: readonly PublishItem[]): void {
-    for (const { finalName } of items) {
-      const parsed = this.#names.parse(finalName)
-      if (parsed === null || this.#names.accept(finalName, parsed) !== null) continue
-      this.#present?.add(parsed.generation)
-    }
+  /** Reads the directory rather than trust a memory: another thread may have published since. */
+  async #rangesBelow(generation: Generation, first?: Generation): Promise<readonly GenerationRange[]> {
+    const last = previousGeneration(generation)
+    if (first !== undefined && !this.#mayHaveLeftovers && this.#names.computable)
+      return first <= last ? [{ first, last }] : []
+    const { present } = await scanCopyNames({ paths: this.paths, names: this.#names }, this.#options.files)
+    return present.rangesWithin({ first: asGeneration(1), last })
   }
 
   async #rewriteMarker(marker: StoreMarker): Promise<void> {
@@ -206,10 +210,6 @@ export class CopyStore<Identity> {
     await writeStoreMarker(files, { root: this.paths.root, attemptId: newId() }, marker)
     this.#marker = marker
   }
-}
-
-function below(generation: Generation): GenerationRange {
-  return { first: asGeneration(1), last: previousGeneration(generation) }
 }
 
 async function presentFacts(files: FileOperations, path: string): Promise<FileFacts> {

@@ -75,7 +75,7 @@ export async function refuseSameDirectory(files: FileOperations, a: string, b: s
 }
 
 /** The directory that a path lies in; `/` and `.` end the way up. */
-export function parentOf(path: string): string {
+function parentOf(path: string): string {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
   const slash = trimmed.lastIndexOf('/')
   if (slash < 0) return '.'

@@ -86,7 +86,7 @@ export function arrivalsIn(directory: string, files: FileOperations): Arrivals {
 }
 
 /** The temporary name of an attempt; {@link isTemporaryName} knows it again. */
-export function temporaryName(name: string, attemptId: string): string {
+function temporaryName(name: string, attemptId: string): string {
   assert(/^[A-Za-z0-9_-]{1,64}$/.test(attemptId), 'an attempt id is 1 to 64 letters, digits, hyphens or underscores')
   return `${name}.${attemptId}.tmp`
 }

@@ -52,7 +52,7 @@ export interface LogDirectory {
 }
 
 /** Logs in one call of `onClosed`: what a listener takes in a few milliseconds. */
-export const LOGS_PER_CALL_MAX = 1000
+const LOGS_PER_CALL_MAX = 1000
 /** Names waiting for a look; beyond it they are dropped and a scan finds them. */
 const PENDING_NAMES_MAX = 8192
 /** Events of one burst from which on the system may have dropped some: its queue holds 16,384, in which a name counts twice. */

@@ -19,6 +19,8 @@ export type ForeignReason =
 export interface LogNames {
   /** The timeline that the stream was fixed to (PostgreSQL), else `''`. */
   readonly stream: string
+  /** Whether {@link candidates} needs no table: true as soon as it can name any generation. */
+  readonly computable: boolean
   /** Whether names tell streams apart and none is chosen yet: the caller looks at all names, then calls {@link decide}. */
   readonly undecided: boolean
   /** Fixes the stream. */
@@ -60,6 +62,7 @@ interface EseStyle {
 
 class EseNames implements LogNames {
   readonly stream = ''
+  readonly computable = true
   readonly undecided = false
   readonly parse: Parse
   readonly openLogNames: readonly string[]
@@ -132,6 +135,10 @@ class PostgresqlNames implements LogNames {
     return this.#stream
   }
 
+  get computable(): boolean {
+    return this.#stream !== ''
+  }
+
   get undecided(): boolean {
     return this.#stream === ''
   }
@@ -161,6 +168,7 @@ class PostgresqlNames implements LogNames {
 
 class TabledNames implements LogNames {
   readonly stream = ''
+  readonly computable = false
   readonly undecided = false
   readonly parse: Parse
   readonly openLogNames: readonly string[] = []

@@ -102,7 +102,7 @@ describe('a store of a copy', () => {
     })
   })
 
-  it('truncates in ascending order below the generation and nothing else, and a log already gone counts as missing', async () => {
+  it('truncates in ascending order below the generation and nothing else', async () => {
     const store = await open()
     await fill(store, [1, 2, 3, 4, 5])
     await put(`${store.paths.logs}/E00.log`)
@@ -112,11 +112,30 @@ describe('a store of a copy', () => {
 
     const outcome = await store.truncateBelow(asGeneration(4))
 
-    expect(outcome).toEqual({ deleted: 2, missing: 1, through: 3, failure: null, aborted: false })
+    expect(outcome).toEqual({ deleted: 2, missing: 0, through: 3, failure: null, aborted: false })
     expect([...(await files.readDirectory(store.paths.logs))].sort()).toEqual(
       ['E00.log', 'E0000000001.bak', nameOf(4), nameOf(5), 'IgnoredLogs', 'inspector'].sort(),
     )
     expect((await store.scan()).run).toEqual({ first: 4, last: 5 })
+  })
+
+  it('reads the directory for leftovers once, then deletes the range it is told, also of logs published elsewhere', async () => {
+    let walks = 0
+    const walkDirectory: FileOperations['walkDirectory'] = (path) => {
+      walks++
+      return operationsOver(disk).walkDirectory(path)
+    }
+    files = { ...operationsOver(disk), walkDirectory }
+    const store = await open()
+    await fill(store, [1, 3, 4])
+    const leftovers = await store.truncateBelow(asGeneration(4), { first: asGeneration(3) })
+    await fill(store, [5, 7])
+
+    const outcome = await store.truncateBelow(asGeneration(8), { first: asGeneration(4) })
+
+    expect(leftovers).toMatchObject({ deleted: 2, missing: 0 })
+    expect(outcome).toEqual({ deleted: 3, missing: 1, through: 7, failure: null, aborted: false })
+    expect(walks).toBe(1)
   })
 
   it('a truncation stops at the first error, and one that is aborted deletes no more', async () => {

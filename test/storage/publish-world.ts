@@ -59,7 +59,7 @@ const ROOT = '/data/SG1'
 const RESTARTS_MAX = 8
 
 /** The bytes of a log; `version` 1 contradicts the true version 0. */
-export function bytesOf(generation: number, script: Script, version = 0): Uint8Array {
+function bytesOf(generation: number, script: Script, version = 0): Uint8Array {
   const length = script.memory === 'any' ? 1300 : 4096
   return new Uint8Array(length).map((_, index) => (generation * 31 + index + version * 7) % 251)
 }

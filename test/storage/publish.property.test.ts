@@ -113,6 +113,9 @@ describe('a copy over a disk that loses power', () => {
         choices,
         fc.boolean(),
         async (plan, policy, list, kill) => {
+          // Nothing can tell the next start of a failed sync of a directory when a kill comes before its names are taken back.
+          // Real file systems stop their journal then, and the next start's sync fails too; the model would answer success.
+          fc.pre(!kill || plan.faults.every(({ operation }) => operation !== 'sync directory'))
           let at = 0
           const choose: Choose = (bound) => (list[at++] ?? 0) % bound
           const run = await runCopier(plan)
