@@ -33,3 +33,13 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
     signal.addEventListener('abort', end, { once: true })
   })
 }
+
+/** Waits for the work, but no longer than this. Answers whether it is done; what it rejects with is passed on. */
+export async function doneWithin(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<boolean> {
+  const enough = new AbortController()
+  try {
+    return await Promise.race([work.then(() => true), pause(clock, delayMs, enough.signal).then(() => false)])
+  } finally {
+    enough.abort()
+  }
+}

@@ -5,7 +5,7 @@ import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { CopiesPort } from '../transport/management-copies.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
 import type { CopyCommand, CopyEvent } from '../workers/messages.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, doneWithin } from './clock.ts'
 import type { CopyInstance } from './copy-instance.ts'
 import { openCopyInstance } from './copy-opening.ts'
 import type { EventLog } from './event-log.ts'
@@ -50,6 +50,12 @@ const DIRECTORY_CHECK_MS = 15_000
 
 /** Copies of one process. Each holds two descriptors, and a process has 4,096 or more of them by default limits of services. */
 export const COPIES_PER_PROCESS_MAX = 2_000
+
+/**
+ * How long the copies may take to stop, in milliseconds. What a disk that does not answer holds up is given up then: the next
+ * start looks at the disk anew, and a service stops within 10 s in all.
+ */
+const CLOSE_MS_MAX = 4_000
 
 /** Keeps any number of copies in one process: their instances here, their bytes in worker threads. */
 export class CopyHost {
@@ -152,8 +158,9 @@ export class CopyHost {
   async close(): Promise<void> {
     this.#closing = true
     this.#cancelCheck()
-    await this.#checking
-    await Promise.all(this.copies.map((copy) => copy.close()))
+    const { clock, log } = this.#options
+    const closed = Promise.all([this.#checking, ...this.copies.map((copy) => copy.close())])
+    if (!(await doneWithin(clock, CLOSE_MS_MAX, closed))) log.warn({ withinMs: CLOSE_MS_MAX }, 'copies-did-not-stop')
     await Promise.all(this.#workers.map((worker) => worker.close()))
   }
 

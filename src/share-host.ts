@@ -9,7 +9,7 @@ import type { ListenAddress } from '../transport/loopback.ts'
 import type { SharedGroup } from '../transport/management-documents.ts'
 import type { SharesPort } from '../transport/management-shares.ts'
 import type { ShareCommand, ShareReport } from '../workers/messages.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, doneWithin } from './clock.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
@@ -59,6 +59,9 @@ export const SHARES_PER_PROCESS_MAX = 2_000
 
 /** Exchange's own period of looking again. Source: the config updater of the Replication service. */
 const SCAN_INTERVAL_MS = 30_000
+
+/** How long the shares may take to stop, in milliseconds; what a disk that does not answer holds up is given up then. */
+const CLOSE_MS_MAX = 4_000
 
 /** Shares any number of log directories from one process, over one listener in one worker thread. */
 export class ShareHost {
@@ -181,7 +184,9 @@ export class ShareHost {
   /** Stops every share, then the listener. May be called twice. */
   async close(): Promise<void> {
     this.#closing = true
-    await Promise.all(this.shares.map((share) => share.close()))
+    const { clock, log } = this.#options
+    const closed = Promise.all(this.shares.map((share) => share.close()))
+    if (!(await doneWithin(clock, CLOSE_MS_MAX, closed))) log.warn({ withinMs: CLOSE_MS_MAX }, 'shares-did-not-stop')
     await this.#worker.close()
   }
 

@@ -1,5 +1,5 @@
 import type { Fault } from '../engine/fact.ts'
-import { type Clock, pause } from './clock.ts'
+import { type Clock, doneWithin, pause } from './clock.ts'
 import type { ServiceLog } from './service-log.ts'
 
 /** A thread that runs a long-lived task and talks over one port. */
@@ -35,7 +35,7 @@ export interface SupervisedWorkerParts<Command, Report> {
 const RESTARTS_MAX = 5
 const RESTART_WINDOW_MS = 60_000
 /** How long a thread may take to end by itself, in milliseconds; a service stops within 10 s in all. */
-const STOP_MS_MAX = 5_000
+const STOP_MS_MAX = 3_000
 
 /** Keeps a worker thread alive: one that dies is replaced, at most five times a minute without a wait. */
 export class SupervisedWorker<Command, Report> {
@@ -72,9 +72,8 @@ export class SupervisedWorker<Command, Report> {
     const line = this.#line
     if (line !== null) {
       line.post(this.#parts.stop)
-      const patience = new AbortController()
-      await Promise.race([line.ended, pause(this.#parts.clock, STOP_MS_MAX, patience.signal)])
-      patience.abort()
+      const { clock, log, name } = this.#parts
+      if (!(await doneWithin(clock, STOP_MS_MAX, line.ended))) log.warn({ worker: name }, 'worker-did-not-stop')
       await line.destroy()
     }
     await this.#supervision
