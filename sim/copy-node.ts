@@ -177,7 +177,7 @@ export class CopyNode implements CopyEnd, CopySight {
         this.#later(Math.max(0, order.atMs - core.nowMs), () => this.notice({ kind: 'time-passed', nowMs: core.nowMs }))
         return 'begun'
       case 'raise-event':
-        core.seen.add(`event ${order.id}`)
+        core.raise(this.label, order)
         return 'begun'
       default:
         return this.#work.perform(order, done)

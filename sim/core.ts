@@ -1,3 +1,4 @@
+import type { EventOrder } from '../engine/order.ts'
 import { type Choices, PER_MILLE } from './choices.ts'
 import { EventQueue } from './event-queue.ts'
 import type { FaultName, Scenario } from './fault.ts'
@@ -25,6 +26,8 @@ export class Core {
   readonly seen: Set<string> = new Set<string>()
   /** Takes lines of the trace; null costs nothing. */
   readonly tell: ((line: string) => void) | null
+  /** Told of each event for the event log: who raised it, its number, its values. */
+  onEvent: ((who: string, order: EventOrder) => void) | null = null
   /** Steps of the engine, both sides. */
   steps = 0
   /** Happenings so far. */
@@ -75,6 +78,12 @@ export class Core {
     this.seen.add(fault)
     this.tell?.(this.line('world', `! ${fault}`))
     return true
+  }
+
+  /** Takes an event for the event log. */
+  raise(who: string, order: EventOrder): void {
+    this.seen.add(`event ${order.id}`)
+    this.onEvent?.(who, order)
   }
 
   /** Notes the first broken promise; the run ends with it. */

@@ -64,7 +64,7 @@ export class Mischief {
     const { core } = this.#world
     if (core.strikes('kill-copy')) this.#someCopy().die(false)
     if (core.strikes('power-cut-copy')) this.#someCopy().die(true)
-    if (core.strikes('deleted-on-copy')) this.#deleteOnCopy(this.#someCopy())
+    if (core.strikes('deleted-on-copy')) this.#deleteSomewhereOn(this.#someCopy())
     if (core.strikes('full-disk-copy')) this.#forAWhile(this.#someCopy().disk, 'isFull')
     if (core.strikes('vanished-on-copy')) this.#forAWhile(this.#someCopy().disk, 'isGone')
     if (core.strikes('partition')) this.#partition(this.#someLink())
@@ -76,7 +76,7 @@ export class Mischief {
     if (core.strikes('power-cut-source')) source.die(true)
     if (core.strikes('full-disk-source')) this.#forAWhile(source.disk, 'isFull')
     if (core.strikes('vanished-on-source')) this.#forAWhile(source.disk, 'isGone')
-    this.#strikeLog('deleted-on-source', (generation) => this.deleteOnSource(generation))
+    this.#strikeLog('deleted-on-source', (generation) => this.#deleteForAWhile(generation))
     this.#strikeLog('rest-flip', (generation) => this.#spoil(generation))
     this.#strikeLog('held-on-source', (generation) => this.#hold(generation))
   }
@@ -89,14 +89,18 @@ export class Mischief {
     if (generation !== undefined) strike(generation)
   }
 
-  /** Somebody deletes a log on the source; perhaps he puts it back. */
+  /** Somebody deletes a log on the source. */
   deleteOnSource(generation: Generation): void {
-    const { core, source } = this.#world
+    const { source } = this.#world
     source.disk.unlink(generation)
     source.disk.logs.sync()
     source.directoryChanged()
     this.#spoilt.add(generation)
-    this.#later(() => this.#putBack(generation), core.choices.below(2) === 0)
+  }
+
+  #deleteForAWhile(generation: Generation): void {
+    this.deleteOnSource(generation)
+    this.#later(() => this.#putBack(generation), this.#world.core.choices.below(2) === 0)
   }
 
   #spoil(generation: Generation): void {
@@ -125,12 +129,15 @@ export class Mischief {
     source.directoryChanged()
   }
 
-  #deleteOnCopy(copy: CopyNode): void {
-    const { core, oracle } = this.#world
+  #deleteSomewhereOn(copy: CopyNode): void {
     const names = copy.logs.sortedNames()
-    const generation = names[core.choices.below(Math.max(1, names.length))]
-    if (generation === undefined) return
-    oracle.excuse(copy.copyId, generation)
+    const generation = names[this.#world.core.choices.below(Math.max(1, names.length))]
+    if (generation !== undefined) this.deleteOnCopy(copy, generation)
+  }
+
+  /** Somebody deletes a log of a copy. */
+  deleteOnCopy(copy: CopyNode, generation: Generation): void {
+    this.#world.oracle.excuse(copy.copyId, generation)
     copy.logs.unlink(generation)
     copy.logs.sync()
     this.#taken.push({ copy, generation })

@@ -1,5 +1,5 @@
 import { nextGeneration } from '../engine/generation.ts'
-import { type Choices, recordedChoices, seededChoices } from './choices.ts'
+import { type Choices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type Violation, WORLD_STARTS_MS } from './core.ts'
 import { describeScenario, drawScenario, type Scenario } from './fault.ts'
@@ -62,16 +62,6 @@ export function runWorld(choices: Choices, options: RunOptions = {}): RunResult 
 /** A seeded run. */
 export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   return runWorld(seededChoices(seed), options)
-}
-
-/** A seeded run together with the choices it made: with the scenario they replay it, as a list that can be shrunk. */
-export function recordSeed(
-  seed: number,
-  rules?: Rules,
-): { readonly result: RunResult; readonly made: readonly number[] } {
-  const choices = recordedChoices(seededChoices(seed))
-  const result = runWorld(choices, rules === undefined ? {} : { rules })
-  return { result, made: choices.made }
 }
 
 /** A failure in two lines, without its trace. */

@@ -1,13 +1,15 @@
 import type { BackupMark, ClosedLogs, EnrolledCopy } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import { ToyDirectory } from './toy-directory.ts'
-import type { ToyLog } from './toy-log.ts'
+import { type Damage, damagedLog, type ToyLog } from './toy-log.ts'
 
 /** The disk of the source: the log directory, which another program fills, and the journal of intent. */
 export class SourceDisk {
   readonly logs: ToyDirectory<Generation> = new ToyDirectory<Generation>()
   /** Logs that another program holds open. */
   readonly held: Set<Generation> = new Set<Generation>()
+  /** Logs that are read wrong a number of times, and are sound again after that: a story's way to spoil a transfer. */
+  readonly misreads: Map<Generation, { readonly damage: Damage; readonly times: number }> = new Map()
   isGone = false
   isFull = false
   /** Journal, durable with every record. */
@@ -28,6 +30,14 @@ export class SourceDisk {
       if (extent.closedThrough === extent.generated) extent.closedThrough = log.generation
       extent.generated = log.generation
     }
+  }
+
+  /** What a reader gets of a log. */
+  asRead(log: ToyLog): ToyLog {
+    const misread = this.misreads.get(log.generation)
+    if (misread === undefined || misread.times === 0) return log
+    this.misreads.set(log.generation, { ...misread, times: misread.times - 1 })
+    return damagedLog(log, misread.damage)
   }
 
   /** Takes a log away; answers whether it was there. */

@@ -135,9 +135,8 @@ export class SourceNode implements SourceEnd {
     if (this.disk.isGone) return refused('READ_FAILED', 'the log directory of the source is gone')
     if (this.disk.held.has(generation)) return refused('FILE_HELD', `log ${generation} is held by another program`)
     const inode = this.disk.logs.get(generation)
-    return inode === undefined
-      ? refused('LOG_MISSING', `log ${generation} is not there`)
-      : { log: inode.log, fault: null }
+    if (inode === undefined) return refused('LOG_MISSING', `log ${generation} is not there`)
+    return { log: this.disk.asRead(inode.log), fault: null }
   }
 
   #boot(): void {
@@ -208,7 +207,7 @@ export class SourceNode implements SourceEnd {
         this.#later(Math.max(0, order.atMs - core.nowMs), () => this.notice({ kind: 'time-passed', nowMs: core.nowMs }))
         return
       case 'raise-event':
-        core.seen.add(`event ${order.id}`)
+        core.raise('source', order)
         return
     }
   }

@@ -77,7 +77,9 @@ export const PLANTED_BUGS: Readonly<Record<string, Rules>> = {
   'enrolment is kept in memory only': source((state, fact) => dropSource(state, fact, 'record-enrolment')),
   'a mark is kept in memory only': source((state, fact) => dropSource(state, fact, 'record-mark')),
   'a disablement is kept in memory only': source((state, fact) => dropSource(state, fact, 'record-disablement')),
-  'the edge of truncation is kept in memory only': source((state, fact) => dropSource(state, fact, 'record-truncation')),
+  'the edge of truncation is kept in memory only': source((state, fact) =>
+    dropSource(state, fact, 'record-truncation'),
+  ),
   'a deletion that failed is thought to be under way for ever': source((state, fact) => {
     const [after, orders] = stepSource(state, fact)
     return fact.kind === 'deletion-failed' ? [{ ...after, truncating: state.truncating }, orders] : [after, orders]

@@ -1,0 +1,243 @@
+import { asGeneration, type Generation } from '../engine/generation.ts'
+import type { EventOrder } from '../engine/order.ts'
+import { listedChoices } from './choices.ts'
+import type { CopyNode } from './copy-node.ts'
+import { CALM_SCENARIO, type Scenario } from './fault.ts'
+import type { Link } from './link.ts'
+import { Mischief } from './mischief.ts'
+import { Operator } from './operator.ts'
+import { eventLines, explanationLines, fileLines, shareLines, statusLines } from './story-view.ts'
+import { DAMAGES, type Damage, damagedLog } from './toy-log.ts'
+import { World } from './world.ts'
+
+/** How long the world goes on after each command by itself, in milliseconds: long enough for a log to travel. */
+const SETTLE_MS = 100
+
+/** Kinds that say the same as another line, or nothing: left out unless the story asks for `trace full`. */
+const NOISE =
+  /[<>] (wake-at|time-passed|directory-scanned|scan-directory|logs-announced|report-progress|record-enrolment|copy-enrolled|accept-copy)\b/
+
+type Command = (words: readonly string[]) => readonly string[] | undefined
+
+/** The stage of a story: one calm world, and the commands that happen to it. */
+export class StoryStage {
+  #world: World
+  #operator: Operator
+  #mischief: Mischief
+  #lines: string[] = []
+  readonly #events: { readonly who: string; readonly order: EventOrder }[] = []
+  #settleMs = SETTLE_MS
+  #isFull = false
+  readonly #commands: ReadonlyMap<string, Command>
+
+  constructor() {
+    this.#world = this.#build(CALM_SCENARIO)
+    this.#operator = new Operator(this.#world)
+    this.#mischief = new Mischief(this.#world)
+    this.#commands = new Map(
+      Object.entries({
+        ...this.#timeCommands(),
+        ...this.#diskCommands(),
+        ...this.#operatorCommands(),
+        ...this.#views(),
+      }),
+    )
+  }
+
+  /** Plays one command line; answers what it printed and what happened meanwhile. */
+  play(line: string): readonly string[] {
+    const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '')
+    const command = this.#commands.get(words[0] ?? '')
+    if (command === undefined) throw new Error(`no such command in a story: ${line}`)
+    const told = command(words.slice(1)) ?? []
+    const { core } = this.#world
+    if (!VIEWS.has(words[0] ?? '')) this.#world.runUntil(core.nowMs + this.#settleMs)
+    const happened = this.#lines.filter((entry) => this.#isFull || !NOISE.test(entry))
+    this.#lines = []
+    return [...told, ...happened]
+  }
+
+  #build(scenario: Scenario): World {
+    const world = new World({ scenario, choices: listedChoices([]), tell: (line) => this.#lines.push(line) })
+    world.core.onEvent = (who, order) => this.#events.push({ who, order })
+    return world
+  }
+
+  #timeCommands(): Record<string, Command> {
+    return {
+      world: (words) => this.#rebuild(words),
+      trace: ([how]) => this.#showEverything(how === 'full'),
+      pause: () => this.#settleFor(0),
+      go: () => this.#settleFor(SETTLE_MS),
+      start: ([who]) => this.#start(who),
+      advance: ([time = '']) => void this.#world.runUntil(this.#world.core.nowMs + milliseconds(time)),
+      close: ([range = '']) => each(range, (generation) => this.#world.close(generation)),
+      crash: ([who]) => void this.#process(who).die(false),
+      'power-cut': ([who]) => void this.#process(who).die(true),
+      partition: ([who]) => void this.#link(who).partition(),
+      heal: ([who]) => void this.#link(who).heal(),
+    }
+  }
+
+  #diskCommands(): Record<string, Command> {
+    return {
+      corrupt: ([range = '', damage]) => each(range, (generation) => this.#corrupt(generation, asDamage(damage))),
+      misread: ([generation = '', damage, times = '1']) =>
+        void this.#sourceDisk.misreads.set(asLog(generation), { damage: asDamage(damage), times: Number(times) }),
+      delete: ([range = '', , who]) => each(range, (generation) => this.#delete(generation, who)),
+      'put-back': ([range = '']) => each(range, (generation) => this.#putBack(generation)),
+      hold: ([generation = '']) => void this.#sourceDisk.held.add(asLog(generation)),
+      release: ([generation = '']) => void this.#sourceDisk.held.delete(asLog(generation)),
+      fill: ([who]) => this.#setFull(who, true),
+      free: ([who]) => this.#setFull(who, false),
+      vanish: ([who]) => this.#setGone(who, true),
+      restore: ([who]) => this.#setGone(who, false),
+    }
+  }
+
+  #operatorCommands(): Record<string, Command> {
+    return {
+      suspend: (words) => this.#answerTo(this.#operator.suspend(this.#copyIn(words), commentIn(words))),
+      resume: (words) => this.#answerTo(this.#operator.resume(this.#copyIn(words))),
+      mark: ([through = '']) => this.#answerTo(this.#operator.mark(Number(through))),
+      disable: ([who = '']) => this.#answerTo(this.#operator.disable(who)),
+    }
+  }
+
+  #views(): Record<string, Command> {
+    return {
+      status: ([who]) =>
+        (who === undefined ? this.#world.copies : [this.#copy(who)]).flatMap(({ state }) => statusLines(state)),
+      explain: () => explanationLines(this.#world.source.state),
+      events: () => eventLines(this.#events.splice(0)),
+      share: () => shareLines(this.#world.source.state),
+      files: ([who]) => fileLines(who === 'source' ? this.#world.source.disk : this.#copy(who).disk),
+    }
+  }
+
+  #rebuild(words: readonly string[]): undefined {
+    const setting = (name: string, usual: number): number =>
+      Number(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? usual)
+    const scenario = { ...CALM_SCENARIO, copies: setting('copies', 1), copiesExpected: setting('expected', 1) }
+    this.#world = this.#build(scenario)
+    this.#operator = new Operator(this.#world)
+    this.#mischief = new Mischief(this.#world)
+  }
+
+  #showEverything(isFull: boolean): undefined {
+    this.#isFull = isFull
+  }
+
+  #settleFor(ms: number): undefined {
+    this.#settleMs = ms
+  }
+
+  #setFull(who: string | undefined, isFull: boolean): undefined {
+    this.#disk(who).isFull = isFull
+  }
+
+  #start(who: string | undefined): undefined {
+    if (who === undefined) this.#world.start()
+    else this.#process(who).start()
+  }
+
+  #corrupt(generation: Generation, damage: Damage): void {
+    const log = this.#world.oracle.truth.get(generation)
+    if (log !== undefined) this.#sourceDisk.place(damagedLog(log, damage))
+  }
+
+  #delete(generation: Generation, who: string | undefined): void {
+    if (who === undefined || who === 'source') this.#mischief.deleteOnSource(generation)
+    else this.#mischief.deleteOnCopy(this.#copy(who), generation)
+  }
+
+  #putBack(generation: Generation): void {
+    const log = this.#world.oracle.truth.get(generation)
+    if (log !== undefined) this.#sourceDisk.place(log)
+    this.#world.source.directoryChanged()
+  }
+
+  #setGone(who: string | undefined, isGone: boolean): undefined {
+    this.#disk(who).isGone = isGone
+    if (who === 'source') this.#world.source.directoryChanged()
+  }
+
+  /** Runs until the request is answered, so that its answer stands first. */
+  #answerTo(requestId: number): readonly string[] {
+    const { core, oracle } = this.#world
+    const givesUpMs = core.nowMs + 10 * SETTLE_MS
+    while (!oracle.answers.has(requestId) && core.nowMs < givesUpMs) this.#world.runUntil(core.nowMs + 1)
+    const answered = oracle.answers.get(requestId)
+    if (answered === undefined) return ['no answer']
+    const { refusal, remark } = answered.answer
+    if (refusal !== null) return [`refused (${refusal.code}): ${refusal.message}`, `hint: ${refusal.hint}`]
+    return [remark === '' ? 'done' : `done: ${remark}`]
+  }
+
+  get #sourceDisk(): World['source']['disk'] {
+    return this.#world.source.disk
+  }
+
+  #disk(who: string | undefined): { isFull: boolean; isGone: boolean } {
+    return who === 'source' ? this.#sourceDisk : this.#copy(who).disk
+  }
+
+  #process(who: string | undefined): { die(isPowerCut: boolean): void; start(): void } {
+    return who === 'source' ? this.#world.source : this.#copy(who)
+  }
+
+  #copyIn(words: readonly string[]): CopyNode {
+    return this.#copy(words.find((word) => /^copy\d$/.test(word)))
+  }
+
+  #copy(who = 'copy1'): CopyNode {
+    const copy = this.#world.copies.find(({ label }) => label === who)
+    if (copy === undefined) throw new Error(`no such copy in this story: ${who}`)
+    return copy
+  }
+
+  #link(who = 'copy1'): Link {
+    const link = this.#world.links.find(({ copyId }) => copyId === who)
+    if (link === undefined) throw new Error(`no such copy in this story: ${who}`)
+    return link
+  }
+}
+
+/** Commands that only look: no time passes. */
+const VIEWS: ReadonlySet<string> = new Set([
+  'status',
+  'explain',
+  'events',
+  'share',
+  'files',
+  'world',
+  'trace',
+  'pause',
+  'go',
+])
+
+function each(range: string, act: (generation: Generation) => void): undefined {
+  const [first = '', last = first] = range.split('-')
+  for (let g = asLog(first); g <= asLog(last); g = asGeneration(g + 1)) act(g)
+}
+
+function asLog(word: string): Generation {
+  return asGeneration(Number(word))
+}
+
+function asDamage(word: string | undefined): Damage {
+  const damage = DAMAGES.find((known) => known === word)
+  if (damage === undefined) throw new Error(`no such damage in a story: ${word}; one of ${DAMAGES.join(', ')}`)
+  return damage
+}
+
+function commentIn(words: readonly string[]): string | null {
+  return words.find((word) => !/^copy\d$/.test(word)) ?? null
+}
+
+function milliseconds(word: string): number {
+  const [, value = '', unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(word) ?? []
+  const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit]
+  if (factor === undefined) throw new Error(`no such time in a story: ${word}`)
+  return Number(value) * factor
+}
