@@ -6,10 +6,13 @@ import type { CliIo } from './cli-io.ts'
 import { translateCmdlet } from './cmdlet.ts'
 import { addBackupCommand } from './command/backup.ts'
 import { addConfigCommand } from './command/config.ts'
+import { addCopyCommand } from './command/copy.ts'
+import { addDemoCommand } from './command/demo.ts'
 import { addDisableCommand } from './command/disable.ts'
 import { addDumpCommand } from './command/dump.ts'
 import { addEventsCommand } from './command/events.ts'
 import { addExplainCommand } from './command/explain.ts'
+import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
 import { addResumeCommand, addSuspendCommand } from './command/suspend.ts'
 import { addVerifyCommand } from './command/verify.ts'
@@ -70,6 +73,9 @@ export function commandTree(io: CliIo, act: Act): CommandUnknownOpts {
 }
 
 const COMMANDS = [
+  addDemoCommand,
+  addShareCommand,
+  addCopyCommand,
   addStatusCommand,
   addSuspendCommand,
   addResumeCommand,

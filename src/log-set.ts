@@ -31,6 +31,11 @@ export async function findLogSets(path: string, baseName?: string): Promise<LogF
   return bases.map((base) => setOf(path, base, names)).filter(({ files }) => files.length > 0)
 }
 
+/** The base names of the logs in a directory, sorted; none where it cannot be read. */
+export async function baseNamesIn(directory: string): Promise<string[]> {
+  return baseNamesOf(await readdir(directory).catch(() => []))
+}
+
 /** The closed logs of a stream begin with any three letters or digits, then 5 or 8 hexadecimal digits. */
 function baseNamesOf(names: readonly string[]): string[] {
   const bases = new Map<string, string>()

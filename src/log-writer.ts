@@ -24,6 +24,8 @@ export interface LogWriterOptions {
 export interface ClosedLogFile {
   readonly generation: Generation
   readonly name: string
+  /** When the rename was done, on the clock of `performance.now`. */
+  readonly closedAtMs: number
 }
 
 /** The range of a 32-bit seed or signature. */
@@ -81,8 +83,9 @@ export class LogWriter {
     await this.#prepare()
     await closed?.close()
     await rename(this.#path('.log'), join(this.#options.directory, name))
+    const closedAtMs = performance.now()
     await rename(this.#path('tmp.log'), this.#path('.log'))
-    return { generation, name }
+    return { generation, name, closedAtMs }
   }
 
   /** Ends the open log so that it is valid, and leaves it open for the next writer, as a clean dismount does. */

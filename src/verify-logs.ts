@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { checkContinuation } from '../engine/database/log-chain.ts'
 import { type LogVerdict, verifyLog } from '../engine/database/log-file.ts'
+import { LOG_HEADER_BYTES, readLogHeader } from '../engine/database/log-header.ts'
 import { dumpLogSet, type LogSetEntry } from '../engine/database/log-set-dump.ts'
 import { ESE_ERROR_OF, type Rejection } from '../engine/log-identity.ts'
+import type { ChecksumPool } from '../workers/pool.ts'
 import { type LogFile, type LogFiles, unreadable } from './log-set.ts'
 
 /** What came of one log. */
@@ -39,30 +41,95 @@ export interface VerifyWork {
 export async function verifySets(sets: readonly LogFiles[], work: VerifyWork): Promise<VerifiedSet[]> {
   const total = sets.reduce((sum, { files }) => sum + files.length, 0)
   let done = 0
-  const verified: VerifiedSet[] = []
-  for (const set of sets) {
-    const entries = await verifyFiles(set.files, work.signal, () => {
-      done += 1
-      work.onProgress(done, total)
-    })
-    verified.push(judge(set, entries))
+  const onFile = (): void => {
+    done += 1
+    work.onProgress(done, total)
   }
-  return verified
+  return await withVerifier(total, work.signal, async (verify) => {
+    const verified: VerifiedSet[] = []
+    for (const set of sets)
+      verified.push(judge(set, await verifyFiles(set.files, { verify, signal: work.signal, onFile })))
+    return verified
+  })
 }
 
-async function verifyFiles(files: readonly LogFile[], signal: AbortSignal, onFile: () => void): Promise<LogSetEntry[]> {
+/** Up to so many files one thread, this one, is done before others would have started. */
+const FILES_WITHOUT_THREADS = 8
+/** Files handed to the threads at a time: each always has the next one at hand. */
+const FILES_IN_FLIGHT = 8
+
+type VerifyFile = (path: string) => Promise<LogVerdict>
+
+async function withVerifier<Result>(
+  files: number,
+  signal: AbortSignal,
+  use: (verify: VerifyFile) => Promise<Result>,
+): Promise<Result> {
+  if (files <= FILES_WITHOUT_THREADS) return await use(verifyHere)
+  const { startChecksumPool } = await import('../workers/pool.ts')
+  const pool = startChecksumPool()
+  try {
+    return await use((path) => verifyInThread(pool, path, signal))
+  } finally {
+    await pool.close()
+  }
+}
+
+async function verifyFiles(
+  files: readonly LogFile[],
+  work: { readonly verify: VerifyFile; readonly signal: AbortSignal; readonly onFile: () => void },
+): Promise<LogSetEntry[]> {
   const entries: LogSetEntry[] = []
-  for (const { path, generation } of files) {
-    signal.throwIfAborted()
-    entries.push({ path, generation, verdict: await verifyFile(path) })
-    onFile()
+  for (let at = 0; at < files.length; at += FILES_IN_FLIGHT) {
+    work.signal.throwIfAborted()
+    const batch = files.slice(at, at + FILES_IN_FLIGHT).map(async ({ path, generation }) => {
+      const verdict = await work.verify(path)
+      work.onFile()
+      return { path, generation, verdict }
+    })
+    entries.push(...(await Promise.all(batch)))
   }
   return entries
 }
 
-async function verifyFile(path: string): Promise<LogVerdict> {
-  const bytes = await readFile(path).catch((cause: unknown) => Promise.reject(unreadable(path, cause)))
-  return verifyLog(bytes, { walk: true })
+async function verifyHere(path: string): Promise<LogVerdict> {
+  return verifyLog(await contentOf(path))
+}
+
+/** The header is read here, for the chain; the thread reads the whole file and verifies every byte of it. */
+async function verifyInThread(pool: ChecksumPool, path: string, signal: AbortSignal): Promise<LogVerdict> {
+  const read = readLogHeader(await contentOf(path, LOG_HEADER_BYTES))
+  if (read.verdict === 'rejected') return read
+  const { header, identity } = read
+  const format = { kind: 'ese', baseName: 'E00' } as const // the name was looked at already; the bytes do not depend on it
+  const result = await pool.checksum({ path, name: '', generation: header.generation, format }, signal)
+  if (result.kind === 'unreadable') throw unreadable(path, result.fault.message)
+  if (result.inspection.rejection !== null) return { verdict: 'rejected', rejection: result.inspection.rejection }
+  return {
+    verdict: 'sound',
+    identity,
+    header,
+    endByte: result.sizeBytes,
+    checksums: 0,
+    records: null,
+    accumulatedChecksum: 0n,
+  }
+}
+
+/** The bytes of a file, or the first so many of them. Errors: `READ_FAILED`. */
+async function contentOf(path: string, bytesMax?: number): Promise<Uint8Array> {
+  try {
+    if (bytesMax === undefined) return await readFile(path)
+    const file = await open(path)
+    try {
+      const { bytesRead, buffer } = await file.read(new Uint8Array(bytesMax), 0, bytesMax, 0)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
 }
 
 function judge({ baseName, digits }: LogFiles, entries: readonly LogSetEntry[]): VerifiedSet {

@@ -9,6 +9,8 @@ export interface WritePace {
   readonly count: number
   readonly signal: AbortSignal
   readonly onClosed: (log: ClosedLogFile) => void
+  /** Awaited before each log: holds the writer back where what it wrote must first go somewhere. */
+  readonly admit?: () => Promise<void>
 }
 
 /** A writer that fell further behind than this does not try to make up for it: a steady rate is what was asked for. */
@@ -23,6 +25,7 @@ export async function writeAtRate(writer: LogWriter, pace: WritePace): Promise<n
     dueMs = Math.max(dueMs + intervalMs, performance.now() - BEHIND_MS_MAX)
     const waitMs = dueMs - performance.now()
     if (waitMs > 0) await delay(waitMs, undefined, { signal: pace.signal }).catch(() => undefined)
+    await pace.admit?.()
     if (pace.signal.aborted) break
     pace.onClosed(await writer.roll())
     written += 1

@@ -1,0 +1,102 @@
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { type Act, type CommandContext, settingsFor } from '../cli-context.ts'
+import { writeJson, writeLines } from '../cli-io.ts'
+import { SETTINGS, type Settings } from '../config.ts'
+import type { CopyService } from '../copy-service.ts'
+
+interface CopyOptions {
+  readonly once?: true | undefined
+  readonly name?: string | undefined
+  readonly label?: string | undefined
+  readonly manage?: string | undefined
+  readonly logLevel?: string | undefined
+  readonly untilStdinEnds?: true | undefined
+}
+
+/** `ccr copy`. */
+export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
+  program
+    .command('copy')
+    .description('the holding side of one copy: fetch closed logs, inspect them, keep them')
+    .argument('<source-url>', 'what ccr share prints: http://HOST:PORT/shares/SG1')
+    .argument('<store>', 'directory of the copy; made when it does not exist')
+    .option('--once', 'catch up with what is closed now, then end')
+    .option('--name <storage-group>', 'refuse a source of another name')
+    .option('--label <text>', 'what the source calls this copy; host name and path when absent')
+    .option('--manage <host:port>', 'where people and tools ask (copy.manage); none with --once unless given')
+    .option('--log-level <level>', 'error, warn, info or debug (log.level)')
+    .option('--until-stdin-ends', 'end also when standard input is closed: for who starts it as a child')
+    .addHelpText(
+      'after',
+      '\nFrom its first connection on the source keeps every log that this copy has not inspected, also while it is away;\nccr disable sends it away for good. A suspended copy stays suspended when it is started again.\n\nExamples:\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1 --once --json',
+    )
+    .action((sourceUrl, store, options) => act((context) => copy(context, { sourceUrl, store }, options)))
+}
+
+interface CopyPlace {
+  readonly sourceUrl: string
+  readonly store: string
+}
+
+async function copy(context: CommandContext, place: CopyPlace, options: CopyOptions): Promise<number> {
+  const settings = await settingsFor(context, { 'copy.manage': options.manage, 'log.level': options.logLevel })
+  const service = await startService(context, { place, options, settings })
+  try {
+    return options.once === true ? await catchUp(context, service) : await serve(context, { service, place, options })
+  } finally {
+    await service.close()
+  }
+}
+
+async function startService(
+  { io }: CommandContext,
+  wanted: { readonly place: CopyPlace; readonly options: CopyOptions; readonly settings: Settings },
+): Promise<CopyService> {
+  const { place, options, settings } = wanted
+  const { parseListenAddress } = await import('../../transport/loopback.ts')
+  const { foregroundLog } = await import('../service-process.ts')
+  const { startCopyService } = await import('../copy-service.ts')
+  const once = options.once === true
+  return await startCopyService({
+    ...place,
+    once,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.label === undefined ? {} : { label: options.label }),
+    ...(once && options.manage === undefined ? {} : { manage: parseListenAddress(settings['copy.manage']) }),
+    workers: settings['copy.workers'],
+    eventBytesMax: settings['events.size'],
+    log: foregroundLog(once ? quieter(settings) : settings['log.level'], io),
+  })
+}
+
+/** A command that ends by itself tells only what went wrong, unless somebody asked for more. */
+function quieter(settings: Settings): Settings['log.level'] {
+  const level = settings['log.level']
+  return level === SETTINGS['log.level'].default ? 'warn' : level
+}
+
+async function catchUp({ io, globals }: CommandContext, service: CopyService): Promise<number> {
+  const status = await service.whenCaughtUp(io.signal)
+  if (globals.json === true) writeJson(io.stdout, status)
+  else {
+    const { StorageGroupName, LowestLog, LastLogInspected } = status
+    const held = LastLogInspected === 0 ? 'no log yet' : `logs ${LowestLog} to ${LastLogInspected}`
+    writeLines(io.stdout, [`${StorageGroupName}: caught up; the copy holds ${held}, all inspected`])
+  }
+  return 0
+}
+
+async function serve(
+  { io, globals }: CommandContext,
+  running: { readonly service: CopyService; readonly place: CopyPlace; readonly options: CopyOptions },
+): Promise<number> {
+  const { service, place, options } = running
+  const { tellStarted, endOf, whenAborted } = await import('../service-process.ts')
+  const { name, managementUrl } = service
+  tellStarted(io, globals.json === true, {
+    document: { service: 'copy', name, ...place, managementUrl },
+    lines: [`${name}: copying ${place.sourceUrl} to ${place.store}`, `  management ${managementUrl}`],
+  })
+  await whenAborted(endOf(io, options.untilStdinEnds === true))
+  return 0
+}

@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { ERROR_CODES, type ErrorCode, ReplicationError } from '../../engine/error.ts'
+
+/** One of our own services in a process of its own. */
+export interface ChildService {
+  /** Where it can be reached, as it told when it had started. */
+  readonly started: StartedService
+  /** Resolves when the process has ended, whoever ended it. */
+  readonly ended: Promise<void>
+  /** Asks it to stop and waits for its end; idempotent. */
+  readonly stop: () => Promise<void>
+}
+
+/** The first document that a service prints. */
+export interface StartedService {
+  readonly managementUrl: string
+  /** What copies connect to; `''` of a copy. */
+  readonly url: string
+}
+
+/** What a service is started with. */
+export interface ChildOptions {
+  /** The words behind `ccr`. */
+  readonly line: readonly string[]
+  /** File that takes its log. */
+  readonly logPath: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** A service stops within 10 s of its own; what takes longer hangs. */
+const STOP_MS_MAX = 15_000
+
+/**
+ * Starts a service as a child and waits until it tells where it is. It has a process group of its own, so that Ctrl-C reaches the
+ * parent alone, and it ends when the parent does, since its standard input then closes.
+ *
+ * Errors: the child's own, where it told one; else `INTERNAL`.
+ */
+export async function startChild(options: ChildOptions): Promise<ChildService> {
+  const log = openSync(options.logPath, 'a')
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, programPath(), ...options.line, '--json', '--until-stdin-ends'],
+    {
+      stdio: ['pipe', 'pipe', log],
+      detached: true,
+      env: { ...options.env },
+    },
+  )
+  closeSync(log)
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', () => resolve())
+    child.once('exit', () => resolve())
+  })
+  const first = await Promise.race([firstLine(child.stdout), ended.then(() => null)])
+  if (first === null) throw failureIn(options)
+  return { started: readStarted(first), ended, stop: () => stopChild(child, ended) }
+}
+
+/** This program itself: the built file, or its source where that runs. */
+function programPath(): string {
+  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../bin.ts' : '../bin.js', import.meta.url))
+}
+
+async function firstLine(stdout: Readable | null): Promise<string | null> {
+  if (stdout === null) return null
+  for await (const line of createInterface({ input: stdout })) return line
+  return null
+}
+
+function readStarted(line: string): StartedService {
+  const { managementUrl, url } = JSON.parse(line) as Partial<StartedService> // our own document; checked below
+  if (typeof managementUrl === 'string') return { managementUrl, url: url ?? '' }
+  throw new Error(`a service tells where it is, not ${line}`)
+}
+
+async function stopChild(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  await ended
+  clearTimeout(timer)
+}
+
+/** The error that the child printed last, or one that says where its log is. */
+function failureIn({ line, logPath }: ChildOptions): ReplicationError {
+  for (const text of readFileSync(logPath, 'utf8').trimEnd().split('\n').reverse()) {
+    const told = parsedError(text)
+    if (told !== null) return told
+  }
+  return new ReplicationError({
+    code: 'INTERNAL',
+    message: `ccr ${line[0] ?? ''} ended before it had started`,
+    hint: `Its log says why: ${logPath}`,
+    fields: { path: logPath },
+  })
+}
+
+function parsedError(text: string): ReplicationError | null {
+  try {
+    const { code, message, hint } = JSON.parse(text) as Record<string, unknown> // checked on the next line
+    if (typeof code !== 'string' || !Object.hasOwn(ERROR_CODES, code)) return null
+    return new ReplicationError({ code: code as ErrorCode, message: String(message), hint: String(hint) }) // a code of the list
+  } catch {
+    return null
+  }
+}
