@@ -20,9 +20,9 @@ export type WatchDirectory = (path: string, listener: HintListener) => Directory
 
 /**
  * A bare `fs.watch`. Its cost does not depend on how many files lie in the directory: 0.3 ms from the rename to the event with
- * 10 files as with 100,000, and 6 KB of memory. chokidar is not used for logs, not even while they are few: it reads the whole
- * directory again at each change and watches every file (2.7 ms at 10 files, 300 ms at 10,000), a log directory only ever grows,
- * and what chokidar adds, finding what an event did not tell, the cursor and the scan do for any size.
+ * 10 files as with 100,000, and 6 KB of memory. chokidar watches small directories only (return-watch.ts), never one in
+ * which logs pile up: it reads the whole directory again at each change and watches every file (2.7 ms at 10 files, 300 ms at
+ * 10,000), and what it adds, finding what an event did not tell, the cursor and the scan do for any size.
  */
 export const watchDirectory: WatchDirectory = (path, listener) => {
   const watcher = fs.watch(path)

@@ -13,6 +13,7 @@ import { type DirectoryHints, type HintListener, type WatchDirectory, watchDirec
 import { asReplicationError, fileError } from './file-error.ts'
 import type { FileFacts } from './file-operations.ts'
 import type { ClosedLog } from './log-scan.ts'
+import { type ReturnWatch, watchForReturn } from './return-watch.ts'
 import { RECONCILE_MS, ScanSchedule } from './scan-schedule.ts'
 
 /** What {@link watchLogDirectory} needs. Callbacks are never called concurrently, and never after `close`. */
@@ -84,6 +85,7 @@ class Watcher implements LogDirectory {
   readonly #pending = new Set<string>()
   #waiting: (() => void)[] = []
   #hints: DirectoryHints | null = null
+  #return: ReturnWatch | null = null
   #problem: ReplicationError | null = null
   #timer: NodeJS.Timeout | null = null
   #working: Promise<void> | null = null
@@ -129,6 +131,7 @@ class Watcher implements LogDirectory {
     this.#closed = true
     this.#stopWaiting()
     this.#dropHints()
+    this.#awaitReturn(false)
     await this.#working
     this.#release()
   }
@@ -261,7 +264,16 @@ class Watcher implements LogDirectory {
   #tell(problem: ReplicationError | null): void {
     const before = this.#problem
     this.#problem = problem
+    this.#awaitReturn(problem?.code === 'DIRECTORY_MISSING' && !this.#closed)
     if (before?.code !== problem?.code && !this.#closed) this.#options.onProblem(problem)
+  }
+
+  #awaitReturn(isMissing: boolean): void {
+    if (isMissing) this.#return ??= watchForReturn(this.#options.path, () => this.#wantSoon())
+    else {
+      this.#return?.close()
+      this.#return = null
+    }
   }
 
   /** Lets those go on that wait for a scan which is done by now. */
