@@ -155,6 +155,22 @@ describe('ccr verify', () => {
     expect(set.logs.filter(({ state }: { state: string }) => state === 'damaged')).toMatchObject([{ reason, eseError }])
   })
 
+  it('finds the same in threads, which many files are spread over', async () => {
+    const directory = await aStream(20)
+    flipByte(join(directory, 'E000000000F.log'), 500_000)
+    flipByte(join(directory, 'E0000000010.log'), 50)
+
+    const { exitCode, stdout } = await ccr(['verify', directory, '--json'])
+    const [{ logs }] = JSON.parse(stdout).sets
+
+    expect(exitCode).toBe(3)
+    expect(logs).toHaveLength(21)
+    expect(logs.filter(({ state }: { state: string }) => state !== 'sound')).toMatchObject([
+      { generation: 15, reason: 'corrupt-checksum' },
+      { generation: 16, reason: 'corrupt-checksum' },
+    ])
+  })
+
   it('finds a log that is missing between others', async () => {
     const directory = await aStream(4)
     rmSync(join(directory, 'E0000000002.log'))
