@@ -1,8 +1,6 @@
-import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { beginStream, type LogStream, nextInStream } from '../engine/database/log-stream.ts'
@@ -12,8 +10,8 @@ import { benchLogName, type PipelineJob, type PipelineNews, type WriteJob } from
 
 /**
  * Measures the hot path alone: share worker and copy worker in two processes over loopback, driven by a window and nothing else.
- * Prints MB/s, CPU seconds per GB of both sides and peak RSS per round, with `cp` + `sync -f` and rsync's daemon in the same
- * rounds when asked. `--latency` measures the time from rename to inspected at a steady rate instead.
+ * Prints MB/s, CPU seconds per GB of both sides and peak RSS per round, with `cp` + `sync -f` in the same rounds when asked (the
+ * full comparison is the bench's). `--latency` measures the time from rename to inspected at a steady rate instead.
  */
 const { values: options } = parseArgs({
   options: {
@@ -56,7 +54,7 @@ async function main(): Promise<void> {
 
 async function measureRound(round: number, source: string, root: string): Promise<void> {
   const results = [await measurePipeline(source, root)]
-  if (options.peers) results.push(measureCopy(source, root), await measureRsync(source, root))
+  if (options.peers) results.push(measureCopy(source, root))
   for (const { who, megabytesPerSecond, cpuSecondsPerGigabyte, note } of results)
     console.log(
       `round ${round}  ${who.padEnd(24)} ${megabytesPerSecond.toFixed(0).padStart(6)} MB/s  ${cpuSecondsPerGigabyte.toFixed(2)} CPU s/GB  ${note}`,
@@ -180,47 +178,6 @@ function measureCopy(source: string, root: string): Measured {
     () => execFileSync('sh', ['-c', `cp ${source}/*.log ${store} && sync -f ${store}`]),
     store,
   )
-}
-
-async function measureRsync(source: string, root: string): Promise<Measured> {
-  const config = join(root, 'rsyncd.conf')
-  const store = join(root, 'rsync')
-  mkdirSync(store)
-  writeFileSync(config, `use chroot = no\nuid = 0\ngid = 0\n[store]\npath = ${store}\nread only = no\n`)
-  const port = 20_000 + (process.pid % 20_000)
-  const daemon = spawn('rsync', [
-    '--daemon',
-    '--no-detach',
-    `--config=${config}`,
-    `--port=${port}`,
-    '--address=127.0.0.1',
-  ])
-  await listening(port)
-  try {
-    const url = `rsync://127.0.0.1:${port}/store/`
-    return timed(
-      'rsync daemon --fsync',
-      () => execFileSync('rsync', ['-a', '--whole-file', '--fsync', `${source}/`, url]),
-      store,
-    )
-  } finally {
-    daemon.kill()
-  }
-}
-
-async function listening(port: number): Promise<void> {
-  for (;;) {
-    const answered = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.once('connect', () => {
-        socket.destroy()
-        resolve(true)
-      })
-      socket.once('error', () => resolve(false))
-    })
-    if (answered) return
-    await sleep(50)
-  }
 }
 
 function timed(who: string, act: () => unknown, store: string): Measured {
