@@ -37,6 +37,7 @@ export type EventId =
   | 9004
   | 9005
   | 9006
+  | 9007
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
@@ -56,7 +57,7 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
     'warning',
     'The copy of %1 met a transient error and is set to failed: %2. It will be tried again.',
   ),
-  2073: ours('MSExchangeRepl', 'error', 'The copy of %1 cannot find a directory: %2.'),
+  2073: ours('MSExchangeRepl', 'error', 'A directory of %1 cannot be found: %2.'),
   2074: ours('MSExchangeRepl', 'error', 'The copier of %1 failed on log %2: %3.'),
   2075: ours('MSExchangeRepl', 'error', 'The inspector of %1 refused log %2 (attempt %3 of %4): %5.'),
   2080: ours(
@@ -77,6 +78,7 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   9004: ours('MSExchangeRepl', 'information', 'Copy %2 of %1 was disabled: it no longer holds truncation.'),
   9005: ours('MSExchangeRepl', 'information', 'Storage group %1 was marked as backed up through log %2.'),
   9006: ours('MSExchangeRepl', 'warning', 'The inspector of %1 put log %2 into quarantine: %3.'),
+  9007: ours('MSExchangeRepl', 'warning', 'Deleting log files of %1 failed: %2. It will be tried again.'),
 }
 
 /** The text of an event with its values in place. */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../error.ts'
 import type { Fault, ReplicaFact } from '../fact.ts'
-import { formatGeneration, type Generation } from '../generation.ts'
+import { formatGeneration, type Generation, previousGeneration } from '../generation.ts'
 import { ESE_ERROR_OF, type Rejection } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
@@ -52,7 +52,7 @@ export function refuseLog(state: ReplicaState, refused: RefusedLog, nowMs: numbe
   const before = attemptOf(state, log.generation)
   const rejected = before.rejected + 1
   const arrived = state.arrived.filter((other) => other.generation !== log.generation)
-  const next = withAttempt({ ...state, arrived }, { ...before, rejected, retryAtMs: nowMs })
+  const next = withAttempt({ ...withoutCopied(state, log), arrived }, { ...before, rejected, retryAtMs: nowMs })
   const orders: ReplicaOrder[] = [
     { kind: 'quarantine-log', log, reason: rejection.reason, detail: rejection.detail },
     {
@@ -67,6 +67,17 @@ export function refuseLog(state: ReplicaState, refused: RefusedLog, nowMs: numbe
     { ...next, failure: permanent(message, nowMs) },
     [...orders, { kind: 'raise-event', id: 2058, values: [message] }],
   ]
+}
+
+/** A refused log has not arrived after all: `copied` ends below it, at the end of the chain. */
+function withoutCopied(state: ReplicaState, { generation }: RefusedLog['log']): ReplicaState {
+  if (state.copied < generation) return state
+  const newest = state.accepted.at(-1) ?? state.inspecting.at(-1)
+  return {
+    ...state,
+    copied: previousGeneration(generation),
+    copiedTimeMs: newest?.logTimeMs ?? state.inspectedTimeMs,
+  }
 }
 
 /** The store or its disk is at fault: stop all I/O, wait, then look at the store anew. Doubles the wait each time. */

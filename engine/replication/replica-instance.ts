@@ -93,13 +93,20 @@ function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState 
 }
 
 function checked(state: ReplicaState, contents: StoreContents): Stepped {
-  return [{ ...withContents(state, contents), phase: 'running', failure: afterCheck(state), retryAtMs: 0 }, []]
+  const found = withContents(state, contents)
+  return [{ ...found, phase: 'running', failure: afterCheck(found), retryAtMs: 0 }, []]
 }
 
-/** A store that works again ends a transient failure, but for the one of a source that was lost meanwhile. */
-function afterCheck({ failure, connected }: ReplicaState): ReplicaState['failure'] {
+/**
+ * A store that can be read ends a transient failure when nothing waits to be copied; otherwise the first log that goes through
+ * ends it, so that a disk that stays full is Failed all the time and not in turns with Healthy. A source that was lost
+ * meanwhile is a failure of its own.
+ */
+function afterCheck(state: ReplicaState): ReplicaState['failure'] {
+  const { failure, connected } = state
   if (failure?.kind !== 'transient') return failure
-  return connected ? null : transient('the source cannot be reached', failure.sinceMs)
+  if (!connected) return transient('the source cannot be reached', failure.sinceMs)
+  return copyQueueLength(state) === 0 ? null : failure
 }
 
 /** The disk is the truth: counters are taken from the scan, also when they go down. */
@@ -141,7 +148,9 @@ function sourceLost(
 ): Stepped {
   if (state.suspension !== null) return [{ ...state, connected: false }, []]
   const failure = failureOr(state.failure, transient(fact.fault.message, fact.nowMs))
-  const isNews = state.failure === null || state.failure.kind !== failure.kind
+  // A source that is lost is lost again at each try, in other words; a refusal has a reason that an operator must read.
+  const isRefusal = fact.kind === 'source-refused' && failure !== state.failure
+  const isNews = isRefusal || state.failure === null || state.failure.kind !== failure.kind
   const event = { kind: 'raise-event', id: 2060, values: [fact.fault.message] } as const
   return [{ ...state, connected: false, failure }, isNews ? [event] : []]
 }

@@ -201,7 +201,7 @@ function deletionFailed(state: SourceState, fact: Extract<SourceFact, { kind: 'd
   return [
     { ...state, truncating: null, truncateAgainMs, truncateFailure: fact.fault.message },
     [
-      { kind: 'raise-event', id: 2060, values: [fact.fault.message] },
+      { kind: 'raise-event', id: 9007, values: [fact.fault.message] },
       { kind: 'scan-directory' },
       { kind: 'wake-at', atMs: truncateAgainMs },
     ],
