@@ -13,7 +13,7 @@ export interface StatusDocument extends JsonObject {
 }
 
 /** One copy as its source sees it. */
-export interface SharedCopyDocument extends JsonObject {
+interface SharedCopyDocument extends JsonObject {
   readonly copyId: string
   readonly label: string
 }

@@ -4,7 +4,7 @@ import { environmentName, SETTING_KEYS, SETTINGS, type SettingKey, type Settings
 import { readSettingValue } from './config-value.ts'
 
 /** Where a value came from: the highest of these that gives one wins. */
-export type OriginKind = 'flag' | 'environment' | 'file' | 'default'
+type OriginKind = 'flag' | 'environment' | 'file' | 'default'
 
 /** One setting in effect. */
 export interface EffectiveValue {

@@ -1,8 +1,8 @@
 /** How much the log of a service tells. info: an operator would act. debug: a developer would. */
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
 /** What of a passive copy releases a log on the active: that it was inspected, or only that it was replayed. */
-export type PassiveGate = 'inspected' | 'replayed'
+type PassiveGate = 'inspected' | 'replayed'
 
 /** Every setting with its value, as the services take them: durations in milliseconds, sizes in bytes. */
 export interface Settings {
@@ -22,7 +22,7 @@ export interface Settings {
 export type SettingKey = keyof Settings
 
 /** What kind of value a setting takes, which is also its unit. */
-export type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word'
+type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word'
 
 /** One row of the table. */
 export interface Setting<Value extends string | number = string | number> {

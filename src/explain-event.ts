@@ -64,6 +64,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'The log failed inspection for good.',
     'Look at it in IgnoredLogs/InspectionFailed; the note beside it says why.',
   ),
+  9007: row(
+    'A log could not be deleted: rights, a read-only disk, or a program that holds it.',
+    'Remove the cause that the text names; it is tried again by itself every 30 s.',
+  ),
 }
 
 function row(causes: string, cure: string): EventExplanation {

@@ -8,7 +8,7 @@ import type { ChecksumPool } from '../workers/pool.ts'
 import { type LogFile, type LogFiles, unreadable } from './log-set.ts'
 
 /** What came of one log. */
-export interface VerifiedLog {
+interface VerifiedLog {
   readonly path: string
   /** Of the header, or of the name where the header cannot be read; null where neither says. */
   readonly generation: number | null

@@ -2,6 +2,9 @@ import { type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { ReplicationError } from '../../engine/error.ts'
 import type { LogFormat } from '../../engine/log-format.ts'
 import { type Act, type CommandContext, settingsFor } from '../cli-context.ts'
+import type { CliIo } from '../cli-io.ts'
+import type { Settings } from '../config.ts'
+import type { ShareService } from '../share-service.ts'
 
 interface ShareOptions {
   readonly name: string
@@ -60,23 +63,9 @@ async function share(context: CommandContext, logs: string, options: ShareOption
     'log.level': options.logLevel,
   })
   const format = await formatOf(logs, options)
-  const { parseListenAddress } = await import('../../transport/loopback.ts')
-  const { foregroundLog, tellStarted, endOf, whenAborted } = await import('../service-process.ts')
-  const { startShareService } = await import('../share-service.ts')
+  const { tellStarted, endOf, whenAborted } = await import('../service-process.ts')
   const { io, globals } = context
-  const service = await startShareService({
-    logs,
-    name: options.name,
-    format,
-    listen: parseListenAddress(settings['share.listen']),
-    manage: parseListenAddress(settings['share.manage']),
-    ...(options.state === undefined ? {} : { state: options.state }),
-    copiesExpected: settings['truncation.copiesExpected'],
-    passiveGate: settings['truncation.passiveGate'],
-    scanIntervalMs: settings['share.scanInterval'],
-    eventBytesMax: settings['events.size'],
-    log: foregroundLog(settings['log.level'], io),
-  })
+  const service = await startService({ logs, name: options.name, format, state: options.state }, settings, io)
   const { name, url, managementUrl } = service
   tellStarted(io, globals.json === true, {
     document: { service: 'share', name, logs, format, url, managementUrl },
@@ -85,6 +74,30 @@ async function share(context: CommandContext, logs: string, options: ShareOption
   await whenAborted(endOf(io, options.untilStdinEnds === true))
   await service.close()
   return 0
+}
+
+interface SharedPlace {
+  readonly logs: string
+  readonly name: string
+  readonly format: LogFormat
+  readonly state: string | undefined
+}
+
+async function startService({ state, ...place }: SharedPlace, settings: Settings, io: CliIo): Promise<ShareService> {
+  const { parseListenAddress } = await import('../../transport/loopback.ts')
+  const { foregroundLog } = await import('../service-process.ts')
+  const { startShareService } = await import('../share-service.ts')
+  return await startShareService({
+    ...place,
+    listen: parseListenAddress(settings['share.listen']),
+    manage: parseListenAddress(settings['share.manage']),
+    ...(state === undefined ? {} : { state }),
+    copiesExpected: settings['truncation.copiesExpected'],
+    passiveGate: settings['truncation.passiveGate'],
+    scanIntervalMs: settings['share.scanInterval'],
+    eventBytesMax: settings['events.size'],
+    log: foregroundLog(settings['log.level'], io),
+  })
 }
 
 async function formatOf(logs: string, { format, baseName, pattern }: ShareOptions): Promise<LogFormat> {

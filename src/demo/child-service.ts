@@ -16,7 +16,7 @@ export interface ChildService {
 }
 
 /** The first document that a service prints. */
-export interface StartedService {
+interface StartedService {
   readonly managementUrl: string
   /** What copies connect to; `''` of a copy. */
   readonly url: string

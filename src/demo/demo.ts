@@ -62,27 +62,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
 }
 
 async function startDemo(options: DemoOptions, data: string, closing: (() => Promise<void>)[]): Promise<Demo> {
-  const { settings, io } = options
   const sourceLogs = join(data, 'active', STORAGE_GROUP, 'logs')
   const store = join(data, 'passive', STORAGE_GROUP)
   const logs = ['active', 'passive'].map((side) => join(data, side, 'service.log'))
   for (const directory of [sourceLogs, join(data, 'passive')]) mkdirSync(directory, { recursive: true })
-  const start = async (line: readonly string[], logPath: string): Promise<ChildService> => {
-    const child = await startChild({ line, logPath, env: io.env })
-    closing.push(child.stop)
-    return child
-  }
-  const shareLine = [
-    'share',
-    sourceLogs,
-    '--name',
-    STORAGE_GROUP,
-    '--listen',
-    await freeAddress(settings['share.listen']),
-  ]
-  const share = await start([...shareLine, '--manage', await freeAddress(settings['share.manage'])], logs[0] ?? '')
-  const copyLine = ['copy', share.started.url, store, '--manage', await freeAddress(settings['copy.manage'])]
-  const copy = await start(copyLine, logs[1] ?? '')
+  const { share, copy } = await startServices(options, { sourceLogs, store, logs }, closing)
   options.onPlaces({
     data,
     temporary: options.data === null,
@@ -97,6 +81,25 @@ async function startDemo(options: DemoOptions, data: string, closing: (() => Pro
   const check = new CopyCheck({ sourceLogs, copyLogs: join(store, 'logs') })
   closing.push(async () => check.close())
   return new Demo({ options, share, copy, writer, check })
+}
+
+async function startServices(
+  { settings, io }: DemoOptions,
+  places: { readonly sourceLogs: string; readonly store: string; readonly logs: readonly string[] },
+  closing: (() => Promise<void>)[],
+): Promise<Pick<DemoParts, 'share' | 'copy'>> {
+  const [shareLog = '', copyLog = ''] = places.logs
+  const start = async (line: readonly string[], logPath: string): Promise<ChildService> => {
+    const child = await startChild({ line, logPath, env: io.env })
+    closing.push(child.stop)
+    return child
+  }
+  const listen = ['--listen', await freeAddress(settings['share.listen'])]
+  const shareManage = ['--manage', await freeAddress(settings['share.manage'])]
+  const share = await start(['share', places.sourceLogs, '--name', STORAGE_GROUP, ...listen, ...shareManage], shareLog)
+  const copyManage = ['--manage', await freeAddress(settings['copy.manage'])]
+  const copy = await start(['copy', share.started.url, places.store, ...copyManage], copyLog)
+  return { share, copy }
 }
 
 interface DemoParts {

@@ -50,6 +50,11 @@ describe('the version', () => {
 describe('wrong usage', () => {
   it.each([
     [['stauts'], "unknown command 'stauts'", 'Did you mean status?'],
+    [
+      ['Get-StorageGrupCopyStatus'],
+      "unknown command 'Get-StorageGrupCopyStatus'",
+      'Did you mean Get-StorageGroupCopyStatus?',
+    ],
     [['status', '--fromat', 'list'], "unknown option '--fromat'", 'Did you mean --format?'],
     [['status', '--format', 'xml'], 'Allowed choices are table, list', 'ccr --help'],
     [['suspend'], "missing required argument 'storage-group'", 'ccr --help'],

@@ -2,7 +2,7 @@
 // Method: files in temporary directories, an environment by hand, and the JSON Schema run by ajv over the same values.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Ajv2020 from 'ajv/dist/2020.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
 import { environmentName, SETTING_KEYS, SETTINGS } from '../../src/config.ts'
 import { effectiveConfig, settingsOf } from '../../src/config-effective.ts'

@@ -11,7 +11,7 @@ import { createManagementApp, type ManagementPorts } from '../../transport/manag
 import type { ManagementEvent } from '../../transport/management-events.ts'
 
 /** Noon of a day in June 2007, in milliseconds since 1970. */
-export const NOON_MS: number = Date.UTC(2007, 5, 14, 12)
+const NOON_MS = Date.UTC(2007, 5, 14, 12)
 export const COPY_ID = '6f1e0c2d3b4a59687786958493a2b1c0'
 
 /** A status as the engine gives it, healthy at generation 42 unless said otherwise. */
