@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import type { LogFormat } from '../engine/log-format.ts'
 import { systemClock } from '../src/clock.ts'
 import { CopyHost } from '../src/copy-host.ts'
+import type { CopyInstance } from '../src/copy-instance.ts'
 import { crashTo } from '../src/crash.ts'
 import { type EventLog, openEventLog } from '../src/event-log.ts'
 import { systemRandom } from '../src/fresh-id.ts'
@@ -14,6 +15,7 @@ import { startManagement } from '../src/management-server.ts'
 import { serviceLog } from '../src/service-log.ts'
 import { ShareHost } from '../src/share-host.ts'
 import { startCopyWorker, startShareWorker } from '../src/worker-tasks.ts'
+import type { InspectedReport } from './latency-run.ts'
 
 /** What the process keeps: sources or copies. */
 export type HostPlan =
@@ -60,8 +62,26 @@ async function hostCopies(plan: Extract<HostPlan, { role: 'copy' }>, events: Eve
     onCrash: crashTo(log),
   })
   await host.start()
-  for (const copy of plan.copies) await host.add(copy)
+  for (const copy of plan.copies) reportInspected(await host.add(copy))
   await manage(plan.managePort, { copies: host.port, ready: () => host.isReady, events, metrics: host.metrics })
+}
+
+/** Reports go out in groups, with their own times: a message for each log would be part of what is measured. */
+const REPORT_MS = 250
+let unsent: InspectedReport[] = []
+
+/** Takes the time of each step in which more logs have become inspected. */
+function reportInspected(copy: CopyInstance): void {
+  if (process.send === undefined) return
+  let through = 0
+  const look = (state: { readonly inspected: number }): null => {
+    if (state.inspected > through) {
+      through = state.inspected
+      unsent.push({ group: copy.name, through, atNs: process.hrtime.bigint().toString() })
+    }
+    return null
+  }
+  void copy.until(look, new AbortController().signal)
 }
 
 async function manage(
@@ -77,5 +97,9 @@ if (basename(process.argv[1] ?? '').startsWith('host-process')) {
   const events = await openEventLog({ directory: null, clock, log })
   // Measurements end it by a signal; nothing of it is kept.
   process.once('SIGTERM', () => process.exit(0))
+  setInterval(() => {
+    if (unsent.length > 0) process.send?.(unsent)
+    unsent = []
+  }, REPORT_MS)
   await (plan.role === 'share' ? hostShares(plan, events) : hostCopies(plan, events))
 }

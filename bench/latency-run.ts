@@ -15,13 +15,17 @@ export interface FedStream {
   readonly names: readonly string[]
 }
 
-/** How it is known that logs are more than present. */
-export interface Observer {
-  /** Asked when a stream's target directory has changed: how many of its logs, from the first on, are there for good? */
-  reached(stream: FedStream): Promise<number>
+/** Tells when logs of a storage group have become durable and inspected, all up to a place; `atNs` as the feeder's. */
+export interface InspectedReport {
+  readonly group: string
+  readonly through: number
+  readonly atNs: string
 }
 
-/** Delays in milliseconds from the rename to the moment at which the observer knew. */
+/** Somebody who gives reports, the earliest first. Without one a log has arrived when its name is there. */
+export type Reporter = (listener: (report: InspectedReport) => void) => void
+
+/** Delays in milliseconds from the rename to the arrival. */
 export interface LatencyRun {
   readonly delaysMs: readonly number[]
   /** Logs that did not arrive in time. */
@@ -35,15 +39,17 @@ const LOOK_AGAIN_MS = 500
 
 /**
  * Closes the logs of all streams in turn, `perSecond` in all, and takes the time until each has arrived: by its final name in
- * the target directory, or, where there is an observer, until that counts it.
+ * the target directory, or, where there is a reporter, at the time that it gives.
  */
 export async function runLatency(
   streams: readonly FedStream[],
   perSecond: number,
-  observer: Observer | null,
+  reporter: Reporter | null,
 ): Promise<LatencyRun> {
   const order = orderOf(streams)
-  const arrivals = new Arrivals(streams, observer)
+  const arrivals = new Arrivals(streams)
+  if (reporter === null) arrivals.watchNames()
+  else reporter((report) => arrivals.take(report))
   const feeder = fork(fileURLToPath(new URL('./log-feeder.js', feederBase())), { serialization: 'advanced' })
   const renamed = await feedAll(feeder, { logs: order.map(({ log }) => log), perSecond })
   await arrivals.settle(order.length)
@@ -77,13 +83,13 @@ function orderOf(streams: readonly FedStream[]): Fed[] {
       const name = stream.names[index]
       if (name === undefined) return []
       const log = { from: join(stream.staging, name), to: join(stream.source, name) }
-      return [{ key: keyOf(stream, index), log }]
+      return [{ key: keyOf(stream.group, index), log }]
     }),
   ).flat()
 }
 
-function keyOf(stream: FedStream, index: number): string {
-  return `${stream.group}/${index}`
+function keyOf(group: string, place: number): string {
+  return `${group}/${place}`
 }
 
 async function feedAll(feeder: ChildProcess, order: FeedOrder): Promise<FedLog[]> {
@@ -101,35 +107,41 @@ async function feedAll(feeder: ChildProcess, order: FeedOrder): Promise<FedLog[]
   return renamed
 }
 
-/** Watches the target directories, and asks the observer as soon as one of them changes. */
+/** When each log has arrived. */
 class Arrivals {
-  /** When each log was known to be there, in nanoseconds of the monotonic clock. */
+  /** By key, in nanoseconds of the monotonic clock. */
   readonly times = new Map<string, bigint>()
-  readonly #observer: Observer | null
   readonly #streams: readonly FedStream[]
-  readonly #watchers: FSWatcher[]
-  /** Logs of a stream that the observer counts, and those whose names were seen. */
-  readonly #reached = new Map<FedStream, number>()
-  readonly #seen = new Map<FedStream, number>()
-  readonly #asking = new Set<FedStream>()
+  readonly #watchers: FSWatcher[] = []
+  /** Logs of a storage group that were reported so far. */
+  readonly #reported = new Map<string, number>()
 
-  constructor(streams: readonly FedStream[], observer: Observer | null) {
-    this.#observer = observer
+  constructor(streams: readonly FedStream[]) {
     this.#streams = streams
-    this.#watchers = streams.map((stream) => {
+  }
+
+  /** Takes the time at which each name appears in its target directory. */
+  watchNames(): void {
+    for (const stream of this.#streams) {
       const places = new Map(stream.names.map((name, index) => [name, index]))
-      return watch(stream.arrived, (_event, name) => {
+      const watcher = watch(stream.arrived, (_event, name) => {
         const place = places.get(String(name))
-        if (place !== undefined) this.#saw(stream, place)
+        if (place !== undefined) this.#note(stream.group, place, process.hrtime.bigint())
       })
-    })
+      this.#watchers.push(watcher)
+    }
+  }
+
+  take({ group, through, atNs }: InspectedReport): void {
+    for (let place = this.#reported.get(group) ?? 0; place < through; place++) this.#note(group, place, BigInt(atNs))
+    this.#reported.set(group, through)
   }
 
   async settle(expected: number): Promise<void> {
     const deadline = performance.now() + GRACE_MS
     while (this.times.size < expected && performance.now() < deadline) {
       await pause(LOOK_AGAIN_MS)
-      for (const stream of this.#streams) await this.#lookAgain(stream)
+      if (this.#watchers.length > 0) this.#lookAgain()
     }
   }
 
@@ -137,39 +149,16 @@ class Arrivals {
     for (const watcher of this.#watchers) watcher.close()
   }
 
-  #saw(stream: FedStream, place: number): void {
-    if (this.#observer === null) this.#note(stream, place)
-    else {
-      this.#seen.set(stream, Math.max(place + 1, this.#seen.get(stream) ?? 0))
-      void this.#ask(stream, this.#observer)
-    }
+  #lookAgain(): void {
+    for (const { group, names, arrived } of this.#streams)
+      names.forEach((name, place) => {
+        const known = this.times.has(keyOf(group, place))
+        if (!known && existsSync(join(arrived, name))) this.#note(group, place, process.hrtime.bigint())
+      })
   }
 
-  #lookAgain(stream: FedStream): Promise<void> {
-    if (this.#observer !== null) return this.#ask(stream, this.#observer)
-    stream.names.forEach((name, place) => {
-      if (!this.times.has(keyOf(stream, place)) && existsSync(join(stream.arrived, name))) this.#note(stream, place)
-    })
-    return Promise.resolve()
-  }
-
-  /** Asks again as long as a name was seen that the observer does not count yet. */
-  async #ask(stream: FedStream, observer: Observer): Promise<void> {
-    if (this.#asking.has(stream)) return
-    this.#asking.add(stream)
-    try {
-      do {
-        const reached = await observer.reached(stream)
-        for (let place = this.#reached.get(stream) ?? 0; place < reached; place++) this.#note(stream, place)
-        this.#reached.set(stream, reached)
-      } while ((this.#reached.get(stream) ?? 0) < (this.#seen.get(stream) ?? 0))
-    } finally {
-      this.#asking.delete(stream)
-    }
-  }
-
-  #note(stream: FedStream, place: number): void {
-    const key = keyOf(stream, place)
-    if (!this.times.has(key)) this.times.set(key, process.hrtime.bigint())
+  #note(group: string, place: number, atNs: bigint): void {
+    const key = keyOf(group, place)
+    if (!this.times.has(key)) this.times.set(key, atNs)
   }
 }

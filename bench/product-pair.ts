@@ -1,17 +1,17 @@
-import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { fork } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LogFormat } from '../engine/log-format.ts'
 import { freePort, waitUntil } from './command.ts'
 import type { HostPlan } from './host-process.ts'
-import type { FedStream } from './latency-run.ts'
+import type { FedStream, InspectedReport, Reporter } from './latency-run.ts'
 import { copyFigures, readJson, type Service, serviceOf } from './product.ts'
 
 /** One source process and one copy process that keep all of the streams. */
 export interface ProductPair {
   readonly pids: readonly number[]
-  readonly copy: Service
+  readonly reporter: Reporter
   stop(): Promise<void>
 }
 
@@ -28,27 +28,34 @@ const START_MS = 600_000
 export async function startPair(scratch: string, streams: readonly FedStream[]): Promise<ProductPair> {
   const shared = streams.map((stream) => ({ share: stream.group, directory: stream.source }))
   const share = await startManyShares(scratch, shared, { kind: 'ese', baseName: 'E00' })
-  const copy = await startHost(scratch, {
-    role: 'copy',
-    managePort: await freePort(),
-    copies: streams.map((stream) => ({
-      sourceUrl: `${share.listen}/shares/${stream.group}`,
-      store: join(stream.arrived, '..'),
-    })),
+  const copy = await startCopies(scratch, share.listen, streams).catch(async (error: unknown) => {
+    await share.stop()
+    throw error
   })
-  for (const { group } of streams)
-    await waitUntil(
-      `the copy of ${group} is connected`,
-      async () => (await copyFigures(copy, group))?.SourceConnected === true,
-    )
   return {
-    pids: [share.pid, copy.pid],
-    copy,
+    pids: [share.pid, copy.service.pid],
+    reporter: copy.reporter,
     stop: async () => {
-      await copy.stop()
+      await copy.service.stop()
       await share.stop()
     },
   }
+}
+
+async function startCopies(scratch: string, listen: string, streams: readonly FedStream[]): Promise<Host> {
+  const copies = streams.map(({ group, arrived }) => ({
+    sourceUrl: `${listen}/shares/${group}`,
+    store: join(arrived, '..'),
+  }))
+  const copy = await startHost(scratch, { role: 'copy', managePort: await freePort(), copies })
+  for (const { group, arrived } of streams) {
+    const connected = async (): Promise<boolean> => (await copyFigures(copy.service, group))?.SourceConnected === true
+    await waitUntil(
+      `the copy of ${group} is connected and has made its store`,
+      async () => (await connected()) && existsSync(arrived),
+    )
+  }
+  return copy
 }
 
 /** Starts one process that shares all of the directories. */
@@ -64,16 +71,22 @@ export async function startManyShares(
     state: join(scratch, 'states', share),
   }))
   for (const { state } of shares) mkdirSync(state, { recursive: true })
-  const service = await startHost(scratch, { role: 'share', listenPort, managePort: await freePort(), format, shares })
+  const plan: HostPlan = { role: 'share', listenPort, managePort: await freePort(), format, shares }
+  const { service } = await startHost(scratch, plan)
   return { ...service, listen: `http://127.0.0.1:${listenPort}` }
 }
 
-async function startHost(scratch: string, plan: HostPlan): Promise<Service> {
+interface Host {
+  readonly service: Service
+  readonly reporter: Reporter
+}
+
+async function startHost(scratch: string, plan: HostPlan): Promise<Host> {
   mkdirSync(scratch, { recursive: true })
   const path = join(scratch, `${plan.role}-plan.json`)
   writeFileSync(path, JSON.stringify(plan))
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./host-process.js', import.meta.url)), path], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = fork(fileURLToPath(new URL('./host-process.js', import.meta.url)), [path], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
   })
   const service = serviceOf(child, plan.managePort)
@@ -82,5 +95,9 @@ async function startHost(scratch: string, plan: HostPlan): Promise<Service> {
     return (await readJson(`${service.manage}/readyz`)) !== null
   }
   await waitUntil(`the ${plan.role} process is ready`, ready, START_MS)
-  return service
+  const reporter: Reporter = (listener) => {
+    // The process sends nothing else.
+    child.on('message', (reports) => (reports as InspectedReport[]).forEach(listener))
+  }
+  return { service, reporter }
 }

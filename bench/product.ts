@@ -191,8 +191,16 @@ function spawnService(words: readonly string[], options: StartOptions, managePor
   return serviceOf(spawnCcr(words, options), managePort)
 }
 
+/** Services that were started and have not ended: none of them outlives this process, however that ends. */
+const alive = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
 /** A child process with a management API as a service. */
 export function serviceOf(child: ChildProcess, managePort: number): Service {
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { pause, runScript, waitUntil } from '../command.ts'
-import { type FedStream, type Observer, runLatency } from '../latency-run.ts'
+import { join, relative } from 'node:path'
+import { type Daemon, pause, runScript, waitUntil } from '../command.ts'
+import { type FedStream, type Reporter, runLatency } from '../latency-run.ts'
 import { makeEseLogs } from '../log-files.ts'
-import { lsyncdMissing, startLsyncd } from '../peers/lsyncd.ts'
+import { lsyncdMissing, type MirroredDirectory, startLsyncd } from '../peers/lsyncd.ts'
+import { rsyncMissing, startRsyncDaemon } from '../peers/rsync.ts'
 import { startMeter } from '../process-usage.ts'
-import { copyFigures, type Service } from '../product.ts'
 import { startPair } from '../product-pair.ts'
 import type { MeasureResult, Ratio, Row } from '../result.ts'
 import { percentile, ratiosByRound, spreadOf } from '../statistics.ts'
@@ -45,7 +45,7 @@ interface Keeper {
 
 interface RunningKeeper {
   readonly pids: readonly number[]
-  readonly observer: Observer | null
+  readonly reporter: Reporter | null
   stop(): Promise<void>
 }
 
@@ -54,43 +54,62 @@ const SETTLE_MS = 1_000
 
 const OURS: Keeper = {
   name: 'ccr',
-  counted: 'durable with its name, and inspected, as the status says',
+  counted: 'inspected: durable with its name',
   missing: () => null,
   start: async (scratch, streams) => {
     const pair = await startPair(scratch, streams)
-    return { pids: pair.pids, observer: inspectedOf(pair.copy), stop: pair.stop }
+    return { pids: pair.pids, reporter: pair.reporter, stop: pair.stop }
   },
 }
 
 const LSYNCD: Keeper = {
-  name: 'lsyncd, delay 0',
+  name: 'lsyncd, delay 0, to an rsync daemon',
   counted: 'present',
   missing: lsyncdMissing,
   start: async (scratch, streams) => {
-    const mirrored = streams.map((stream) => ({ source: stream.source, target: stream.arrived }))
-    const daemon = await startLsyncd(scratch, mirrored)
+    const { mirrored, daemon } = await mirrorTo(scratch, streams)
+    const mirror = await startLsyncd(scratch, mirrored)
     await untilMirrored(streams)
-    return { pids: [daemon.pid], observer: null, stop: () => daemon.stop() }
+    const stop = async (): Promise<void> => {
+      await mirror.stop()
+      await daemon.stop()
+    }
+    return { pids: [mirror.pid, daemon.pid], reporter: null, stop }
   },
 }
 
 const LOOP: Keeper = {
-  name: 'rsync in a loop',
+  name: 'rsync in a loop, to an rsync daemon',
   counted: 'present',
-  missing: () => (lsyncdMissing() === null ? null : "Debian's package rsync is absent"),
-  start: async (_scratch, streams) => {
-    const words = streams.flatMap((stream) => [`${stream.source}/`, `${stream.arrived}/`])
-    const command = runScript(RSYNC_LOOP, words)
+  missing: rsyncMissing,
+  start: async (scratch, streams) => {
+    const { mirrored, daemon } = await mirrorTo(scratch, streams)
+    const command = runScript(
+      RSYNC_LOOP,
+      mirrored.flatMap(({ source, target }) => [`${source}/`, target]),
+    )
     command.done.catch(() => undefined) // it is ended by a signal
-    return {
-      pids: [command.pid],
-      observer: null,
-      stop: async () => {
-        process.kill(command.pid, 'SIGTERM')
-        await command.done.catch(() => undefined)
-      },
+    const stop = async (): Promise<void> => {
+      process.kill(command.pid, 'SIGTERM')
+      await command.done.catch(() => undefined)
+      await daemon.stop()
     }
+    return { pids: [command.pid, daemon.pid], reporter: null, stop }
   },
+}
+
+/** Both mirrors push over TCP, as ours does, to a daemon that writes below `scratch`. */
+async function mirrorTo(
+  scratch: string,
+  streams: readonly FedStream[],
+): Promise<{ readonly mirrored: readonly MirroredDirectory[]; readonly daemon: Daemon }> {
+  for (const { arrived } of streams) mkdirSync(arrived, { recursive: true })
+  const { daemon, port } = await startRsyncDaemon(scratch, { module: 'run', path: scratch, readOnly: false })
+  const mirrored = streams.map(({ source, arrived }) => ({
+    source,
+    target: `rsync://127.0.0.1:${port}/run/${relative(scratch, arrived)}/`,
+  }))
+  return { mirrored, daemon }
 }
 
 const RSYNC_LOOP = `round() { while [ $# -gt 1 ]; do rsync -rt --fsync "$1" "$2"; shift 2; done; }
@@ -135,12 +154,12 @@ async function measure(bench: BenchRun, load: Load): Promise<MeasureResult> {
 async function runKeeper(bench: BenchRun, load: Load, keeper: Keeper): Promise<Round> {
   const scratch = join(bench.directory, `${load.name}-run`)
   const streams = streamsOf(bench, load, 'run')
-  for (const stream of streams) for (const path of [stream.source, stream.arrived]) mkdirSync(path, { recursive: true })
+  for (const stream of streams) mkdirSync(stream.source, { recursive: true })
   const running = await keeper.start(scratch, streams)
   try {
     bench.steadyState?.fill()
     const meter = startMeter(running.pids)
-    const { delaysMs, lost } = await runLatency(streams, load.perSecond, running.observer)
+    const { delaysMs, lost } = await runLatency(streams, load.perSecond, running.reporter)
     const { cpuSeconds, seconds } = meter.stop()
     return { delaysMs, lost, cpuSeconds, seconds }
   } finally {
@@ -194,11 +213,6 @@ async function untilMirrored(streams: readonly FedStream[]): Promise<void> {
 
 const PROBE = 'probe'
 
-/** What a copy's status counts as inspected. */
-function inspectedOf(copy: Service): Observer {
-  return { reached: async (stream) => (await copyFigures(copy, stream.group))?.LastLogInspected ?? 0 }
-}
-
 function resultOf(bench: BenchRun, load: Load, rounds: ReadonlyMap<Keeper, readonly Round[]>): MeasureResult {
   const medians = (keeper: Keeper): number[] =>
     (rounds.get(keeper) ?? []).map((round) => percentile(round.delaysMs, 50))
@@ -216,7 +230,7 @@ function resultOf(bench: BenchRun, load: Load, rounds: ReadonlyMap<Keeper, reado
   return {
     name: load.name,
     title: `Latency: ${load.perSecond} logs a second over ${load.groups === 1 ? 'one storage group' : `${load.groups} storage groups`}`,
-    method: `Logs of 1 MiB that lie ready on the disk are renamed into the watched directory at a steady rate for ${bench.options.scale.latencySeconds} s; what a store does to write them is not part of it. For ours a log counts when the status API, asked over HTTP as soon as the name appears, says that it is inspected, which is after the sync of file and directory; for the others when the name is there.`,
+    method: `Logs of 1 MiB that lie ready on the disk are renamed into the watched directory at a steady rate for ${bench.options.scale.latencySeconds} s; what a store does to write them is not part of it. For ours a log counts when the state of its copy says that it is inspected, which is after the sync of file and directory; for the others when the name is there. Source and copy are one process each, made of the hosts of ccr share and ccr copy.`,
     rows: [...rounds].map(([keeper, each]) => rowOf(keeper, each)),
     ratios,
     notes: [`To reach: ${load.target}.`, ...skipped],

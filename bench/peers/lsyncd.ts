@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Daemon, hasProgram, startDaemon } from '../command.ts'
 
-/** One directory that a mirror keeps. */
+/** One directory that a mirror keeps; the target is an address of an rsync daemon. */
 export interface MirroredDirectory {
   readonly source: string
   readonly target: string

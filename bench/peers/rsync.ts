@@ -13,9 +13,13 @@ export function rsyncDaemon(parallel: number): Contender {
     name: parallel === 1 ? 'rsync daemon --fsync' : `rsync daemon --fsync, ${parallel} in parallel`,
     verified: 'yes (its own checksum)',
     durable: 'each file, not its name',
-    missing: () => (hasProgram('rsync') ? null : "Debian's package rsync is absent"),
+    missing: rsyncMissing,
     prepare: async (scene) => {
-      const { daemon, port } = await startRsyncDaemon(scene)
+      const { daemon, port } = await startRsyncDaemon(scene.scratch, {
+        module: 'logs',
+        path: scene.source,
+        readOnly: true,
+      })
       const lists = shareOut(scene, parallel)
       return {
         daemons: [daemon.pid],
@@ -31,20 +35,35 @@ export function rsyncDaemon(parallel: number): Contender {
   }
 }
 
+/** Why rsync cannot run here, or null. */
+export function rsyncMissing(): string | null {
+  return hasProgram('rsync') ? null : "Debian's package rsync is absent"
+}
+
 const PULL = `from=$1; to=$2; shift 2; jobs=
 for list in "$@"; do rsync -t --fsync --files-from="$list" "$from" "$to/" & jobs="$jobs $!"; done
 for job in $jobs; do wait "$job" || exit 1; done`
 
-/** Starts an rsync daemon that serves the scene's source as the module `logs`. */
-export async function startRsyncDaemon(scene: Scene): Promise<{ daemon: Daemon; port: number }> {
+/** A directory that an rsync daemon serves. */
+export interface RsyncModule {
+  readonly module: string
+  readonly path: string
+  readonly readOnly: boolean
+}
+
+/** Starts an rsync daemon with one module. */
+export async function startRsyncDaemon(
+  scratch: string,
+  served: RsyncModule,
+): Promise<{ readonly daemon: Daemon; readonly port: number }> {
   const port = await freePort()
-  const config = join(scene.scratch, 'rsyncd.conf')
+  const config = join(scratch, 'rsyncd.conf')
   const lines = [
     'use chroot = no',
-    `lock file = ${join(scene.scratch, 'rsyncd.lock')}`,
-    '[logs]',
-    `path = ${scene.source}`,
-    'read only = yes',
+    `lock file = ${join(scratch, 'rsyncd.lock')}`,
+    `[${served.module}]`,
+    `path = ${served.path}`,
+    `read only = ${served.readOnly ? 'yes' : 'no'}`,
     ...(process.getuid?.() === 0 ? ['uid = root', 'gid = root'] : []),
   ]
   writeFileSync(config, `${lines.join('\n')}\n`)
