@@ -14,6 +14,7 @@ import { type Metrics, serviceMetrics } from './metrics.ts'
 import { hereAlready, tooManyHere, unknownHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+import { startCopyWorker } from './worker-tasks.ts'
 
 /** What a {@link CopyHost} is started with. */
 export interface CopyHostOptions {
@@ -23,7 +24,8 @@ export interface CopyHostOptions {
   readonly random: RandomBytes
   /** Worker threads; each keeps its share of the copies. */
   readonly workers: number
-  readonly startWorker: StartWorker<CopyCommand, CopyEvent>
+  /** How a worker thread is started, where it is not the usual way. */
+  readonly startWorker?: StartWorker<CopyCommand, CopyEvent>
   /** A rule of the program broke: the process must not go on as if nothing were. */
   readonly onCrash: (error: unknown) => void
 }
@@ -49,7 +51,7 @@ export interface CopyRequest {
 const DIRECTORY_CHECK_MS = 15_000
 
 /** Copies of one process. Each holds two descriptors, and a process has 4,096 or more of them by default limits of services. */
-export const COPIES_PER_PROCESS_MAX = 2_000
+const COPIES_PER_PROCESS_MAX = 2_000
 
 /**
  * How long the copies may take to stop, in milliseconds. What a disk that does not answer holds up is given up then: the next
@@ -165,7 +167,7 @@ export class CopyHost {
   }
 
   #worker(index: number): SupervisedWorker<CopyCommand, CopyEvent> {
-    const { startWorker, clock, log } = this.#options
+    const { startWorker = startCopyWorker, clock, log } = this.#options
     const mine = (): readonly CopyInstance[] =>
       this.copies.filter((copy) => copy.number % this.#workers.length === index)
     return new SupervisedWorker<CopyCommand, CopyEvent>({

@@ -15,7 +15,6 @@ import { type EventLog, openEventLog } from './event-log.ts'
 import { type RandomBytes, systemRandom } from './fresh-id.ts'
 import { type ManagementServer, startManagement } from './management-server.ts'
 import type { ServiceLog } from './service-log.ts'
-import { startCopyWorker } from './worker-tasks.ts'
 
 /** How a copy is kept. */
 export interface CopyServiceOptions {
@@ -128,7 +127,7 @@ async function openHost(
   })
   closing.add(events)
   const onCrash = options.onCrash ?? crashTo(log)
-  const host = new CopyHost({ events, log, clock, random, workers, startWorker: startCopyWorker, onCrash })
+  const host = new CopyHost({ events, log, clock, random, workers, onCrash })
   return { events, host: closing.add(host) }
 }
 

@@ -20,4 +20,3 @@ export {
   type ShareServiceOptions,
   startShareService,
 } from './share-service.ts'
-export { startCopyWorker, startShareWorker } from './worker-tasks.ts'

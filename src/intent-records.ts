@@ -114,7 +114,7 @@ export function sameFormat(a: LogFormat, b: LogFormat): boolean {
 }
 
 /** A copy's identity: 16 random bytes in hexadecimal. */
-export const COPY_ID_PATTERN: RegExp = /^[0-9a-f]{32}$/
+const COPY_ID_PATTERN = /^[0-9a-f]{32}$/
 
 /** Takes in a record of a copy's journal; null for what this version does not know. */
 export function copyRecordIn(value: unknown): CopyRecord | null {

@@ -44,7 +44,7 @@ export type Trace = (what: 'fact' | 'order', entry: Named) => void
  * Facts that may wait for their step. They wait only while a step or an order runs in the same turn of the event loop, so a
  * longer queue is a loop in the program.
  */
-export const WAITING_FACTS_MAX = 10_000
+const WAITING_FACTS_MAX = 10_000
 
 /**
  * Orders that may wait behind an awaited one, for example while a disk does not answer. 10,000 is a minute of a busy copy

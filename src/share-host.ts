@@ -18,6 +18,7 @@ import type { ServiceLog } from './service-log.ts'
 import type { ShareInstance } from './share-instance.ts'
 import { openShareInstance } from './share-opening.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+import { startShareWorker } from './worker-tasks.ts'
 
 /** What a {@link ShareHost} is started with. */
 export interface ShareHostOptions {
@@ -27,8 +28,8 @@ export interface ShareHostOptions {
   readonly log: ServiceLog
   readonly clock: Clock
   readonly random: RandomBytes
-  /** Starts the share worker with a listener at this address. */
-  readonly startWorker: (listen: ListenAddress) => StartWorker<ShareCommand, ShareReport>
+  /** How the share worker is started with a listener at this address, where it is not the usual way. */
+  readonly startWorker?: (listen: ListenAddress) => StartWorker<ShareCommand, ShareReport>
   readonly onCrash: (error: unknown) => void
 }
 
@@ -55,7 +56,7 @@ export interface ShareRequest {
 export const STATE_DIRECTORY = '.ccr'
 
 /** Shares of one process: each holds two descriptors and a watch. */
-export const SHARES_PER_PROCESS_MAX = 2_000
+const SHARES_PER_PROCESS_MAX = 2_000
 
 /** Exchange's own period of looking again. Source: the config updater of the Replication service. */
 const SCAN_INTERVAL_MS = 30_000
@@ -80,7 +81,7 @@ export class ShareHost {
     this.#worker = new SupervisedWorker<ShareCommand, ShareReport>({
       name: 'share worker',
       // A worker that replaces a dead one listens where the copies look for it.
-      start: (onReport) => options.startWorker(this.#bound ?? options.listen)(onReport),
+      start: (onReport) => (options.startWorker ?? startShareWorker)(this.#bound ?? options.listen)(onReport),
       stop: { kind: 'stop' },
       onReport: (report) => this.#take(report),
       onStarted: () => {

@@ -17,7 +17,6 @@ import { type ManagementServer, startManagement } from './management-server.ts'
 import type { ServiceLog } from './service-log.ts'
 import { ShareHost, STATE_DIRECTORY } from './share-host.ts'
 import type { ShareInstance } from './share-instance.ts'
-import { startShareWorker } from './worker-tasks.ts'
 
 /** How a log directory is shared. */
 export interface ShareServiceOptions {
@@ -126,7 +125,7 @@ async function openHost(
   closing.add(events)
   const listen = options.listen ?? SHARE_LISTEN_DEFAULT
   const onCrash = options.onCrash ?? crashTo(log)
-  const host = new ShareHost({ listen, events, log, clock, random, startWorker: startShareWorker, onCrash })
+  const host = new ShareHost({ listen, events, log, clock, random, onCrash })
   return { events, host: closing.add(host) }
 }
 

@@ -1,4 +1,5 @@
 import type { Fault } from '../engine/fact.ts'
+import { RESTART_WINDOW_MS, RestartBudget } from '../workers/restart-budget.ts'
 import { type Clock, doneWithin, pause } from './clock.ts'
 import type { ServiceLog } from './service-log.ts'
 
@@ -31,19 +32,21 @@ export interface SupervisedWorkerParts<Command, Report> {
   readonly log: ServiceLog
 }
 
-/** Restarts within {@link RESTART_WINDOW_MS} before the next one waits: a thread that always dies must not eat a processor. */
-const RESTARTS_MAX = 5
-const RESTART_WINDOW_MS = 60_000
 /** How long a thread may take to end by itself, in milliseconds; a service stops within 10 s in all. */
 const STOP_MS_MAX = 3_000
+/** How long it may take to be ended, in milliseconds. One that a disk holds cannot be; it goes with the process. */
+const DESTROY_MS_MAX = 2_000
 
-/** Keeps a worker thread alive: one that dies is replaced, at most five times a minute without a wait. */
+/**
+ * Keeps a worker thread alive: one that dies is replaced, but one that always dies must not eat a processor, so that after five
+ * times in a minute the next one waits.
+ */
 export class SupervisedWorker<Command, Report> {
   readonly #parts: SupervisedWorkerParts<Command, Report>
   readonly #closing = new AbortController()
   #line: WorkerLine<Command> | null = null
   #supervision: Promise<void> = Promise.resolve()
-  #restartsMs: number[] = []
+  readonly #restarts = new RestartBudget()
 
   constructor(parts: SupervisedWorkerParts<Command, Report>) {
     this.#parts = parts
@@ -74,7 +77,7 @@ export class SupervisedWorker<Command, Report> {
       line.post(this.#parts.stop)
       const { clock, log, name } = this.#parts
       if (!(await doneWithin(clock, STOP_MS_MAX, line.ended))) log.warn({ worker: name }, 'worker-did-not-stop')
-      await line.destroy()
+      await doneWithin(clock, DESTROY_MS_MAX, line.destroy())
     }
     await this.#supervision
   }
@@ -99,11 +102,10 @@ export class SupervisedWorker<Command, Report> {
   async #replace(): Promise<WorkerLine<Command> | null> {
     const { clock, log, name } = this.#parts
     while (!this.#closing.signal.aborted) {
-      const nowMs = clock.nowMs()
-      this.#restartsMs = this.#restartsMs.filter((atMs) => nowMs - atMs < RESTART_WINDOW_MS)
-      if (this.#restartsMs.length >= RESTARTS_MAX) await pause(clock, RESTART_WINDOW_MS, this.#closing.signal)
-      if (this.#closing.signal.aborted) return null
-      this.#restartsMs.push(nowMs)
+      if (!this.#restarts.mayRestart(clock.nowMs())) {
+        await pause(clock, RESTART_WINDOW_MS, this.#closing.signal)
+        continue
+      }
       try {
         return await this.#parts.start((report) => this.#parts.onReport(report))
       } catch (error) {

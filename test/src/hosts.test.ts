@@ -12,6 +12,7 @@ import { serviceLog } from '../../src/service-log.ts'
 import { ShareHost } from '../../src/share-host.ts'
 import type { StartWorker } from '../../src/supervised-worker.ts'
 import { startCopyWorker, startShareWorker } from '../../src/worker-tasks.ts'
+import type { ListenAddress } from '../../transport/loopback.ts'
 import { ANY_PORT, logNames, NUMBERED, patience, ServiceWorld } from './service-world.ts'
 
 let world: ServiceWorld
@@ -21,14 +22,15 @@ beforeEach(async () => {
 })
 afterEach(() => world.end())
 
-/** Threads that can be killed. */
+/** Threads that can be killed: a command that does not exist breaks a rule there. */
 class Killable {
-  readonly #kill: (() => Promise<void>)[] = []
+  readonly #kill: (() => void)[] = []
 
   watch<Command, Report>(start: StartWorker<Command, Report>): StartWorker<Command, Report> {
     return async (onReport) => {
       const line = await start(onReport)
-      this.#kill.push(() => line.destroy())
+      // The cast is the point: the thread is told what its type forbids.
+      this.#kill.push(() => line.post({ kind: 'nonsense', copy: 0 } as Command))
       return line
     }
   }
@@ -38,8 +40,8 @@ class Killable {
   }
 
   /** Kills the newest thread. */
-  async kill(): Promise<void> {
-    await this.#kill.at(-1)?.()
+  kill(): void {
+    this.#kill.at(-1)?.()
   }
 }
 
@@ -54,7 +56,7 @@ async function hostParts() {
 }
 
 async function aShareHost(killable = new Killable()): Promise<ShareHost> {
-  const startWorker = (listen: Parameters<typeof startShareWorker>[0]) => killable.watch(startShareWorker(listen))
+  const startWorker = (listen: ListenAddress) => killable.watch(startShareWorker(listen))
   const host = world.keep(new ShareHost({ ...(await hostParts()), listen: ANY_PORT, startWorker }))
   await host.start()
   return host
@@ -137,7 +139,7 @@ describe('a copy worker that dies', () => {
     const copy = await copies.add({ sourceUrl, store: world.store() })
     await holds(copy, 5)
 
-    await threads.kill()
+    threads.kill()
     await copy.until((state) => (state.failure === null ? null : true), patience())
     for (const file of logNames(6, 8)) await writeFile(join(world.root, 'active SG1', file), file)
     await holds(copy, 8)
@@ -154,7 +156,7 @@ describe('a copy worker that dies', () => {
     await holds(copy, 2)
     await copy.suspend('disk swap')
 
-    await threads.kill()
+    threads.kill()
     await copy.until((state) => (state.connected ? null : true), patience())
     await copy.until((state) => (state.connected ? true : null), patience())
 
@@ -172,7 +174,7 @@ describe('a share worker that dies', () => {
     await holds(copy, 2)
     const before = shares.origin
 
-    await threads.kill()
+    threads.kill()
     await copy.until((state) => (state.connected ? null : true), patience())
     for (const file of logNames(3, 4)) await writeFile(join(world.root, 'active SG1', file), file)
     await holds(copy, 4)

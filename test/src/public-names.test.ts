@@ -16,9 +16,7 @@ it('the package exports these names', () => {
       "openEventLog",
       "serviceLog",
       "startCopyService",
-      "startCopyWorker",
       "startShareService",
-      "startShareWorker",
       "systemClock",
       "systemRandom",
     ]

@@ -12,6 +12,7 @@ function aWorker(options: { readonly endsOnStop: boolean } = { endsOnStop: true 
   const diary: string[] = []
   const ends: ((fault: Fault | null) => void)[] = []
   const waits: { readonly delayMs: number; readonly act: () => void }[] = []
+  const time = { ms: 0 }
   const worker = new SupervisedWorker<string, string>({
     name: 'worker',
     start: async (): Promise<WorkerLine<string>> => {
@@ -37,7 +38,7 @@ function aWorker(options: { readonly endsOnStop: boolean } = { endsOnStop: true 
     onStarted: () => diary.push('started'),
     onLost: (fault) => diary.push(`lost: ${fault.message}`),
     clock: {
-      nowMs: () => 0,
+      nowMs: () => time.ms,
       wakeAfter: (delayMs, act) => {
         waits.push({ delayMs, act })
         return () => {}
@@ -45,7 +46,7 @@ function aWorker(options: { readonly endsOnStop: boolean } = { endsOnStop: true 
     },
     log: serviceLog('silent'),
   })
-  return { worker, diary, ends, waits }
+  return { worker, diary, ends, waits, time }
 }
 
 /** Lets every promise that can go on go on. */
@@ -78,7 +79,7 @@ describe('a supervised worker', () => {
   })
 
   it('is replaced five times a minute, then waits', async () => {
-    const { worker, ends, waits } = aWorker()
+    const { worker, ends, waits, time } = aWorker()
     await worker.start()
 
     for (let death = 0; death < 10; death++) {
@@ -89,6 +90,7 @@ describe('a supervised worker', () => {
     expect(ends).toHaveLength(6)
     expect(worker.isRunning).toBe(false)
     expect(worker.post('anything')).toBe(false)
+    time.ms += 60_000
     waits[0]?.act()
     await settled()
     expect(ends).toHaveLength(7)
