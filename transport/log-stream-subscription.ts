@@ -56,6 +56,8 @@ export interface Subscription {
 /** The times of a connection, and those of what is asked over it, in milliseconds. */
 export interface ClientTimeouts extends ConnectionTimeouts {
   readonly subscribedMs: number
+  /** A source confirms a cancellation within this. */
+  readonly cancelledMs: number
   /** A refused copy asks again after this. */
   readonly refusedMs: number
 }
@@ -64,6 +66,7 @@ export interface ClientTimeouts extends ConnectionTimeouts {
 export const CLIENT_TIMEOUTS: ClientTimeouts = {
   ...CONNECTION_TIMEOUTS,
   subscribedMs: 10_000, // an enrolment waits for one sync of the source's journal
+  cancelledMs: 10_000, // it is behind the pieces that are on their way: some MiB
   refusedMs: 30_000, // an operator has to act; Exchange's own restart interval
 }
 
@@ -124,7 +127,9 @@ export class Member implements Subscription {
   }
 
   cancel(): void {
-    if (this.#phase === 'subscribed') this.#owner.send({ kind: 'cancel', subscription: this.number })
+    if (this.#phase !== 'subscribed') return
+    this.#owner.send({ kind: 'cancel', subscription: this.number })
+    this.#awaitCancelled()
   }
 
   report(report: CopyReport): void {
@@ -137,8 +142,10 @@ export class Member implements Subscription {
     this.#wait(0, null)
     const connected = this.#phase === 'subscribed' || this.#phase === 'asking'
     this.#phase = 'ending'
-    if (connected) this.#owner.send({ kind: 'unsubscribe', subscription: this.number })
-    else this.#ended()
+    if (connected) {
+      this.#owner.send({ kind: 'unsubscribe', subscription: this.number })
+      this.#awaitCancelled()
+    } else this.#ended()
   }
 
   /** A frame for this subscription. Errors: `WIRE_PROTOCOL`. */
@@ -174,12 +181,23 @@ export class Member implements Subscription {
     this.#wait(this.#owner.timeouts.refusedMs, () => this.begin())
   }
 
+  /** Until the source confirms, it may send what was granted: slots are held for that, and not for ever. */
+  #awaitCancelled(): void {
+    const { cancelledMs } = this.#owner.timeouts
+    const what = `no confirmation of the end of ${this.#introduction.share} in ${cancelledMs} ms`
+    this.#wait(cancelledMs, () => this.#owner.giveUp(wireFault(what, 'TRANSFER_TIMEOUT')))
+  }
+
   #cancelled(): void {
     if (this.#phase === 'ending') this.#ended()
-    else this.ports.cancelled()
+    // After an offer that was turned down the confirmation is of no interest, and the timer another one.
+    if (this.#phase !== 'subscribed') return
+    this.#wait(0, null)
+    this.ports.cancelled()
   }
 
   #ended(): void {
+    this.#wait(0, null)
     this.#owner.ended(this.number)
     this.ports.cancelled()
   }

@@ -84,11 +84,11 @@ class Copies {
     }
   }
 
-  /** Ends all copies and connections. */
+  /** Ends all copies and connections. Waits for the disk, never for a source. */
   async close(): Promise<void> {
-    for (const copy of [...this.#copies.keys()]) this.#close(copy)
-    await Promise.all(this.#closing)
+    await Promise.all([...this.#copies.values()].map((work) => work.quiesce()))
     for (const client of this.#clients.values()) client.close()
+    await Promise.all(this.#closing)
   }
 
   #obeyFor(work: KeptCopyWork, command: Exclude<CopyCommand, { kind: 'stop' | 'open-copy' }>): void {

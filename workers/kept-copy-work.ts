@@ -79,16 +79,23 @@ export class KeptCopyWork implements SubscriptionPorts {
     this.#subscription.report(report)
   }
 
+  /** Gives everything up, tells nobody, and resolves when nothing touches the store any more. */
+  async quiesce(): Promise<void> {
+    this.#epoch += 1
+    this.#intake.stop()
+    await Promise.all([this.#stream?.keeper.idle(), ...this.#publishes])
+  }
+
   /** Gives everything up; tells `copying-stopped` when nothing touches the store any more. */
   async stop(): Promise<void> {
-    await this.#quiesce()
+    await this.quiesce()
     this.#publishing.reopen()
     this.#parts.tell({ kind: 'copying-stopped', copy: this.#kept.copy })
   }
 
   /** Ends the copy; resolves when its store and its slots are free. */
   async close(): Promise<void> {
-    await this.#quiesce()
+    await this.quiesce()
     await new Promise<void>((resolve) => {
       this.#ended = resolve
       this.#subscription.end()
@@ -150,12 +157,6 @@ export class KeptCopyWork implements SubscriptionPorts {
 
   expectsLogs(): boolean {
     return this.#intake.expectsLogs
-  }
-
-  async #quiesce(): Promise<void> {
-    this.#epoch += 1
-    this.#intake.stop()
-    await Promise.all([this.#stream?.keeper.idle(), ...this.#publishes])
   }
 
   #tellRefused(fault: Fault): void {
