@@ -70,9 +70,9 @@ export class CopyDisk {
     return null
   }
 
-  /** Takes back names that a failed sync may not have made durable. */
+  /** Takes back names that a failed sync may not have made durable, the newest first: what is left never has a hole. */
   takeBack(generations: readonly Generation[]): void {
-    for (const generation of generations) this.logs.unlink(generation)
+    for (const generation of generations.toReversed()) this.logs.unlink(generation)
   }
 
   /** The logs that a deletion through `last` has to remove, ascending. */

@@ -214,7 +214,7 @@ export class CopyNode implements CopyEnd, CopySight {
       disk: this.disk,
       later: (delayMs, happen) => this.#later(delayMs, happen),
       notice: (fact) => this.notice(fact),
-      die: () => this.die(false),
+      die: (isPowerCut) => this.die(isPowerCut),
       touch: (what) => oracle.touched(this.copyId, what),
       foundEmpty: () => oracle.foundEmpty(this.copyId),
       published: (generation) => oracle.published(this, generation),

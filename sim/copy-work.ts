@@ -27,8 +27,8 @@ export interface CopyWorkParts {
   /** Plans something that does not happen if the process dies before. */
   readonly later: (delayMs: number, happen: () => void) => void
   readonly notice: (fact: ReplicaFact) => void
-  /** Kills the process. */
-  readonly die: () => void
+  /** Ends the process, with or without the machine's power. */
+  readonly die: (isPowerCut: boolean) => void
   /** Called before each touch of the store. */
   readonly touch: (what: string) => void
   /** A log has got its final name. */
@@ -169,7 +169,7 @@ export class CopyWork {
     }
     this.#io(core.delay(SYNC_MS), () => {
       if (core.strikes('kill-publishing')) {
-        this.#parts.die()
+        this.#parts.die(core.choices.below(2) === 1)
         return
       }
       this.#parts.touch('the sync of an inspection')

@@ -7,7 +7,8 @@ export const FAULTS = {
   'short-write': 'a log is cut short while it is written to inspector/',
   'rest-flip': 'a closed log decays or is changed on the disk of the source, until somebody restores it',
   'kill-copy': 'the process of a copy is killed',
-  'kill-publishing': 'the process of a copy is killed between the naming of a log and the sync of its directory',
+  'kill-publishing':
+    'the process of a copy dies, with or without power, between the naming of a log and the sync of its directory',
   'kill-source': 'the process of the source is killed',
   'power-cut-copy': 'the machine of a copy loses power and what was not synced',
   'power-cut-source': 'the machine of the source loses power and what was not synced',

@@ -1,5 +1,5 @@
 import { type Generation, type GenerationRange, higherOf, nextGeneration } from '../generation.ts'
-import { type Attempt, chainEnd, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { type Attempt, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
 
 /**
  * How many logs may be asked for beyond the last inspected one. Wide enough to hide the latency of disk and directory sync
@@ -34,17 +34,11 @@ export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
   const fresh = freshRange(state)
   if (due.length === 0 && fresh === null) return { ranges: [], state }
   const retried = due.map(({ generation }) => ({ first: generation, last: generation }))
-  return {
-    ranges: fresh === null ? retried : [...retried, fresh],
-    state: {
-      ...state,
-      attempts:
-        due.length === 0
-          ? state.attempts
-          : state.attempts.map((attempt) => (due.includes(attempt) ? { ...attempt, retryAtMs: 0 } : attempt)),
-      requested: fresh === null ? state.requested : fresh.last,
-    },
-  }
+  const next = draftOf(state)
+  if (due.length > 0)
+    next.attempts = state.attempts.map((attempt) => (due.includes(attempt) ? { ...attempt, retryAtMs: 0 } : attempt))
+  if (fresh !== null) next.requested = fresh.last
+  return { ranges: fresh === null ? retried : [...retried, fresh], state: next }
 }
 
 /**

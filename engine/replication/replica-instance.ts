@@ -13,7 +13,7 @@ import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
 import { copyFailed, failureOr, refuseLog, restartAfterFault, transient } from './copy-failure.ts'
 import { inspectArrived } from './inspector.ts'
-import { abandonWork, chainEnd, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { abandonWork, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
 import { resume, suspend } from './suspension.ts'
 import { planCopyTruncation } from './truncation.ts'
 
@@ -135,7 +135,8 @@ function connected(state: ReplicaState): Stepped {
  * late below the others, a deletion), what was asked for no longer fits and is asked for anew.
  */
 function announced(state: ReplicaState, announcement: Announcement): ReplicaState {
-  const next: ReplicaState = { ...state, announcement }
+  const next = draftOf(state)
+  next.announcement = announcement
   const isUndecided = state.inspected === 0 && state.inspecting.length + state.accepted.length === 0
   const isMoved = isUndecided && state.requested > 0 && nextNeeded(next) !== nextNeeded(state)
   return isMoved ? abandonWork(next) : next
@@ -163,8 +164,8 @@ function healed(state: ReplicaState): ReplicaState['failure'] {
 
 /** A log lies in `inspector/`. One that comes twice, or that nobody waits for any more, is refused as a duplicate is. */
 function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
-  assert(log.generation > chainEnd(state).generation, `log ${log.generation} arrives once and above the chain's end`)
-  assert(!state.arrived.some((other) => other.generation === log.generation), `log ${log.generation} arrives once`)
+  assert(log.generation > chainEnd(state).generation, 'a log arrives once and above the end of the chain')
+  assert(!state.arrived.some((other) => other.generation === log.generation), 'a log arrives once')
   if (log.rejection !== null) return refuseLog(state, { log, rejection: log.rejection }, nowMs)
   const first: readonly ReplicaOrder[] =
     state.sawLog || state.arrived.length > 0 || state.copied > state.inspected
@@ -172,40 +173,42 @@ function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
       : [{ kind: 'raise-event', id: 2114, values: [formatGeneration(log.generation)] }]
   const logs = [...state.arrived, log]
   if (logs.length > 1) logs.sort((a, b) => a.generation - b.generation)
-  return [withCopied({ ...state, arrived: logs }), first]
+  return [withArrived(state, logs), first]
 }
 
 /** `copied` counts only what arrived without a gap. */
-function withCopied(state: ReplicaState): ReplicaState {
-  let { generation: copied } = chainEnd(state)
+function withArrived(state: ReplicaState, logs: readonly CopiedLog[]): ReplicaState {
+  let copied = chainEnd(state).generation
   let copiedTimeMs = state.copiedTimeMs
-  for (const log of state.arrived) {
+  for (const log of logs) {
     if (log.generation !== copied + 1) break
     copied = log.generation
     copiedTimeMs = log.logTimeMs
   }
-  return copied > state.copied ? { ...state, copied, copiedTimeMs } : state
+  const next = draftOf(state)
+  next.arrived = logs
+  if (copied > state.copied) {
+    next.copied = copied
+    next.copiedTimeMs = copiedTimeMs
+  }
+  return next
 }
 
 function inspected(state: ReplicaState, last: Generation): Stepped {
   const newest = state.inspecting.at(-1)
   assert(newest !== undefined && newest.generation === last, 'what was ordered is what was inspected')
   const first = state.inspecting[0]?.generation ?? last
-  return [
-    {
-      ...state,
-      lowest: state.lowest === 0 ? first : state.lowest,
-      inspected: last,
-      identity: newest.identity,
-      inspectedTimeMs: newest.logTimeMs,
-      inspecting: [],
-      attempts: state.attempts.filter(({ generation }) => generation > last),
-      failure: healed(state),
-      sawLog: true,
-      faults: 0,
-    },
-    [],
-  ]
+  const next = draftOf(state)
+  next.lowest = state.lowest === 0 ? first : state.lowest
+  next.inspected = last
+  next.identity = newest.identity
+  next.inspectedTimeMs = newest.logTimeMs
+  next.inspecting = []
+  if (next.attempts.length > 0) next.attempts = next.attempts.filter(({ generation }) => generation > last)
+  next.failure = healed(state)
+  next.sawLog = true
+  next.faults = 0
+  return [next, []]
 }
 
 function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'deletion-failed' }>): Stepped {
@@ -222,7 +225,7 @@ function timePassed(state: ReplicaState, nowMs: number): Stepped {
 function settle(state: ReplicaState, nowMs: number): Stepped {
   const orders: ReplicaOrder[] = []
   const take = ([next, more]: Stepped): ReplicaState => {
-    orders.push(...more)
+    for (const order of more) orders.push(order)
     return next
   }
   let next = state
@@ -238,16 +241,28 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
 
 function joinChain(state: ReplicaState, nowMs: number): Stepped {
   const { accepted, refused } = inspectArrived(state)
-  const joined =
-    accepted.length === 0
-      ? state
-      : { ...state, accepted: [...state.accepted, ...accepted], arrived: state.arrived.slice(accepted.length) }
-  return refused === null ? [joined, []] : refuseLog(joined, refused, nowMs)
+  if (refused !== null) return refuseLog(withAccepted(state, accepted), refused, nowMs)
+  return [withAccepted(state, accepted), []]
 }
 
+function withAccepted(state: ReplicaState, accepted: readonly CopiedLog[]): ReplicaState {
+  if (accepted.length === 0) return state
+  const next = draftOf(state)
+  next.accepted = state.accepted.length === 0 ? accepted : [...state.accepted, ...accepted]
+  next.arrived = state.arrived.slice(accepted.length)
+  return next
+}
+
+/**
+ * The first log of an empty store goes alone: named together with others it could be the one that a power cut takes, and the
+ * next scan would begin above it.
+ */
 function startInspection(state: ReplicaState): Stepped {
-  const logs = state.accepted
-  return [{ ...state, inspecting: logs, accepted: [] }, [{ kind: 'inspect-logs', session: state.session, logs }]]
+  const logs = state.inspected === 0 ? state.accepted.slice(0, 1) : state.accepted
+  const next = draftOf(state)
+  next.inspecting = logs
+  next.accepted = state.accepted.slice(logs.length)
+  return [next, [{ kind: 'inspect-logs', session: state.session, logs }]]
 }
 
 function watchForMissing(state: ReplicaState, nowMs: number): Stepped {
@@ -284,7 +299,9 @@ function report(state: ReplicaState, nowMs: number): Stepped {
   if (old !== null && old.inspected === state.inspected && old.condition === condition) return [state, []]
   const sinceMs = old !== null && old.condition === condition ? old.sinceMs : sinceOf(state, nowMs)
   const fresh: CopyReport = { inspected: state.inspected, replayed: state.replayed, condition, sinceMs }
-  return [{ ...state, reported: fresh }, [{ kind: 'report-progress', report: fresh }]]
+  const next = draftOf(state)
+  next.reported = fresh
+  return [next, [{ kind: 'report-progress', report: fresh }]]
 }
 
 function conditionOf(state: ReplicaState): CopyCondition {

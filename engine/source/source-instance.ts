@@ -9,7 +9,7 @@ import {
   previousGeneration,
 } from '../generation.ts'
 import type { AnswerOrder, SourceOrder } from '../order.ts'
-import type { Gap, SourceCopy, SourceState } from './source-state.ts'
+import { type Gap, type SourceCopy, type SourceState, sourceDraftOf } from './source-state.ts'
 import { planTruncation } from './truncation-rule.ts'
 
 type Stepped = readonly [SourceState, readonly SourceOrder[]]
@@ -48,7 +48,7 @@ function takeIn(state: SourceState, fact: SourceFact): Stepped {
     case 'copy-enrolled':
       return enrolled(state, fact.copy)
     case 'copy-reported':
-      return [changeCopy(state, fact.copyId, { connected: true, report: fact.report, lastReportMs: fact.nowMs }), []]
+      return [reported(state, fact), []]
     case 'copy-lost':
       return [changeCopy(state, fact.copyId, { connected: false }), []]
     case 'copy-disabled':
@@ -226,7 +226,9 @@ function settle(state: SourceState, nowMs: number): Stepped {
   const announcement = announcementOf(next, nowMs)
   if (next.announced !== null && sameAnnouncement(next.announced, announcement)) return [next, orders]
   orders.push({ kind: 'announce', announcement })
-  return [{ ...next, announced: announcement }, orders]
+  const announced = sourceDraftOf(next)
+  announced.announced = announcement
+  return [announced, orders]
 }
 
 function announcementOf(state: SourceState, nowMs: number): Announcement {
@@ -249,6 +251,17 @@ function sameAnnouncement(a: Announcement, b: Announcement): boolean {
     a.missing === b.missing &&
     a.truncatedBelow === b.truncatedBelow
   )
+}
+
+/** The most frequent fact of all: one for each inspected batch of each copy. */
+function reported(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-reported' }>): SourceState {
+  const next = sourceDraftOf(state)
+  next.copies = state.copies.map((copy) => {
+    if (copy.copyId !== fact.copyId) return copy
+    const { copyId, label } = copy
+    return { copyId, label, connected: true, report: fact.report, lastReportMs: fact.nowMs }
+  })
+  return next
 }
 
 function changeCopy(state: SourceState, copyId: string, change: Partial<SourceCopy>): SourceState {

@@ -77,3 +77,27 @@ export function startSource(name: string, options: SourceOptions): SourceState {
     announced: null,
   }
 }
+
+/** A state in the making: known to nobody else yet, so its fields may still be set. */
+export type SourceDraft = { -readonly [Field in keyof SourceState]: SourceState[Field] }
+
+/** Copies a state for the hot path, field by field: ten times faster than a spread in Node 20 (see `draftOf` of the replica). */
+export function sourceDraftOf(state: SourceState): SourceDraft {
+  return {
+    name: state.name,
+    options: state.options,
+    started: state.started,
+    closed: state.closed,
+    generated: state.generated,
+    logTimeMs: state.logTimeMs,
+    gap: state.gap,
+    mark: state.mark,
+    copies: state.copies,
+    disabled: state.disabled,
+    truncating: state.truncating,
+    truncatedBelow: state.truncatedBelow,
+    truncateAgainMs: state.truncateAgainMs,
+    truncateFailure: state.truncateFailure,
+    announced: state.announced,
+  }
+}
