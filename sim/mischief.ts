@@ -131,10 +131,11 @@ export class Mischief {
 
   #deleteSomewhereOn(copy: CopyNode): void {
     const { choices, scenario } = this.#world.core
-    const names = copy.logs.sortedNames()
-    // Without its newest log a store is empty before the copy knows. On a file system that keeps no order a power cut may then
-    // take the lowest of the next batch, and no scan can tell: two faults at once that nothing but a seed repairs.
-    if (scenario.survival === 'any') names.pop()
+    // Without its newest inspected log a store is empty before the copy knows. On a file system that keeps no order a power cut
+    // may then leave a higher log of a batch alone, and no scan can tell: two faults at once that only a seed repairs.
+    const isSpared = (generation: Generation): boolean =>
+      scenario.survival === 'any' && generation >= copy.state.inspected
+    const names = copy.logs.sortedNames().filter((generation) => !isSpared(generation))
     const generation = names[choices.below(Math.max(1, names.length))]
     if (generation !== undefined) this.deleteOnCopy(copy, generation)
   }

@@ -1,5 +1,5 @@
 import type { CopyReport } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, NO_GENERATION } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { AnswerOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
 import type { Core } from './core.ts'
@@ -226,9 +226,13 @@ export class Oracle {
     for (let g = from; g <= copy.owed; g++) this.#mustHold(copy, g as Generation) // between two generations
   }
 
-  /** A scan found nothing: everything owed was taken by somebody, and the copy begins anew wherever its source begins. */
+  /**
+   * A scan found nothing: everything owed was taken by somebody, and the copy begins anew wherever its source begins. Until the
+   * source hears of it, it rightly truncates what the copy had reported before.
+   */
   foundEmpty(copyId: string): void {
     const copy = this.#copy(copyId)
+    if (copy.reported >= copy.owedFrom) copy.owedFrom = nextGeneration(copy.reported)
     copy.first = NO_GENERATION
     copy.owed = NO_GENERATION
     copy.checkedThrough = NO_GENERATION

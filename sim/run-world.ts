@@ -100,11 +100,14 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   checkStreams(world)
 }
 
-/** Only what does not heal by itself gets an operator: suspensions, permanent failures, and stores that lost files. */
+/**
+ * Only what does not heal by itself gets an operator: suspensions, permanent failures, and stores that lost files. A log that
+ * is missing on the source may lie in the store above what was lost: only a new look at it tells.
+ */
 function heal(world: World, operator: Operator, copy: CopyNode): void {
   const { state, disk } = copy
   const lostFiles = disk.logs.sortedNames().some((generation) => world.oracle.isExcused(copy.copyId, generation))
-  const needsHelp = state.failure?.kind === 'permanent' || lostFiles
+  const needsHelp = state.failure?.kind === 'permanent' || state.failure?.kind === 'missing' || lostFiles
   if (needsHelp && state.suspension === null) operator.suspend(copy, 'repair')
   if (needsHelp || state.suspension !== null) operator.resume(copy)
 }
