@@ -2,7 +2,7 @@ import { type Choices, PER_MILLE } from './choices.ts'
 import type { NameSurvival } from './toy-directory.ts'
 
 /** Each fault that the toy world knows, and what it does. The key is what scenarios, situations and stories call it. */
-export const FAULTS = {
+const FAULTS = {
   'wire-flip': 'a bit of a log flips on the wire',
   'short-write': 'a log is cut short while it is written to inspector/',
   'rest-flip': 'a closed log decays or is changed on the disk of the source, until somebody restores it',

@@ -6,7 +6,7 @@ import { stepSource } from '../engine/source/source-instance.ts'
 import type { SourceState } from '../engine/source/source-state.ts'
 
 /** The rules of the holding side. */
-export type StepReplica = (state: ReplicaState, fact: ReplicaFact) => readonly [ReplicaState, readonly ReplicaOrder[]]
+type StepReplica = (state: ReplicaState, fact: ReplicaFact) => readonly [ReplicaState, readonly ReplicaOrder[]]
 
 /** The rules of the source side. */
 export type StepSource = (state: SourceState, fact: SourceFact) => readonly [SourceState, readonly SourceOrder[]]

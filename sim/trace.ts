@@ -15,7 +15,7 @@ export function orderLine(order: ReplicaOrder | SourceOrder): string {
 }
 
 /** A range of generations: `7` or `7-9`. */
-export function rangeText({ first, last }: GenerationRange): string {
+function rangeText({ first, last }: GenerationRange): string {
   return first === last ? `${first}` : `${first}-${last}`
 }
 
