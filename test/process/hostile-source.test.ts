@@ -1,0 +1,164 @@
+// Goal: a source that breaks off, falls silent or never stops costs the copy nothing but time: nothing half is let in, and it
+// goes on by itself as soon as a proper source is there.
+// Method: a TCP relay between a real source and a real copy that can be told to misbehave, and a server that is no source.
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { waitUntil } from '../../bench/command.ts'
+import { makeEseLogs } from '../../bench/log-files.ts'
+import { residentBytes } from '../../bench/process-usage.ts'
+import {
+  copyFigures,
+  type Service,
+  type ShareService,
+  spawnCopy,
+  untilInspected,
+  untilLive,
+} from '../../bench/product.ts'
+import { ProcessBed } from './process-bed.ts'
+import { Relay } from './relay.ts'
+
+const LOGS = 8
+/** A copy that is sent rubbish for ever may not grow. */
+const MEMORY_BYTES_MAX = 250e6
+
+let bed: ProcessBed
+let names: string[]
+let share: ShareService
+let relay: Relay
+const started: Service[] = []
+const servers: Server[] = []
+
+beforeEach(async () => {
+  bed = new ProcessBed()
+  names = makeEseLogs({ directory: bed.source, count: LOGS, seed: 5 })
+  share = await bed.share()
+  relay = await Relay.to(Number(new URL(share.listen).port))
+})
+afterEach(async () => {
+  for (const service of started.splice(0)) await service.stop()
+  for (const server of servers.splice(0)) server.close()
+  await relay.close()
+  await bed.close()
+})
+
+describe('a source that dies in the middle of a log', () => {
+  it.each([10_000, 500_000, 1_500_000, 4_000_000])(
+    'after %i bytes is asked again, and nothing half is let in',
+    {
+      timeout: 90_000,
+    },
+    async (bytes) => {
+      relay.breakAfter(bytes)
+      const copy = await startThrough(relay.port)
+
+      await waitUntil('the connection broke', () => relay.broken > 0)
+      const between = wholeOrAbsent()
+      await untilInspected(copy, LOGS)
+
+      expect(between).toEqual([])
+      expect(bed.copiedNames()).toEqual(names)
+      expect(bed.differing(names)).toEqual([])
+    },
+  )
+})
+
+describe('a source that falls silent', () => {
+  it('in the middle of a log is given up, and the copy goes on once it is replaced', { timeout: 120_000 }, async () => {
+    relay.stallAfter(1_500_000)
+    const copy = await startThrough(relay.port)
+
+    await waitUntil('the relay has fallen silent', () => relay.stalled > 0)
+    relay.behave()
+    await untilInspected(copy, LOGS, 100_000)
+
+    expect(bed.differing(names)).toEqual([])
+  })
+
+  it('before its first answer leaves the copy answering, and is told in the status', { timeout: 120_000 }, async () => {
+    const mute = await serve(() => undefined)
+
+    const copy = await startThrough(mute)
+    await waitUntil('the copy knows that nobody answers', async () => (await copyFigures(copy)) !== null)
+
+    expect(await copyFigures(copy)).toMatchObject({ SourceConnected: false, LastLogInspected: 0 })
+    expect(existingLogs()).toEqual([])
+  })
+})
+
+describe('a source that never stops', () => {
+  it.each([
+    ['a header', 'HTTP/1.1 200 OK\r\nx-a: '],
+    ['a body', 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'],
+    ['frames', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ccr-log-stream/1\r\n\r\n'],
+  ])('sending %s is cut off, and the copy does not grow', { timeout: 120_000 }, async (_what, start) => {
+    let cut = 0
+    const endless = await serve((socket) => {
+      socket.once('close', () => {
+        cut += 1
+      })
+      socket.write(start)
+      pour(socket)
+    })
+
+    const copy = await startThrough(endless)
+    await waitUntil('the copy has cut the connection', () => cut > 1, 100_000)
+
+    expect(residentBytes([copy.pid])).toBeLessThan(MEMORY_BYTES_MAX)
+    expect(existingLogs()).toEqual([])
+    expect(copy.running()).toBe(true)
+  })
+})
+
+async function startThrough(port: number): Promise<Service> {
+  const copy = await spawnCopy(`http://127.0.0.1:${port}/shares/SG1`, bed.store)
+  started.push(copy)
+  await untilLive(copy)
+  return copy
+}
+
+/** Names in the copy's log directory whose content is not that of the source. */
+function wholeOrAbsent(): string[] {
+  return bed.differing(existingLogs())
+}
+
+function existingLogs(): string[] {
+  try {
+    return readdirSync(join(bed.copied)).filter((name) => name.endsWith('.log'))
+  } catch {
+    return []
+  }
+}
+
+/** A server that is no source. */
+async function serve(act: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined).once('close', () => sockets.delete(socket))
+    act(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  server.close = ((close) => () => {
+    for (const socket of sockets) socket.destroy()
+    return close.call(server)
+  })(server.close)
+  servers.push(server)
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port was given')
+  return address.port
+}
+
+/** Writes as fast as the other side reads. */
+function pour(socket: Socket): void {
+  const rubbish = Buffer.alloc(65_536, 'fffe\r\n')
+  const next = (): void => {
+    if (socket.destroyed) return
+    if (socket.write(rubbish)) setImmediate(next)
+    else socket.once('drain', next)
+  }
+  next()
+}
