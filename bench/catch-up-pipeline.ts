@@ -149,8 +149,10 @@ async function endPipeline({
   share.child.send('end')
   const ends = [await share.next('done'), await copy.next('done')] as const
   await Promise.all([share, copy].map(({ child }) => new Promise((resolve) => child.once('exit', resolve))))
-  const total = ends[0].cpuSeconds + ends[1].cpuSeconds
-  const cpu = ends.map(({ cpuSeconds }) => cpuSeconds.toFixed(2)).join(' + ')
+  const total = ends.reduce((sum, { userSeconds, systemSeconds }) => sum + userSeconds + systemSeconds, 0)
+  const cpu = ends
+    .map(({ userSeconds, systemSeconds }) => `${userSeconds.toFixed(2)} user ${systemSeconds.toFixed(2)} sys`)
+    .join(' + ')
   return { cpu, total, rss: ends.map(({ rssMb }) => rssMb.toFixed(0)).join(' + ') }
 }
 

@@ -34,7 +34,7 @@ export type PipelineNews =
   | { readonly kind: 'started'; readonly atMs: number }
   | { readonly kind: 'inspected'; readonly last: number; readonly atMs: number }
   | { readonly kind: 'renamed'; readonly generation: number; readonly atMs: number }
-  | { readonly kind: 'done'; readonly cpuSeconds: number; readonly rssMb: number }
+  | { readonly kind: 'done'; readonly userSeconds: number; readonly systemSeconds: number; readonly rssMb: number }
   | { readonly kind: 'failed'; readonly message: string }
 
 const FORMAT: LogFormat = { kind: 'ese', baseName: 'E00' }
@@ -75,7 +75,7 @@ function endWith(close: () => Promise<void>): void {
     const { user, system } = process.cpuUsage(before)
     // The highest so far, in KiB: what the process needed, not what it holds at the moment.
     const rssMb = process.resourceUsage().maxRSS / 1024
-    tell({ kind: 'done', cpuSeconds: (user + system) / 1e6, rssMb })
+    tell({ kind: 'done', userSeconds: user / 1e6, systemSeconds: system / 1e6, rssMb })
     void close().then(() => process.disconnect())
   })
 }
@@ -114,7 +114,8 @@ async function writeAtRate(job: WriteJob, directory: string, announce: (last: nu
     const stream = { generation: asGeneration(generation), createTime, previousCreateTime: createTime }
     const signature = { random: 7, createTime, computer: '' }
     const temporary = join(directory, 'E00tmp.log')
-    writeFileSync(temporary, composeLog({ ...stream, signature, seed: generation, target }))
+    // Synced, as a store does: dirty pages of the source would otherwise be written by the copy's own directory sync.
+    writeFileSync(temporary, composeLog({ ...stream, signature, seed: generation, target }), { flush: true })
     renameSync(temporary, join(directory, benchLogName(generation)))
     const atMs = nowMs()
     announce(generation)
