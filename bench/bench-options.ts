@@ -15,6 +15,8 @@ export interface BenchOptions {
   /** A directory on the disk to be measured; the work directory is made in it. */
   readonly directory: string | null
   readonly scale: BenchScale
+  /** Results of earlier runs to tell again instead of measuring; of a measure in several of them the last counts. */
+  readonly from: readonly string[]
 }
 
 /** The sizes of the other measures. */
@@ -49,6 +51,7 @@ export const BENCH_USAGE = `usage: npm run bench [-- OPTIONS]
   --dir DIR       a directory on the disk to be measured (default: the temporary directory)
   --json FILE     where the result goes (default bench-results/<time>.json)
   --markdown FILE also make the Markdown table, such as docs/BENCHMARKS.md
+  --from FILE     measure nothing; tell the result of an earlier run, may be given several times
   --list          print the names of the measures`
 
 /** Reads the command line. Throws what `parseArgs` throws for words it does not know. */
@@ -62,6 +65,7 @@ export function readBenchOptions(args: readonly string[], now: Date): BenchOptio
       json: { type: 'string' },
       markdown: { type: 'string' },
       dir: { type: 'string' },
+      from: { type: 'string', multiple: true },
       quick: { type: 'boolean' },
       list: { type: 'boolean' },
     },
@@ -75,6 +79,7 @@ export function readBenchOptions(args: readonly string[], now: Date): BenchOptio
     markdown: values.markdown ?? null,
     directory: values.dir ?? null,
     scale: quick ? QUICK : FULL,
+    from: values.from ?? [],
     list: values.list === true,
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -34,6 +34,18 @@ export async function startDaemon(file: string, args: readonly string[]): Promis
   const { pid } = child
   if (pid === undefined) throw new Error(`${file} has no process id`)
   return { pid, complaint: () => stderr, stop: () => stopChild(child) }
+}
+
+/** Runs a program of the system to its end while nothing else happens, and answers its exit code; null for a signal. */
+export function runNow(words: readonly string[], output: 'inherit' | 'ignore' = 'ignore'): number | null {
+  const [file = '', ...args] = words
+  return spawnSync(file, args, { stdio: ['ignore', output, 'inherit'] }).status
+}
+
+/** As {@link runNow}; throws when the program fails. */
+export function runOrThrow(...words: readonly string[]): void {
+  const status = runNow(words)
+  if (status !== 0) throw new Error(`failed (${status}): ${words.join(' ')}`)
 }
 
 /** A daemon that the bench started. */

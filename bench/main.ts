@@ -2,7 +2,7 @@
  * `npm run bench`: the product and its peers in turn on the same files, in the steady state of a server. What a measure needs
  * is made before the memory is limited; everything that is compared runs inside the limit.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { BENCH_USAGE, type BenchOptions, readBenchOptions } from './bench-options.ts'
@@ -41,9 +41,22 @@ async function main(args: readonly string[]): Promise<number> {
     for (const measure of MEASURES) console.log(measure.name)
     return 0
   }
-  const result = await runAll(options, startedAt)
-  keep(options, result)
+  if (options.from.length > 0) tellAgain(options)
+  else keep(options, await runAll(options, startedAt))
   return 0
+}
+
+function tellAgain(options: BenchOptions): void {
+  // The files were written by this program.
+  const results = options.from.map((path) => JSON.parse(readFileSync(path, 'utf8')) as BenchResult)
+  const newest = results[results.length - 1]
+  if (newest === undefined) return
+  const measures = MEASURES.flatMap(({ name }) => {
+    const found = results.flatMap((result) => result.measures).filter((measure) => measure.name === name)
+    return found.slice(-1)
+  })
+  for (const measure of measures) console.log(reportLines(measure).join('\n'))
+  makeMarkdown(options, { ...newest, measures })
 }
 
 function refuse(message: string): number {
@@ -98,6 +111,10 @@ function keep(options: BenchOptions, result: BenchResult): void {
   mkdirSync(dirname(options.json), { recursive: true })
   writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
   console.log(`\nresult: ${options.json}`)
+  makeMarkdown(options, result)
+}
+
+function makeMarkdown(options: BenchOptions, result: BenchResult): void {
   if (options.markdown === null) return
   writeFileSync(options.markdown, markdownOf(result))
   console.log(`table: ${options.markdown}`)

@@ -1,7 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasProgram } from '../command.ts'
+import { hasProgram, runNow, runOrThrow } from '../command.ts'
 
 /** File systems whose power can be cut. */
 export type CutFileSystem = 'ext4' | 'xfs'
@@ -22,13 +21,16 @@ const NO_LOG_FLUSH = 2
 const SHUTDOWN_SCRIPT = `open(my $d, "<", $ARGV[0]) or die "open: $!";
 my $flags = pack("L", ${NO_LOG_FLUSH}); ioctl($d, ${SHUTDOWN_REQUEST}, $flags) or die "ioctl: $!";`
 
+/** Words before a command that give it mounts of its own, which nobody else sees or keeps. */
+export const OWN_MOUNTS: readonly string[] = ['unshare', '-m', '--propagation', 'private']
+
 /** Why power cannot be cut here, or null. */
 export function cutMissing(fileSystem: CutFileSystem): string | null {
   if (process.getuid?.() !== 0) return 'only root can mount'
   const [program = ''] = KINDS[fileSystem].make
   if (!hasProgram(program)) return `${program} is absent`
-  const tried = spawnSync('unshare', ['-m', '--propagation', 'private', 'true'])
-  return tried.status === 0 ? null : 'a mount namespace of our own is not permitted'
+  const status = runNow([...OWN_MOUNTS, 'true'])
+  return status === 0 ? null : 'a mount namespace of our own is not permitted'
 }
 
 /**
@@ -48,23 +50,23 @@ export class CutDisk {
     this.#image = join(directory, `image-${fileSystem}`)
     this.#options = kind.options
     mkdirSync(this.path, { recursive: true })
-    execFileSync('truncate', ['-s', kind.size, this.#image])
-    execFileSync(kind.make[0] ?? '', [...kind.make.slice(1), this.#image])
+    runOrThrow('truncate', '-s', kind.size, this.#image)
+    runOrThrow(...kind.make, this.#image)
   }
 
   mount(): void {
-    execFileSync('mount', ['-o', this.#options, this.#image, this.path])
+    runOrThrow('mount', '-o', this.#options, this.#image, this.path)
     this.#mounted = true
   }
 
   /** Cuts the power: nothing that is not durable by now ever will be. Every call fails until the disk is mounted anew. */
   cut(): void {
-    execFileSync('perl', ['-e', SHUTDOWN_SCRIPT, this.path])
+    runOrThrow('perl', '-e', SHUTDOWN_SCRIPT, this.path)
   }
 
   /** Nobody may have anything open on it. */
   unmount(): void {
-    if (this.#mounted) execFileSync('umount', [this.path])
+    if (this.#mounted) runOrThrow('umount', this.path)
     this.#mounted = false
   }
 

@@ -2,12 +2,12 @@
  * `npm run soak`: what takes longer than a test may: kill rounds, power cuts with their negative controls, and errors of every
  * system call of the publish path. Ends with 1 when anything was found, or when a planted bug was not.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type CutFileSystem, cutMissing } from './cut-disk.ts'
+import { runNow } from '../command.ts'
+import { type CutFileSystem, cutMissing, OWN_MOUNTS } from './cut-disk.ts'
 import { runErrnoSweep, sweepMissing } from './errno-sweep.ts'
 import { runKillRounds } from './kill-rounds.ts'
 import { type CutSeries, cutProduct, cutPublishing } from './power-cut.ts'
@@ -70,8 +70,8 @@ async function soakKills(options: SoakOptions): Promise<boolean> {
 /** Mounts need a namespace of their own, so that part runs in a process that was started inside one. */
 function soakCutsInside(args: readonly string[]): boolean {
   const [, program = ''] = process.argv
-  const words = ['-m', '--propagation', 'private', process.execPath, program, ...args, '--only', 'cuts', '--inside']
-  return spawnSync('unshare', words, { stdio: 'inherit' }).status === 0
+  const words = [...OWN_MOUNTS, process.execPath, program, ...args, '--only', 'cuts', '--inside']
+  return runNow(words, 'inherit') === 0
 }
 
 async function soakCuts(options: SoakOptions): Promise<boolean> {

@@ -1,13 +1,13 @@
 // Goal: a full disk on either side stops what needs it, is told as what it is, loses nothing, and is over when there is room.
 // Method: one of the two processes gets a small tmpfs in a mount namespace of its own, which is then filled or grown. Skipped
 // where such a namespace is not permitted.
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runScript, waitUntil } from '../../bench/command.ts'
+import { runNow, runScript, waitUntil } from '../../bench/command.ts'
 import { makeEseLogs } from '../../bench/log-files.ts'
 import { copyFigures, postJson, type Service, untilInspected } from '../../bench/product.ts'
+import { OWN_MOUNTS } from '../../bench/soak/cut-disk.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { eseLogName } from '../../engine/log-format.ts'
 import { ProcessBed, untilStatus } from './process-bed.ts'
@@ -16,8 +16,7 @@ const LOGS = 12
 /** More marks than fit into what is left of one block of the journal. */
 const MARKED_LOGS = 150
 const SMALL_BYTES = 16_384
-const PERMITTED =
-  spawnSync('unshare', ['-m', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0
+const PERMITTED = runNow([...OWN_MOUNTS, 'mount', '-t', 'tmpfs', 'none', '/mnt']) === 0
 
 let bed: ProcessBed
 
@@ -102,7 +101,7 @@ function closedLogs(directory: string): string[] {
 /** Words before a command that give it a small file system at `path`, which nobody else sees. */
 function onSmallDisk(path: string, size: string): string[] {
   const script = 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"'
-  return ['unshare', '-m', '--propagation', 'private', 'sh', '-c', script, 'sh', size, path]
+  return [...OWN_MOUNTS, 'sh', '-c', script, 'sh', size, path]
 }
 
 function seenBy(service: Service, path: string): string[] {
