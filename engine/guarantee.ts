@@ -211,10 +211,9 @@ function copierIsNotIdle({ after }: ReplicaStep): string | null {
   return `log ${next} is closed on the source and nobody asks for it`
 }
 
-function truncationIsGated({ before, after, orders }: SourceStep): string | null {
+function truncationIsGated({ after, orders }: SourceStep): string | null {
   for (const order of orders) {
-    if (order.kind !== 'truncate-logs' || order.range.last < before.truncatedBelow) continue
-    if (order.range.last > truncatableThrough(after))
+    if (order.kind === 'truncate-logs' && order.range.last > truncatableThrough(after))
       return `log ${order.range.last} is deleted, ${truncatableThrough(after)} is the last that may go`
   }
   return null

@@ -167,13 +167,9 @@ function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
   assert(log.generation > chainEnd(state).generation, 'a log arrives once and above the end of the chain')
   assert(!state.arrived.some((other) => other.generation === log.generation), 'a log arrives once')
   if (log.rejection !== null) return refuseLog(state, { log, rejection: log.rejection }, nowMs)
-  const first: readonly ReplicaOrder[] =
-    state.sawLog || state.arrived.length > 0 || state.copied > state.inspected
-      ? []
-      : [{ kind: 'raise-event', id: 2114, values: [formatGeneration(log.generation)] }]
   const logs = [...state.arrived, log]
   if (logs.length > 1) logs.sort((a, b) => a.generation - b.generation)
-  return [withArrived(state, logs), first]
+  return [withArrived(state, logs), []]
 }
 
 /** `copied` counts only what arrived without a gap. */
@@ -208,7 +204,7 @@ function inspected(state: ReplicaState, last: Generation): Stepped {
   next.failure = healed(state)
   next.sawLog = true
   next.faults = 0
-  return [next, []]
+  return [next, state.sawLog ? [] : [{ kind: 'raise-event', id: 2114, values: [formatGeneration(first)] }]]
 }
 
 function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'deletion-failed' }>): Stepped {

@@ -4,7 +4,6 @@ import {
   type GenerationRange,
   NO_GENERATION,
   nextGeneration,
-  previousGeneration,
 } from '../generation.ts'
 import type { SourceState } from './source-state.ts'
 import { type Hold, type HoldingRule, holds, truncatableThrough } from './truncation-rule.ts'
@@ -55,7 +54,7 @@ export function explainTruncation(state: SourceState): TruncationExplanation {
     backedUpThrough: state.mark?.through ?? NO_GENERATION,
     truncatableThrough: truncatableThrough(state),
     truncatedBelow: state.truncatedBelow,
-    held: closed === null ? [] : heldLogs(closed, holds(state), state.truncatedBelow),
+    held: closed === null ? [] : heldLogs(closed, holds(state)),
     lastFailure: state.truncateFailure,
   }
 }
@@ -76,17 +75,15 @@ function closedRange(state: SourceState): GenerationRange | null {
   return { first: state.closed.lowest, last: state.closed.generated }
 }
 
-function heldLogs(closed: GenerationRange, all: readonly Hold[], truncatedBelow: Generation): readonly HeldLogs[] {
-  // Logs below the edge were given up before: no rule holds them any more.
-  const givenUp = previousGeneration(truncatedBelow)
-  const edges = [...new Set([givenUp, ...all.map((hold) => hold.through)])].filter(
+function heldLogs(closed: GenerationRange, all: readonly Hold[]): readonly HeldLogs[] {
+  const edges = [...new Set(all.map((hold) => hold.through))].filter(
     (edge) => edge >= closed.first && edge < closed.last,
   )
   edges.sort((a, b) => a - b)
   const runs: HeldLogs[] = []
   let first = closed.first
   for (const last of [...edges, closed.last]) {
-    const reasons = first <= givenUp ? [] : all.filter((hold) => hold.through < first).map(tell)
+    const reasons = all.filter((hold) => hold.through < first).map(tell)
     runs.push({ range: { first, last }, reasons })
     first = nextGeneration(last)
   }

@@ -21,6 +21,11 @@ type Stepped = readonly [SourceState, readonly SourceOrder[]]
 export const GAP_GRACE_MS = 2_000
 /** Wait after a deletion that failed, in milliseconds: the period in which Exchange's deletor comes round again. */
 export const TRUNCATE_RETRY_MS = 30_000
+/**
+ * Pause after a deletion, in milliseconds: what copies inspect meanwhile goes together, with one record, one event and one look
+ * at the directory. Without it a copy that catches up under a mark would have its source delete log by log.
+ */
+export const TRUNCATE_PAUSE_MS = 1_000
 /** Copies that one source keeps. Source: 4 are recommended at most; 64 bounds memory and status output. */
 export const COPIES_MAX = 64
 
@@ -181,8 +186,12 @@ function deleted(state: SourceState, fact: Extract<SourceFact, { kind: 'logs-del
   const { range, alreadyMissing } = fact
   const values = [alreadyMissing, formatGeneration(range.first), formatGeneration(range.last)]
   const missing: readonly SourceOrder[] = alreadyMissing === 0 ? [] : [{ kind: 'raise-event', id: 227, values }]
-  const left = state.closed === null ? null : withoutDeleted(state.closed, range.last)
-  return [{ ...state, truncating: null, truncateFailure: '', closed: left }, [...missing, { kind: 'scan-directory' }]]
+  const closed = state.closed === null ? null : withoutDeleted(state.closed, range.last)
+  const truncateAgainMs = fact.nowMs + TRUNCATE_PAUSE_MS
+  return [
+    { ...state, truncating: null, truncateAgainMs, truncateFailure: '', closed },
+    [...missing, { kind: 'scan-directory' }, { kind: 'wake-at', atMs: truncateAgainMs }],
+  ]
 }
 
 /**

@@ -1,11 +1,4 @@
-import {
-  type Generation,
-  type GenerationRange,
-  higherOf,
-  lowerOf,
-  NO_GENERATION,
-  previousGeneration,
-} from '../generation.ts'
+import { type Generation, type GenerationRange, lowerOf, NO_GENERATION } from '../generation.ts'
 import type { SourceCopy, SourceState } from './source-state.ts'
 
 /**
@@ -60,15 +53,13 @@ export function truncatableThrough(state: SourceState): Generation {
 }
 
 /**
- * What to delete now: closed logs from the lowest up to what every rule allows; null when there is nothing. What lies below the
- * edge of truncation was given up before: leftovers of a deletion that a crash cut short go whatever the copies say now, since
- * a stray log below a hole would hide all logs above it.
+ * What to delete now: closed logs from the lowest up to what every rule allows; null when there is nothing. Leftovers of a
+ * deletion that a crash cut short are no exception: a copy that has lost logs since may still need them.
  */
 export function planTruncation(state: SourceState, nowMs: number): GenerationRange | null {
   if (state.truncating !== null || state.closed === null || nowMs < state.truncateAgainMs) return null
   const first = state.closed.lowest
-  const allowed = higherOf(truncatableThrough(state), previousGeneration(state.truncatedBelow))
-  const last = lowerOf(allowed, state.closed.generated)
+  const last = lowerOf(truncatableThrough(state), state.closed.generated)
   return first > 0 && last >= first ? { first, last } : null
 }
 
