@@ -110,9 +110,14 @@ export function encodeFrame(frame: CopyFrame | SourceFrame): Uint8Array {
   return bytes
 }
 
-/** The fault as it may travel: a sentence longer than a frame has room for is cut, not refused. */
-export function faultToSend(fault: Fault): Fault {
-  return { code: fault.code, message: fault.message.slice(0, MESSAGE_CHARACTERS_MAX) }
+/** A fault as it may travel: its sentence is cut and cleaned, never a reason for the peer to close the connection. */
+function faultToSend(fault: Fault): Fault {
+  return { code: fault.code, message: plainText(fault.message, MESSAGE_CHARACTERS_MAX) }
+}
+
+/** A file name or an error of the system may hold anything; a frame's text has no control characters and no half ones. */
+function plainText(text: string, charactersMax: number): string {
+  return text.slice(0, charactersMax).replace(/[\p{Cc}\p{Cs}]/gu, '\ufffd')
 }
 
 function encodeTail(subscription: number, checksum: bigint): Uint8Array {
@@ -138,7 +143,7 @@ function payloadOf(frame: Exclude<CopyFrame | SourceFrame, { kind: 'log-tail' }>
     case 'request':
       return { session: frame.session, first: frame.range.first, last: frame.range.last }
     case 'subscribe':
-      return { share: frame.share, copyId: frame.copyId, label: frame.label.slice(0, LABEL_CHARACTERS_MAX) }
+      return { share: frame.share, copyId: frame.copyId, label: plainText(frame.label, LABEL_CHARACTERS_MAX) }
     case 'subscribed':
       return { format: frame.format, announcement: frame.announcement }
     case 'grant':

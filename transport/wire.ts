@@ -56,7 +56,7 @@ export const LOG_BYTES_MAX: number = 1024 * 1024 * 1024
 /** A log tail is one xxh64, little endian. */
 export const TAIL_PAYLOAD_BYTES = 8
 /** Highest number of a subscription: 32 bits, less the sign to stay a small integer in every engine. */
-export const SUBSCRIPTION_MAX: number = 2 ** 31 - 1
+const SUBSCRIPTION_MAX: number = 2 ** 31 - 1
 
 /** The protocols that this program speaks, best first; the number changes when an older peer could misread a frame. */
 export const LOG_STREAM_PROTOCOLS: readonly string[] = [LOG_STREAM_PROTOCOL]
@@ -80,7 +80,7 @@ const row = (code: number, from: Side | 'both', lengthMax: number = CONTROL_PAYL
 })
 
 /** Every frame with its number, its sender and its limit. A number is never used again for something else. */
-export const FRAME_TYPES: Readonly<Record<FrameType, TypeRow>> = {
+const FRAME_TYPES: Readonly<Record<FrameType, TypeRow>> = {
   subscribe: row(1, 'copy'),
   unsubscribe: row(2, 'copy'),
   request: row(3, 'copy'),

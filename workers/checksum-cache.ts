@@ -8,7 +8,7 @@ interface KnownChecksum {
 }
 
 /** Checksums kept, over all shares: about 8 MB. Copies that lag further behind make the source hash again. */
-export const CHECKSUMS_KEPT_MAX = 32_768
+const CHECKSUMS_KEPT_MAX = 32_768
 
 /**
  * The checksums of closed logs, each computed once, however many copies ask. A closed log never changes; so a file that is not

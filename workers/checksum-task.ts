@@ -63,10 +63,7 @@ async function readFile(request: ChecksumRequest, ofThread: Slab): Promise<Check
       whole?.set(slot.bytes.subarray(0, count), at)
     }
     const parse = logNameParser(request.format)
-    const inspection =
-      whole === null
-        ? inspectSize(sizeBytes, request.name, parse, request.generation)
-        : inspectBytes(whole, request, parse)
+    const inspection = whole === null ? inspectSize(sizeBytes, request, parse) : inspectBytes(whole, request, parse)
     return { kind: 'read', checksumHex: hash.digest().toString(16).padStart(16, '0'), sizeBytes, inspection }
   } finally {
     hash.abandon()

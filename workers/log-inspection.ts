@@ -10,6 +10,12 @@ export interface Inspection {
   readonly rejection: Rejection | null
 }
 
+/** A log by its name, and the generation that the name was parsed as. */
+interface NamedGeneration {
+  readonly name: string
+  readonly generation: Generation
+}
+
 /** The largest ESE log that is held in memory as a whole to be verified: four times the largest that any Windows writes. */
 export const ESE_LOG_BYTES_MAX: number = 64 * 1024 * 1024
 
@@ -24,11 +30,11 @@ export function isNameOf(name: string, generation: Generation, parse: LogNamePar
  */
 export function inspectBytes(
   bytes: Uint8Array,
-  log: { readonly name: string; readonly generation: Generation; readonly format: LogFormat },
+  log: NamedGeneration & { readonly format: LogFormat },
   parse: LogNameParser,
 ): Inspection {
-  const { name, generation, format } = log
-  if (format.kind === 'numbered') return inspectSize(bytes.length, name, parse, generation)
+  const { generation, format } = log
+  if (format.kind === 'numbered') return inspectSize(bytes.length, log, parse)
   const verdict = verifyLog(bytes, { expectedGeneration: generation })
   return verdict.verdict === 'sound'
     ? { identity: verdict.identity, rejection: null }
@@ -36,7 +42,7 @@ export function inspectBytes(
 }
 
 /** Inspects a numbered log by its length alone. */
-export function inspectSize(length: number, name: string, parse: LogNameParser, generation: Generation): Inspection {
+export function inspectSize(length: number, { name, generation }: NamedGeneration, parse: LogNameParser): Inspection {
   const identity = { ...unprovedIdentity(generation), signature: parse(name)?.stream ?? '' }
   return { identity, rejection: length > 0 ? null : { reason: 'bad-size', detail: 'the file is empty' } }
 }

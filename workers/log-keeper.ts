@@ -77,7 +77,7 @@ export class LogKeeper {
 
   async #readAndVerify(path: string, head: LogHead): Promise<Inspection> {
     const { files, format, parse } = this.#parts
-    if (format.kind === 'numbered') return inspectSize(head.sizeBytes, head.name, parse, head.generation)
+    if (format.kind === 'numbered') return inspectSize(head.sizeBytes, head, parse)
     const file = await files.open(path, 'read')
     try {
       const bytes = new Uint8Array(head.sizeBytes)

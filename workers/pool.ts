@@ -41,11 +41,11 @@ export interface CopyWorkerOptions {
 }
 
 /** Slots of a share worker: three pieces in flight for each of some connections. Untouched slots take no memory. */
-export const SHARE_SLOTS = 16
+const SHARE_SLOTS = 16
 /** Slots of a copy worker: a copy asks for 24 logs at a time and may hold three quarters of all slots. */
-export const COPY_SLOTS = 32
+const COPY_SLOTS = 32
 /** How long a worker may take to stop, in milliseconds: a log that is being written is finished first. */
-export const CLOSE_MS = 10_000
+const CLOSE_MS = 10_000
 /** Heap of a worker beside its slab, in MiB; ten times what is used. A leak ends the worker and not the process. */
 const HEAP_MB_MAX = 256
 

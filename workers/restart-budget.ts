@@ -1,5 +1,5 @@
 /** Restarts of a crashed worker within {@link RESTART_WINDOW_MS}; one more means that it crashes by itself. */
-export const RESTARTS_MAX = 5
+const RESTARTS_MAX = 5
 /** The window in which restarts are counted, in milliseconds. */
 export const RESTART_WINDOW_MS = 60_000
 

@@ -7,7 +7,7 @@ import { createXxh64, type RunningXxh64, type Xxh64 } from './xxh64.ts'
  * copying per piece, where a read that stops exactly at the end would cost a system call more). One page, so that every slot
  * begins on a page.
  */
-export const SLOT_ROOM_BYTES = 4096
+const SLOT_ROOM_BYTES = 4096
 
 const SLOT_STRIDE_BYTES: number = PIECE_BYTES_MAX + SLOT_ROOM_BYTES
 
