@@ -7,6 +7,16 @@ interface KnownChecksum {
   readonly facts: FileFacts
 }
 
+/** A log that was just hashed. */
+export interface HashedLog {
+  readonly share: string
+  readonly generation: Generation
+  readonly facts: FileFacts
+  readonly checksum: bigint
+  /** Whether checksums inside the log show damage to whoever reads it. */
+  readonly provesItself: boolean
+}
+
 /** Checksums kept, over all shares: about 8 MB. Copies that lag further behind make the source hash again. */
 const CHECKSUMS_KEPT_MAX = 32_768
 
@@ -25,17 +35,22 @@ export class ChecksumCache {
   }
 
   /**
-   * Keeps the checksum of a log. Answers false, and keeps the old one, when the log had another content before: it was changed
-   * after it was closed. A file that was touched, or put back from a backup, with the same content is the same log.
+   * Keeps the checksum of a log. Answers false when the log had another content before: it was changed after it was closed. A
+   * file that was touched, or put back from a backup, with the same content is the same log.
+   *
+   * A changed log whose bytes prove themselves (`provesItself`: the ESE format) is refused once and taken as it is from then on,
+   * so that a damaged log which somebody mended can be copied again: the inspector of the copy judges it. Any other changed log
+   * is refused until the first content is back or the share is opened anew.
    */
-  keep(log: { share: string; generation: Generation; facts: FileFacts; checksum: bigint }): boolean {
+  keep(log: HashedLog): boolean {
     const key = keyOf(log.share, log.generation)
     const known = this.#known.get(key)
-    if (known !== undefined && known.checksum !== log.checksum) return false
+    const isSame = known === undefined || known.checksum === log.checksum
+    if (!isSame && !log.provesItself) return false
     this.#known.delete(key)
     this.#known.set(key, { checksum: log.checksum, facts: log.facts })
     if (this.#known.size > CHECKSUMS_KEPT_MAX) this.#forgetOldest()
-    return true
+    return isSame
   }
 
   /** Forgets a share: when it is opened again its logs are taken as they are then. */

@@ -53,7 +53,7 @@ async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
   const slab = await createSlab(setup.wasmPath, setup.slots)
   const files = nodeFileOperations({ shortCalls: 'inline' })
   const reports = new ShareReports((report) => setup.port.postMessage(report))
-  const shares = new SharedLogs({ files, slab, now: () => performance.now() })
+  const shares = new SharedLogs({ files, slab, now: () => performance.now(), startedAtMs: Date.now() })
   const server = new LogStreamServer({
     shares,
     // The slab takes back only what it gave out: the places of this server are its slots.

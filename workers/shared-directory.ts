@@ -39,7 +39,8 @@ export class LogFinder {
    * `NAME_INVALID` for a name that cannot be told to a copy.
    */
   async open(generation: Generation, announcement: Announcement | null): Promise<FoundLog> {
-    if (announcement === null || generation < announcement.lowest || generation > announcement.closedThrough)
+    // Above a hole too: a copy that is past the hole goes on there.
+    if (announcement === null || generation < announcement.lowest || generation > announcement.generated)
       throw this.#missing(generation, 'is not among the closed logs')
     const found = (await this.#openByName(generation)) ?? (await this.#openByScan(generation))
     if (found === null) throw this.#missing(generation, 'is not there')

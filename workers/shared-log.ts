@@ -4,7 +4,7 @@ import type { FileOperations } from '../storage/file-operations.ts'
 import type { StreamedLog } from '../transport/log-sender.ts'
 import type { PiecePlace } from '../transport/place-queue.ts'
 import { LOG_BYTES_MAX } from '../transport/wire.ts'
-import { type ChecksumCache, isSameFile } from './checksum-cache.ts'
+import { type ChecksumCache, type HashedLog, isSameFile } from './checksum-cache.ts'
 import type { FoundLog } from './shared-directory.ts'
 import type { Slab, SlabHash, Slot } from './slab.ts'
 
@@ -15,6 +15,8 @@ export interface LogReading {
   readonly files: FileOperations
   readonly slab: Slab
   readonly cache: ChecksumCache
+  /** As in {@link HashedLog}. */
+  readonly provesItself: boolean
 }
 
 /**
@@ -83,12 +85,12 @@ export class SharedLog implements StreamedLog {
   }
 
   async #confirm(): Promise<void> {
-    const { files, cache, share, generation } = this.#reading
+    const { files, cache, share, generation, provesItself } = this.#reading
     const { file, facts } = this.#found
     if (!isSameFile(await files.factsOf(file), facts)) throw this.#changed('was written to while it was read')
     if (this.#checksum === null || this.#known !== null) return
-    if (!cache.keep({ share, generation, facts, checksum: this.#checksum }))
-      throw this.#changed('has another content than when it was first read')
+    const hashed: HashedLog = { share, generation, facts, checksum: this.#checksum, provesItself }
+    if (!cache.keep(hashed)) throw this.#changed('has another content than when it was first read')
   }
 
   #changed(what: string): ReplicationError {
@@ -96,7 +98,7 @@ export class SharedLog implements StreamedLog {
     return new ReplicationError({
       code: 'LOG_CHANGED',
       message: `log ${formatGeneration(generation)} of ${share} ${what}`,
-      hint: 'A closed log must never change. Put the original back, or start the share anew to take the log as it is now.',
+      hint: 'A closed log must never change. Put the original back. An ESE log that was mended is taken when it is asked for again; for any other start the share anew.',
       fields: { generation, path: this.#found.file.path },
     })
   }

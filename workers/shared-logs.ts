@@ -17,6 +17,7 @@ interface Share {
   readonly shared: SharedDirectory
   readonly finder: LogFinder
   announcement: Announcement | null
+  /** Begins at the time of the start, so that no number of an earlier run, which a client may still name, comes again. */
   announcementNumber: number
   /** Told at the next announcement, or when the share closes. */
   readonly waiting: Set<() => void>
@@ -37,13 +38,16 @@ export class SharedLogs implements ServedLogs, StreamedShares {
   readonly #files: FileOperations
   readonly #slab: Slab
   readonly #now: () => number
+  readonly #firstNumber: number
   readonly #cache = new ChecksumCache()
   readonly #shares = new Map<string, Share>()
   /** The slot in which logs for plain HTTP are hashed, one at a time; the log stream never waits for it. */
   readonly #hashSlot: Slot
   #hashing: Promise<unknown> = Promise.resolve()
 
-  constructor(parts: { files: FileOperations; slab: Slab; now: () => number }) {
+  /** `startedAtMs` is the time of day; `now` a clock that never goes back. Both count milliseconds. */
+  constructor(parts: { files: FileOperations; slab: Slab; now: () => number; startedAtMs: number }) {
+    this.#firstNumber = parts.startedAtMs
     this.#files = parts.files
     this.#slab = parts.slab
     this.#now = parts.now
@@ -56,7 +60,13 @@ export class SharedLogs implements ServedLogs, StreamedShares {
   openShare(shared: SharedDirectory): void {
     this.closeShare(shared.share)
     const finder = new LogFinder(shared, this.#files, this.#now)
-    this.#shares.set(shared.share, { shared, finder, announcement: null, announcementNumber: 0, waiting: new Set() })
+    this.#shares.set(shared.share, {
+      shared,
+      finder,
+      announcement: null,
+      announcementNumber: this.#firstNumber,
+      waiting: new Set(),
+    })
   }
 
   closeShare(name: string): void {
@@ -147,6 +157,7 @@ export class SharedLogs implements ServedLogs, StreamedShares {
       files: this.#files,
       slab: this.#slab,
       cache: this.#cache,
+      provesItself: this.#shares.get(name)?.shared.format.kind === 'ese',
     })
   }
 

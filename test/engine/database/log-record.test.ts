@@ -41,91 +41,21 @@ describe('a walk', () => {
     })
   })
 
-  test('takes lengths where each record keeps them', () => {
-    const at = (length: number, fields: readonly (readonly [number, number])[], type: number): number[] => {
-      const bytes = zeros(length)
-      bytes[0] = type
-      for (const [offset, value] of fields) bytes[offset] = value
-      return bytes
-    }
+  test.each([
+    ['CreateDB 0 53', 14, 43 + 6 + 4, { 40: 6, 42: 12 }],
+    ['CreateDB 0 49', 14, 43 + 6, { 40: 6, 42: 8 }],
+    ['Replace 0 57', 33, 50 + 7, { 44: 7, 45: 0x80 }],
+    ['Split2 0 120', 62, 110 + 1 + 2 + 3 + 4, { 96: 1, 98: 2, 100: 3, 106: 4 }],
+    ['PageMove 0 107', 65, 96 + 5 + 6, { 88: 5, 92: 6 }],
+    ['UndoInfo 0 62', 36, 56 + 6, { 44: 1, 46: 2, 54: 3 }],
+    ['Backup2 0 39', 60, 35 + 4, { 33: 4 }],
+    ['Trace 0 14', 22, 5 + 9, { 3: 9 }],
+  ])('takes the lengths where the record keeps them: %s', (visited, type, length, fields) => {
+    const bytes = zeros(length)
+    bytes[0] = type
+    for (const [offset, value] of Object.entries(fields)) bytes[Number(offset)] = value
 
-    expect(
-      walk(
-        at(
-          43 + 6 + 4,
-          [
-            [40, 6],
-            [42, 12],
-          ],
-          14,
-        ),
-      ).visited,
-    ).toEqual(['CreateDB 0 53'])
-    expect(
-      walk(
-        at(
-          43 + 6,
-          [
-            [40, 6],
-            [42, 8],
-          ],
-          14,
-        ),
-      ).visited,
-    ).toEqual(['CreateDB 0 49'])
-    expect(
-      walk(
-        at(
-          50 + 7,
-          [
-            [44, 7],
-            [45, 0x80],
-          ],
-          33,
-        ),
-      ).visited,
-    ).toEqual(['Replace 0 57'])
-    expect(
-      walk(
-        at(
-          110 + 1 + 2 + 3 + 4,
-          [
-            [96, 1],
-            [98, 2],
-            [100, 3],
-            [106, 4],
-          ],
-          62,
-        ),
-      ).visited,
-    ).toEqual(['Split2 0 120'])
-    expect(
-      walk(
-        at(
-          96 + 5 + 6,
-          [
-            [88, 5],
-            [92, 6],
-          ],
-          65,
-        ),
-      ).visited,
-    ).toEqual(['PageMove 0 107'])
-    expect(
-      walk(
-        at(
-          56 + 6,
-          [
-            [44, 1],
-            [46, 2],
-            [54, 3],
-          ],
-          36,
-        ),
-      ).visited,
-    ).toEqual(['UndoInfo 0 62'])
-    expect(walk(at(35 + 4, [[33, 4]], 60)).visited).toEqual(['Backup2 0 39'])
-    expect(walk(at(5 + 9, [[3, 9]], 22)).visited).toEqual(['Trace 0 14'])
+    expect(walk(bytes).visited).toEqual([visited])
   })
 
   test('stops at a type that no record has, or that the format of the log does not know', () => {
