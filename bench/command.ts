@@ -30,6 +30,8 @@ export async function startDaemon(file: string, args: readonly string[]): Promis
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-4000)
   })
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
   await once(child, 'spawn')
   const { pid } = child
   if (pid === undefined) throw new Error(`${file} has no process id`)
@@ -47,6 +49,12 @@ export function runOrThrow(...words: readonly string[]): void {
   const status = runNow(words)
   if (status !== 0) throw new Error(`failed (${status}): ${words.join(' ')}`)
 }
+
+/** Daemons that have not ended: none of them outlives this process, however that ends. */
+const alive = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGTERM')
+})
 
 /** A daemon that the bench started. */
 export interface Daemon {

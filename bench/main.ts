@@ -15,6 +15,7 @@ import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
 import type { BenchRun, Measure } from './measures/measure.ts'
 import { markdownOf, reportLines } from './report.ts'
 import type { BenchResult, MeasureResult } from './result.ts'
+import { runWithOwnMounts } from './scratch-disk.ts'
 import { enterSteadyState } from './steady-state.ts'
 
 const MEASURES: readonly Measure[] = [
@@ -42,7 +43,11 @@ async function main(args: readonly string[]): Promise<number> {
     return 0
   }
   if (options.from.length > 0) tellAgain(options)
-  else keep(options, await runAll(options, startedAt))
+  else {
+    const inside = runWithOwnMounts()
+    if (inside !== null) return inside
+    keep(options, await runAll(options, startedAt))
+  }
   return 0
 }
 
@@ -66,24 +71,23 @@ function refuse(message: string): number {
 
 async function runAll(options: BenchOptions, startedAt: Date): Promise<BenchResult> {
   const directory = mkdtempSync(join(options.directory ?? diskDirectory(), 'ccr-bench-'))
+  // Whatever ends the run, the gigabytes of its input go with it.
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const chosen = MEASURES.filter((measure) => options.only.length === 0 || options.only.includes(measure.name))
   const tell = (text: string): void => console.error(`  ${text}`)
   const measures: MeasureResult[] = []
+  const input: BenchRun = { options, directory, steadyState: null, tell }
+  for (const measure of chosen) await measure.prepare(input)
+  const steadyState = enterSteadyState(directory)
+  console.error(steadyState.description)
   try {
-    const input: BenchRun = { options, directory, steadyState: null, tell }
-    for (const measure of chosen) await measure.prepare(input)
-    const steadyState = enterSteadyState(directory)
-    console.error(steadyState.description)
-    try {
-      for (const measure of chosen) measures.push(await runMeasure(measure, { ...input, steadyState }))
-    } finally {
-      steadyState.leave()
-    }
-    const machine = describeMachine(directory)
-    return { machine, startedAt: startedAt.toISOString(), steadyState: steadyState.description, measures }
+    for (const measure of chosen) measures.push(await runMeasure(measure, { ...input, steadyState }))
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    steadyState.leave()
   }
+  const machine = describeMachine(directory)
+  return { machine, startedAt: startedAt.toISOString(), steadyState: steadyState.description, measures }
 }
 
 /** A measure that fails is reported as such; the others still run. */

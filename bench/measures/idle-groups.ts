@@ -5,6 +5,7 @@ import { makeSparseLogs, NUMBERED_PATTERN } from '../log-files.ts'
 import { cpuSecondsOf, residentBytes } from '../process-usage.ts'
 import { startManyShares } from '../product-pair.ts'
 import type { MeasureResult } from '../result.ts'
+import { makeScratchDisk, type ScratchDisk } from '../scratch-disk.ts'
 import { spreadOf } from '../statistics.ts'
 import type { BenchRun, Measure } from './measure.ts'
 
@@ -16,19 +17,28 @@ export const IDLE_GROUPS: Measure = {
   name: 'idle-groups',
   prepare: (bench) => {
     const { idleGroups, idleNames } = bench.options.scale
-    bench.tell(`making ${idleGroups} storage groups of ${idleNames} sparse logs`)
-    for (let group = 1; group <= idleGroups; group++) makeSparseLogs(groupDirectory(bench, group), idleNames)
+    disk = makeScratchDisk(bench.directory, idleGroups * (idleNames + SPARE_INODES))
+    bench.tell(`making ${idleGroups} storage groups of ${idleNames} sparse logs ${disk.description}`)
+    for (let group = 1; group <= idleGroups; group++) makeSparseLogs(groupDirectory(group), idleNames)
     return Promise.resolve()
   },
   run: async (bench) => {
     const rounds: Round[] = []
-    for (let round = 0; round < bench.options.runs; round++) {
-      rounds.push(await measureOnce(bench, round))
-      bench.tell(`round ${round + 1}: ${JSON.stringify(rounds[round])}`)
+    try {
+      for (let round = 0; round < bench.options.runs; round++) {
+        rounds.push(await measureOnce(bench, round))
+        bench.tell(`round ${round + 1}: ${JSON.stringify(rounds[round])}`)
+      }
+    } finally {
+      disk?.close()
     }
     return resultOf(bench, rounds)
   },
 }
+
+let disk: ScratchDisk | null = null
+/** Directories take inodes, too. */
+const SPARE_INODES = 20
 
 interface Round {
   readonly kilobytesPerGroup: number
@@ -40,8 +50,8 @@ async function measureOnce(bench: BenchRun, round: number): Promise<Round> {
   const { idleGroups, idleSeconds } = bench.options.scale
   const scratch = join(bench.directory, `idle-${round}`)
   mkdirSync(scratch)
-  const one = await startAndSettle(bench, scratch, 1)
-  const all = await startAndSettle(bench, scratch, idleGroups)
+  const one = await startAndSettle(scratch, 1)
+  const all = await startAndSettle(scratch, idleGroups)
   const cpuBefore = cpuSecondsOf([all.pid])
   await pause(idleSeconds * 1000)
   const cpuSeconds = cpuSecondsOf([all.pid]) - cpuBefore
@@ -56,13 +66,12 @@ async function measureOnce(bench: BenchRun, round: number): Promise<Round> {
 }
 
 async function startAndSettle(
-  bench: BenchRun,
   scratch: string,
   groups: number,
 ): Promise<{ pid: number; startSeconds: number; stop: () => Promise<void> }> {
   const shared = Array.from({ length: groups }, (_, index) => ({
     share: `SG${index + 1}`,
-    directory: groupDirectory(bench, index + 1),
+    directory: groupDirectory(index + 1),
   }))
   const started = performance.now()
   const service = await startManyShares(join(scratch, String(groups)), shared, {
@@ -74,8 +83,8 @@ async function startAndSettle(
   return { pid: service.pid, startSeconds, stop: () => service.stop() }
 }
 
-function groupDirectory(bench: BenchRun, group: number): string {
-  return join(bench.directory, 'idle-groups', `SG${group}`)
+function groupDirectory(group: number): string {
+  return join(disk?.path ?? '', `SG${group}`)
 }
 
 function resultOf(bench: BenchRun, rounds: readonly Round[]): MeasureResult {
@@ -88,7 +97,7 @@ function resultOf(bench: BenchRun, rounds: readonly Round[]): MeasureResult {
   return {
     name: 'idle-groups',
     title: `Idle: ${idleGroups} storage groups in one source process`,
-    method: `Each has ${idleNames} closed logs on disk: numbered format, files of one sparse byte. Memory is the difference to a process with one group, divided by the others; CPU over ${idleSeconds} s in which nothing happens.`,
+    method: `Each has ${idleNames} closed logs on disk: numbered format, files of one sparse byte, ${disk?.description}. Memory is the difference to a process with one group, divided by the others; CPU over ${idleSeconds} s in which nothing happens.`,
     rows: [
       {
         contender: 'ccr share',
