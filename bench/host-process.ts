@@ -46,7 +46,8 @@ async function hostShares(plan: Extract<HostPlan, { role: 'share' }>, events: Ev
     startWorker: startShareWorker,
     onCrash: crashTo(log),
   })
-  for (const share of plan.shares) await host.add({ ...share, format: plan.format, copiesExpected: 1 })
+  // One lock over all of them is the way of a process with many; nobody else is in a work directory of the bench.
+  for (const share of plan.shares) await host.add({ ...share, format: plan.format, copiesExpected: 1, lock: false })
   await host.start()
   await manage(plan.managePort, { shares: host.port, ready: () => host.isReady, events, metrics: host.metrics })
 }
@@ -62,7 +63,7 @@ async function hostCopies(plan: Extract<HostPlan, { role: 'copy' }>, events: Eve
     onCrash: crashTo(log),
   })
   await host.start()
-  for (const copy of plan.copies) reportInspected(await host.add(copy))
+  for (const copy of plan.copies) reportInspected(await host.add({ ...copy, lock: false }))
   await manage(plan.managePort, { copies: host.port, ready: () => host.isReady, events, metrics: host.metrics })
 }
 
