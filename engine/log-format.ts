@@ -2,7 +2,7 @@ import { ReplicationError } from './error.ts'
 import { asGeneration, ESE_GENERATION_MAX, GENERATION_MAX, type Generation } from './generation.ts'
 
 /** The ESE format: `E00` + 8 (Exchange) or 5 (ESENT) hexadecimal digits + `.log`. Every byte of such a log can be verified. */
-export interface EseFormat {
+interface EseFormat {
   readonly kind: 'ese'
   /** Exactly three characters, upper or lower case; may consist of hexadecimal letters (`edb`). */
   readonly baseName: string
@@ -11,7 +11,7 @@ export interface EseFormat {
 /**
  * Any file whose name carries an ascending generation. Size and checksum are verified, the content is not understood.
  */
-export interface NumberedFormat {
+interface NumberedFormat {
   readonly kind: 'numbered'
   /**
    * `postgresql` (24 hexadecimal digits: timeline, log, segment of 16 MiB), or the source text of a regular expression with

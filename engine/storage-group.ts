@@ -1,7 +1,7 @@
 import { ReplicationError } from './error.ts'
 
 /** The longest storage group name. Exchange takes 64 characters for a storage group. */
-export const STORAGE_GROUP_NAME_CHARACTERS_MAX = 64
+const STORAGE_GROUP_NAME_CHARACTERS_MAX = 64
 
 /**
  * Takes in the name of a storage group: letters, digits, space, dot, hyphen, underscore, and not a dot first, so that it can

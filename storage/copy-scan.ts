@@ -28,7 +28,7 @@ export interface CopyScan<Identity> {
 }
 
 /** The log that the next one must continue. */
-export interface NewestLog<Identity> {
+interface NewestLog<Identity> {
   readonly generation: Generation
   readonly name: string
   readonly facts: FileFacts

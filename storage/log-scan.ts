@@ -5,7 +5,7 @@ import { GenerationSet } from './generation-set.ts'
 import type { ForeignReason, LogNames } from './log-names.ts'
 
 /** A file among the logs that is none of them. */
-export interface ForeignFile {
+interface ForeignFile {
   readonly name: string
   readonly reason: ForeignReason
 }

@@ -64,7 +64,7 @@ export type SourceFrame =
   | ConnectionFrame
 
 /** What either side may send about the connection. */
-export type ConnectionFrame =
+type ConnectionFrame =
   | { readonly kind: 'ping' }
   | { readonly kind: 'pong' }
   /** The last frame of a side that closes on purpose, with its reason. */

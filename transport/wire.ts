@@ -23,7 +23,7 @@ export interface FrameHeader {
 }
 
 /** The names of the frames; which side may send which stands in {@link FRAME_TYPES}. */
-export type FrameType =
+type FrameType =
   | 'subscribe'
   | 'unsubscribe'
   | 'request'

@@ -9,9 +9,9 @@ export const COPY_WINDOW_LOGS = 24
 /** Copies and inspections of one log before it counts as irrecoverable. Source: "will do this three times" (Exchange 2007). */
 export const ATTEMPTS_MAX = 3
 /** First wait before a postponed copy or a failed store is tried again, in milliseconds; doubles each time. */
-export const RETRY_MS_MIN = 1_000
+const RETRY_MS_MIN = 1_000
 /** Longest wait, in milliseconds: the 30 s after which the Replication service of Exchange restarts a failed instance. */
-export const RETRY_MS_MAX = 30_000
+const RETRY_MS_MAX = 30_000
 
 /** How long to wait before try number `failures` (from 1 on), in milliseconds: 1 s, 2 s, 4 s … 30 s. */
 export function retryDelayMs(failures: number): number {

@@ -37,7 +37,7 @@ export function inspectArrived(state: ReplicaState): ChainVerdict {
 }
 
 /** Checks one log against the one before it; null when it continues the stream. An empty copy takes any stream. */
-export function inspectLog(previous: LogIdentity | null, log: CopiedLog, highest: Generation): Rejection | null {
+function inspectLog(previous: LogIdentity | null, log: CopiedLog, highest: Generation): Rejection | null {
   if (log.rejection !== null) return log.rejection
   if (log.identity.generation !== log.generation)
     return {

@@ -18,16 +18,16 @@ type Stepped = readonly [SourceState, readonly SourceOrder[]]
  * How long a log may be missing below higher ones before copies are told, in milliseconds: writers that finish out of order
  * fill the hole within moments, and a directory is read again meanwhile.
  */
-export const GAP_GRACE_MS = 2_000
+const GAP_GRACE_MS = 2_000
 /** Wait after a deletion that failed, in milliseconds: the period in which Exchange's deletor comes round again. */
-export const TRUNCATE_RETRY_MS = 30_000
+const TRUNCATE_RETRY_MS = 30_000
 /**
  * Pause after a deletion, in milliseconds: what copies inspect meanwhile goes together, with one record, one event and one look
  * at the directory. Without it a copy that catches up under a mark would have its source delete log by log.
  */
-export const TRUNCATE_PAUSE_MS = 1_000
+const TRUNCATE_PAUSE_MS = 1_000
 /** Copies that one source keeps. Source: 4 are recommended at most; 64 bounds memory and status output. */
-export const COPIES_MAX = 64
+const COPIES_MAX = 64
 
 /**
  * The source side of one storage group, as a pure function: what is closed, who copies it, what was backed up, what may be

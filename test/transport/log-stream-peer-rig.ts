@@ -12,7 +12,7 @@ const FORMAT = { kind: 'ese', baseName: 'E00' } as const
 const MIB = 1_048_576
 
 /** Plain memory in place of a slab. */
-export class HeapPlaces implements PiecePlaces {
+class HeapPlaces implements PiecePlaces {
   free: number
   constructor(count: number) {
     this.free = count

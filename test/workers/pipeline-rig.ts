@@ -22,7 +22,7 @@ export const COPY_ID = '0123456789abcdef0123456789abcdef'
 export const CLOSED_MS: number = Date.UTC(2026, 0, 1)
 
 /** Something that collects messages, and lets a test wait for one. */
-export class Inbox<Message> {
+class Inbox<Message> {
   readonly all: Message[] = []
   #waiting: { readonly isThere: (message: Message) => boolean; readonly resolve: (message: Message) => void }[] = []
 
