@@ -78,21 +78,26 @@ async function runAll(options: BenchOptions, startedAt: Date): Promise<BenchResu
   const tell = (text: string): void => console.error(`  ${text}`)
   const measures: MeasureResult[] = []
   const input: BenchRun = { options, directory, steadyState: null, tell }
-  for (const measure of chosen) await measure.prepare(input)
-  const steadyState = enterSteadyState(directory)
-  console.error(steadyState.description)
-  try {
-    for (const measure of chosen) measures.push(await runMeasure(measure, { ...input, steadyState }))
-  } finally {
-    steadyState.leave()
+  let description = ''
+  for (const measure of chosen) {
+    console.error(measure.name)
+    // One after the other: the input of a later measure would push that of an earlier one out of the page cache.
+    await measure.prepare(input)
+    const steadyState = enterSteadyState(directory)
+    description = steadyState.description
+    try {
+      measures.push(await runMeasure(measure, { ...input, steadyState }))
+    } finally {
+      steadyState.leave()
+    }
   }
   const machine = describeMachine(directory)
-  return { machine, startedAt: startedAt.toISOString(), steadyState: steadyState.description, measures }
+  return { machine, startedAt: startedAt.toISOString(), steadyState: description, measures }
 }
 
 /** A measure that fails is reported as such; the others still run. */
 async function runMeasure(measure: Measure, bench: BenchRun): Promise<MeasureResult> {
-  console.error(measure.name)
+  console.error(`  ${bench.steadyState?.description ?? ''}`)
   try {
     const result = await measure.run(bench)
     console.log(reportLines(result).join('\n'))
