@@ -158,7 +158,7 @@ export function writeLogHeader(target: Uint8Array, header: LogHeader): void {
 
 /** The XOR checksum of a header: of all its words but the first, which holds it. Logs and checkpoints share it. */
 export function headerChecksum(log: LogBytes): number {
-  return HEADER_CHECKSUM_SEED ^ xorWords(log.words, 1, HEADER_WORDS)
+  return HEADER_CHECKSUM_SEED ^ xorWords(log, 1, HEADER_WORDS)
 }
 
 function headerOf(bytes: Uint8Array): Uint8Array {
