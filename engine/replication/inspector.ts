@@ -36,9 +36,8 @@ export function inspectArrived(state: ReplicaState): ChainVerdict {
   return { accepted, refused: null }
 }
 
-/** Checks one log against the one before it; null when it continues the stream. An empty copy takes any stream. */
+/** Checks one sound log against the one before it; null when it continues the stream. An empty copy takes any stream. */
 function inspectLog(previous: LogIdentity | null, log: CopiedLog, highest: Generation): Rejection | null {
-  if (log.rejection !== null) return log.rejection
   if (log.identity.generation !== log.generation)
     return {
       reason: 'generation-mismatch',

@@ -25,8 +25,7 @@ export function suspend(state: ReplicaState, fact: Suspended): readonly [Replica
   const event = { kind: 'raise-event', id: 9001, values: [comment === '' ? '(no comment)' : comment] } as const
   if (before !== null)
     return [{ ...state, suspension }, [record, event, { ...answer, remark: 'the comment was replaced' }]]
-  const stopped = state.phase === 'unstarted' ? state : abandonWork(state)
-  return [{ ...stopped, suspension }, [{ kind: 'stop-copying' }, record, event, { ...answer, remark: '' }]]
+  return [{ ...abandonWork(state), suspension }, [{ kind: 'stop-copying' }, record, event, { ...answer, remark: '' }]]
 }
 
 /**
