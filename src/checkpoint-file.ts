@@ -22,9 +22,9 @@ export async function readCheckpoint(path: string): Promise<LogPosition | null> 
     const bytes = new Uint8Array(COPIES * COPY_BYTES)
     await file.read(bytes, 0, bytes.length, 0)
     for (let copy = 0; copy < COPIES; copy += 1) {
-      const { view, words } = openLogBytes(bytes.subarray(copy * COPY_BYTES, (copy + 1) * COPY_BYTES))
-      if ((words[0] ?? 0) === (CHECKSUM_SEED ^ xorWords(words, 1, words.length)))
-        return readLogPosition(view, CHECKPOINT_AT)
+      const part = openLogBytes(bytes.subarray(copy * COPY_BYTES, (copy + 1) * COPY_BYTES))
+      if ((part.words[0] ?? 0) === (CHECKSUM_SEED ^ xorWords(part, 1, part.words.length)))
+        return readLogPosition(part.view, CHECKPOINT_AT)
     }
     return null
   } finally {
