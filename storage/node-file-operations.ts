@@ -68,7 +68,9 @@ function openingOver(short: ShortCall): Pick<FileOperations, 'open' | 'close' | 
     close,
     open: async (path, mode) => {
       const creates = mode !== 'read' && mode !== 'extend'
-      const descriptor = await short({
+      // Making a file waits for the file system's journal while others are synced: 0.8 ms instead of 5 µs (measured).
+      const call = creates ? pooledCall : short
+      const descriptor = await call({
         operation: creates ? 'create' : 'open',
         path,
         sync: () => fs.openSync(path, FLAGS[mode], FILE_MODE),
