@@ -92,13 +92,7 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
   const { sourceUrl, label, log } = options
   const root = resolve(options.store)
   const { events, host } = await openHost(options, { root, closing })
-  const copy = await host.add({
-    sourceUrl,
-    store: root,
-    ...(label === undefined ? {} : { label }),
-    onStoreMade: () => events.keepIn(root),
-  })
-  await host.start()
+  // Before the copy knocks at its source: one that cannot start must not be enrolled there, where it would hold truncation.
   const management = await startManagement({
     listen: manageAddress(options),
     copies: host.port,
@@ -108,6 +102,13 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
     log,
   })
   closing.add(management)
+  const copy = await host.add({
+    sourceUrl,
+    store: root,
+    ...(label === undefined ? {} : { label }),
+    onStoreMade: () => events.keepIn(root),
+  })
+  await host.start()
   events.raise(copy.name, 2001, [])
   closing.add({ close: async () => void events.raise(copy.name, 2002, []) })
   log.info({ storageGroup: copy.name, source: sourceUrl, store: root, manage: management.url }, 'copy-started')

@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
-import type { LogFormat } from '../engine/log-format.ts'
+import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import { explainTruncation, type TruncationExplanation } from '../engine/source/explain-truncation.ts'
+import { asStorageGroupName } from '../engine/storage-group.ts'
 import { directoryFacts, makeDirectoriesDurably } from '../storage/durable-directory.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
@@ -90,6 +91,9 @@ export async function startShareService(options: ShareServiceOptions): Promise<S
 
 async function open(options: ShareServiceOptions, closing: Closing): Promise<ShareService> {
   const { log, manage = SHARE_MANAGE_DEFAULT, copiesExpected = 1 } = options
+  // What is wrong in itself is refused before anything is made.
+  asStorageGroupName(options.name)
+  logNameParser(options.format)
   const state = await stateDirectory(options)
   const { events, host } = await openHost(options, { state, closing })
   // First the directory, then the listener: a copy that knocks finds its share.

@@ -37,11 +37,30 @@ export function fileError(failure: FileFailure): ReplicationError {
   const { code, hint } = classify(failure)
   return new ReplicationError({
     code,
-    message: `cannot ${failure.operation} ${failure.path}: ${failure.errno}`,
+    message: `cannot ${failure.operation} ${failure.path}: ${inWords(failure.errno)}`,
     hint,
     cause: failure.cause,
     fields: { path: failure.path, operation: failure.operation, errno: failure.errno },
   })
+}
+
+/** What the system's names of errors mean, for the commonest. */
+const WORDS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EFBIG: 'the file would be too large',
+  EACCES: 'access is not permitted',
+  EPERM: 'this is not permitted',
+  EROFS: 'the file system is read-only',
+  EIO: 'the disk failed',
+  ENOENT: 'it is not there',
+  EEXIST: 'it is there already',
+  EMFILE: 'too many files are open',
+}
+
+function inWords(errno: string): string {
+  const words = WORDS[errno]
+  return words === undefined ? errno : `${words} (${errno})`
 }
 
 /** The system's name of an unknown thrown value, `UNKNOWN` where it has none. */

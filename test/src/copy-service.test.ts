@@ -69,6 +69,15 @@ describe('a copy', () => {
     expect((await readFile(join(world.store(), 'events.ndjson'), 'utf8')).split('\n')[0]).toContain('"id":2080')
   })
 
+  it('that cannot answer its operators is not enrolled at its source', async () => {
+    const share = await world.share({ manage: ANY_PORT })
+    const taken = { host: '127.0.0.1', port: Number(new URL(share.managementUrl ?? '').port) }
+
+    await expect(world.copy(share.url, { manage: taken })).rejects.toMatchObject({ code: 'PORT_IN_USE' })
+
+    expect(share.status().copies).toEqual([])
+  })
+
   it('goes on from its disk after a restart and fetches nothing twice', async () => {
     await world.closeLogs(1, 10)
     const share = await world.share()

@@ -268,6 +268,17 @@ describe('a source', () => {
     expect((await world.share()).status().generated).toBe(1)
   })
 
+  it.each([
+    ['NAME_INVALID', { name: '../SG1' }],
+    ['NAME_INVALID', { name: 'S'.repeat(300) }],
+    ['LOG_FORMAT_INVALID', { format: { kind: 'numbered', pattern: '(a+)+' } }],
+    ['LOG_FORMAT_INVALID', { format: { kind: 'ese', baseName: 'E0' } }],
+  ] as const)('is refused with %s before anything is made', async (code, options) => {
+    await expect(world.share(options)).rejects.toMatchObject({ code })
+
+    expect(await readdir(world.logs)).toEqual([])
+  })
+
   it('binds to loopback alone', async () => {
     const listen = { host: '0.0.0.0', port: 0 }
 
