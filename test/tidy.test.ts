@@ -1,7 +1,14 @@
 // Goal: the house keeps its style by itself, so that nobody has to argue about it.
 // Method: parse every TypeScript file, count, and compare with the numbers of CONTRIBUTING.md.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { commentShare, functionsOf, importsOf, sourceFiles, undocumentedExports } from './tidy/source-files.ts'
+import { commentShare, functionsOf, importsOf, ROOT, sourceFiles, undocumentedExports } from './tidy/source-files.ts'
+
+/** The part of a lock file that is looked at. */
+interface LockFile {
+  readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>
+}
 
 const files = sourceFiles()
 const shipped = files.filter((file) => !['test', 'scripts', 'bench'].includes(file.room) && file.path.includes('/'))
@@ -61,6 +68,19 @@ describe('words', () => {
     const found = files.filter((file) => /["'`](\/work\/|\/home\/|\/root\/)/.test(file.text)).map((file) => file.path)
 
     expect(found).toEqual([])
+  })
+})
+
+describe('the lock file', () => {
+  it('names the packages of every platform: scripts/complete-lock-file.mjs adds those that a registry left out', () => {
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as LockFile // npm wrote it
+    const missing = Object.entries(packages).flatMap(([path, entry]) =>
+      Object.keys(entry.optionalDependencies ?? {}).filter(
+        (name) => !(`node_modules/${name}` in packages || `${path}/node_modules/${name}` in packages),
+      ),
+    )
+
+    expect(missing).toEqual([])
   })
 })
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 /** The checkout that this test runs in. */
-const ROOT: string = join(dirname(fileURLToPath(import.meta.url)), '../..')
+export const ROOT: string = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /** One TypeScript file of the project, read and parsed once. */
 export interface SourceFile {
