@@ -185,7 +185,9 @@ describe('against a source that does not play by the rules', () => {
       /^WIRE_PROTOCOL.*without room granted/,
       (peer, subscription, session) => {
         peer.send({ kind: 'log-head', subscription, head: head(session, 1, { sizeBytes: 1024 * MIB }) })
-        for (let count = 0; count < 40; count++) peer.sendPiece(subscription, MIB, noise(MIB, 1))
+        // One buffer for all: making 40 of them takes longer than the copy's patience.
+        const piece = noise(MIB, 1)
+        for (let count = 0; count < 40; count++) peer.sendPiece(subscription, MIB, piece)
       },
     ],
     [
