@@ -12,7 +12,7 @@ const CHECK_FAILED = 3
 export function addVerifyCommand(program: CommandUnknownOpts, act: Act): void {
   program
     .command('verify')
-    .description('check every byte of ESE logs, and that each continues the one before it (eseutil /k)')
+    .description('check header and checksums of ESE logs, and that each continues the one before it (eseutil /k)')
     .argument('<path...>', 'log files, or directories with the logs of one or more streams')
     .option('--base-name <name>', 'only the logs of this base name, for example E00')
     .addHelpText(
