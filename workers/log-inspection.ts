@@ -1,3 +1,4 @@
+import type { WideXor } from '../engine/database/log-bytes.ts'
 import { verifyLog } from '../engine/database/log-file.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { LogFormat, LogNameParser } from '../engine/log-format.ts'
@@ -30,12 +31,12 @@ export function isNameOf(name: string, generation: Generation, parse: LogNamePar
  */
 export function inspectBytes(
   bytes: Uint8Array,
-  log: NamedGeneration & { readonly format: LogFormat },
+  log: NamedGeneration & { readonly format: LogFormat; readonly wideXor?: WideXor | null },
   parse: LogNameParser,
 ): Inspection {
-  const { generation, format } = log
+  const { generation, format, wideXor = null } = log
   if (format.kind === 'numbered') return inspectSize(bytes.length, log, parse)
-  const verdict = verifyLog(bytes, { expectedGeneration: generation })
+  const verdict = verifyLog(bytes, { expectedGeneration: generation, wideXor })
   return verdict.verdict === 'sound'
     ? { identity: verdict.identity, rejection: null }
     : { identity: unprovedIdentity(generation), rejection: verdict.rejection }

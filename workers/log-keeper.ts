@@ -139,9 +139,10 @@ class SmallLog implements LandingLog {
   }
 
   #inspect(slot: Slot | null): Inspection {
-    const { head, format, parse } = this.#work
+    const { head, format, parse, slab } = this.#work
     const bytes = slot === null ? new Uint8Array(0) : slot.bytes.subarray(0, head.sizeBytes)
-    return inspectBytes(bytes, { ...head, format }, parse)
+    const wideXor = slot === null ? null : slab.wideXor
+    return inspectBytes(bytes, { ...head, format, wideXor }, parse)
   }
 }
 

@@ -1,5 +1,7 @@
 import { assert } from '../engine/assert.ts'
+import type { WideXor } from '../engine/database/log-bytes.ts'
 import { PIECE_BYTES_MAX } from '../transport/wire.ts'
+import { createWideXor } from './wide-xor.ts'
 import { createXxh64, type RunningXxh64, type Xxh64 } from './xxh64.ts'
 
 /**
@@ -28,6 +30,8 @@ export interface Slab {
   readonly free: number
   /** See {@link Xxh64.inPlace}. */
   readonly hashesInPlace: boolean
+  /** For bytes of its slots; see {@link createWideXor}. */
+  readonly wideXor: WideXor | null
   /** A slot that nobody else uses, or null when all are taken. */
   take(): Slot | null
   /** Gives a slot back; exactly once for each `take`. */
@@ -52,6 +56,7 @@ export async function createSlab(wasmPath: string, slots: number): Promise<Slab>
 
 class WasmSlab implements Slab {
   readonly slots: number
+  readonly wideXor: WideXor | null
   readonly #xxh64: Xxh64
   /** The last given is the first taken: its memory is still in the caches, and idle slots never become resident. */
   readonly #free: Slot[] = []
@@ -60,9 +65,10 @@ class WasmSlab implements Slab {
   constructor(xxh64: Xxh64, slots: number) {
     this.slots = slots
     this.#xxh64 = xxh64
+    this.wideXor = createWideXor(xxh64.memory)
     for (let index = slots - 1; index >= 0; index--) {
       const address = xxh64.start + index * SLOT_STRIDE_BYTES
-      this.#free.push({ bytes: new Uint8Array(xxh64.memory, address, SLOT_STRIDE_BYTES), address })
+      this.#free.push({ bytes: new Uint8Array(xxh64.memory.buffer, address, SLOT_STRIDE_BYTES), address })
     }
   }
 

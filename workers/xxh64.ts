@@ -7,7 +7,7 @@ import xxhash from 'xxhash-wasm'
  */
 export interface Xxh64 {
   /** The memory that hashed bytes lie in. Its length never changes, so views on it stay valid. */
-  readonly memory: ArrayBuffer
+  readonly memory: { readonly buffer: ArrayBuffer }
   /** Where the part of the memory begins that belongs to the caller: a multiple of 64 KiB. */
   readonly start: number
   /** True when the hash runs in place; false when it fell back to the package's public functions. */
@@ -82,7 +82,7 @@ function hashInPlace(wasmPath: string, pages: number): Xxh64 | null {
   const memory = mem.buffer
   const free = Array.from({ length: STATES_MAX }, (_, index) => index * STATE_BYTES)
   return {
-    memory,
+    memory: mem,
     start: WASM_PAGE_BYTES,
     inPlace: true,
     hash: (address, length) => BigInt.asUintN(64, xxh64(address, length, 0n)),
@@ -126,17 +126,17 @@ function instantiate(wasmPath: string): XxhashExports | null {
 }
 
 function hashByCopy(publicXxhash: PublicXxhash, pages: number): Xxh64 {
-  const memory = new WebAssembly.Memory({ initial: pages }).buffer
+  const memory = new WebAssembly.Memory({ initial: pages })
   return {
     memory,
     start: WASM_PAGE_BYTES,
     inPlace: false,
-    hash: (address, length) => publicXxhash.h64Raw(new Uint8Array(memory, address, length)),
+    hash: (address, length) => publicXxhash.h64Raw(new Uint8Array(memory.buffer, address, length)),
     begin: () => {
       const running = publicXxhash.create64()
       return {
         update: (address, length) => {
-          running.update(new Uint8Array(memory, address, length))
+          running.update(new Uint8Array(memory.buffer, address, length))
         },
         digest: () => running.digest(),
         abandon: () => undefined,
@@ -147,7 +147,7 @@ function hashByCopy(publicXxhash: PublicXxhash, pages: number): Xxh64 {
 
 /** Hashes a known pattern whole and in parts, twice, as the public function does. */
 function agrees(candidate: Xxh64, publicXxhash: PublicXxhash): boolean {
-  const bytes = new Uint8Array(candidate.memory, candidate.start, TEST_BYTES)
+  const bytes = new Uint8Array(candidate.memory.buffer, candidate.start, TEST_BYTES)
   for (let at = 0; at < TEST_BYTES; at++) bytes[at] = (at * 167) & 0xff
   const expected = publicXxhash.h64Raw(bytes)
   const results = [candidate.hash(candidate.start, TEST_BYTES)]

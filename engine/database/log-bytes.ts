@@ -6,7 +6,18 @@ export interface LogBytes {
   readonly view: DataView
   /** Whole words from byte 0 on; a last part of less than four bytes has no word. */
   readonly words: Int32Array
+  /** The faster XOR of whole turns, where the owner of the memory has one. */
+  readonly wideXor: WideXor | null
 }
+
+/** Bytes of a turn of {@link WideXor}. */
+export const WIDE_XOR_BYTES = 64
+
+/**
+ * The XOR of the 32-bit words in `[lo, hi)` of `bytes`, by whatever vectors the machine has. `lo` is a multiple of 4; the length
+ * is a multiple of {@link WIDE_XOR_BYTES}, and more than 0.
+ */
+export type WideXor = (bytes: Uint8Array, lo: number, hi: number) => number
 
 /** Bytes of one word, and the mask of a byte offset inside its word. */
 const WORD_BYTES = 4
@@ -17,14 +28,17 @@ const MACHINE_IS_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).bu
 /**
  * Opens `bytes` for word-wise reading. A view that starts on a multiple of four is used in place (a page of WebAssembly
  * memory is one); any other is copied once, since a word view of it cannot exist.
+ *
+ * @param wideXor for bytes that it can be used on where they lie
  */
-export function openLogBytes(bytes: Uint8Array): LogBytes {
+export function openLogBytes(bytes: Uint8Array, wideXor: WideXor | null = null): LogBytes {
   assert(MACHINE_IS_LITTLE_ENDIAN, 'the machine is little-endian, as every machine that Node supports on servers today')
   const aligned = bytes.byteOffset % WORD_BYTES === 0 ? bytes : bytes.slice()
   return {
     bytes: aligned,
     view: new DataView(aligned.buffer, aligned.byteOffset, aligned.byteLength),
     words: new Int32Array(aligned.buffer, aligned.byteOffset, Math.floor(aligned.byteLength / WORD_BYTES)),
+    wideXor: aligned === bytes ? wideXor : null,
   }
 }
 

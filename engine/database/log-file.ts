@@ -1,7 +1,7 @@
 import { formatGeneration, type Generation } from '../generation.ts'
 import type { LogIdentity, Rejection } from '../log-identity.ts'
 import { type BodyVerdict, verifyBody } from './log-body.ts'
-import { type LogBytes, openLogBytes } from './log-bytes.ts'
+import { type LogBytes, openLogBytes, type WideXor } from './log-bytes.ts'
 import { FORMAT_8, LOG_HEADER_BYTES, type LogHeader, readLogHeader, readOpenHeader } from './log-header.ts'
 import { walkRecords } from './log-record.ts'
 import { verifySegments } from './log-segment.ts'
@@ -14,6 +14,8 @@ export interface VerifyOptions {
   readonly expectedBytes?: number
   /** Whether to visit every record too, as the engine's own check does. Proves no byte more, but that they make sense. */
   readonly walk?: boolean
+  /** See {@link openLogBytes}. */
+  readonly wideXor?: WideXor | null
 }
 
 /** A closed log that may be let in. */
@@ -53,7 +55,7 @@ export function verifyLog(bytes: Uint8Array, options: VerifyOptions = {}): LogVe
     const detail = `${bytes.byteLength} bytes are less than a log header of ${LOG_HEADER_BYTES}`
     return { verdict: 'rejected', rejection: { reason: 'bad-size', detail } }
   }
-  const log = openLogBytes(bytes)
+  const log = openLogBytes(bytes, options.wideXor ?? null)
   const read = readOpenHeader(log)
   if (read.verdict === 'rejected') return read
   const { header, identity } = read

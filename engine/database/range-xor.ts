@@ -1,4 +1,4 @@
-import type { LogBytes } from './log-bytes.ts'
+import { type LogBytes, WIDE_XOR_BYTES } from './log-bytes.ts'
 
 const WORD_BYTES = 4
 /** Bytes that one turn of the loop reads. */
@@ -33,23 +33,32 @@ export function xorRange(log: LogBytes, lo: number, hi: number): number {
   return (sum >>> turn) | (sum << (32 - turn)) // without a turn this is the sum twice: a shift by 32 is one by 0
 }
 
+/** The XOR of the words `[first, end)`. */
+export function xorWords(log: LogBytes, first: number, end: number): number {
+  const lo = first * WORD_BYTES
+  const hi = Math.min(end, log.words.length) * WORD_BYTES
+  const { wideXor } = log
+  if (wideXor === null || hi - lo < WIDE_XOR_BYTES) return xorNarrow(log, lo, hi)
+  const middle = hi - ((hi - lo) % WIDE_XOR_BYTES)
+  return wideXor(log.bytes, lo, middle) ^ xorNarrow(log, middle, hi)
+}
+
 /**
- * The XOR of the words `[first, end)`. Four sums side by side keep the processor's units busy; eight reads a turn through a
+ * The same by single words of `[lo, hi)`. Four sums side by side keep the processor's units busy; eight reads a turn through a
  * DataView, whose bounds the compiler checks once, take 0.10 ms per MiB where an Int32Array takes 0.16.
  */
-export function xorWords({ view, words }: LogBytes, first: number, end: number): number {
+function xorNarrow({ view }: LogBytes, lo: number, hi: number): number {
   let a = 0
   let b = 0
   let c = 0
   let d = 0
-  const endByte = Math.min(end, words.length) * WORD_BYTES
-  let at = first * WORD_BYTES
-  for (const last = endByte - TURN_BYTES; at <= last; at += TURN_BYTES) {
+  let at = lo
+  for (const last = hi - TURN_BYTES; at <= last; at += TURN_BYTES) {
     a ^= view.getInt32(at, true) ^ view.getInt32(at + 16, true)
     b ^= view.getInt32(at + 4, true) ^ view.getInt32(at + 20, true)
     c ^= view.getInt32(at + 8, true) ^ view.getInt32(at + 24, true)
     d ^= view.getInt32(at + 12, true) ^ view.getInt32(at + 28, true)
   }
-  for (; at < endByte; at += WORD_BYTES) a ^= view.getInt32(at, true)
+  for (; at < hi; at += WORD_BYTES) a ^= view.getInt32(at, true)
   return a ^ b ^ c ^ d
 }
