@@ -42,7 +42,7 @@ export interface CopyWorkerOptions {
 
 /** Slots of a share worker: three pieces in flight for each of some connections. Untouched slots take no memory. */
 const SHARE_SLOTS = 16
-/** Slots of a copy worker: a copy asks for 24 logs at a time and may hold three quarters of all slots. */
+/** Slots of a copy worker, of which one copy may hold three quarters: 24 logs on the wire or being written. */
 const COPY_SLOTS = 32
 /** How long a worker may take to stop, in milliseconds: a log that is being written is finished first. */
 const CLOSE_MS = 10_000
