@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { beginStream, type LogStream, nextInStream } from '../engine/database/log-stream.ts'
 import { logTimeAt } from '../engine/database/log-time.ts'
 import { composeLog } from '../engine/database/log-writer.ts'
+import { emptyFiles, untilCreatesAreFast } from './freed-inodes.ts'
 import { benchLogName, type PipelineJob, type PipelineNews, type WriteJob } from './pipeline-child.ts'
 
 /**
@@ -40,6 +41,7 @@ interface Measured {
 
 async function main(): Promise<void> {
   const root = mkdtempSync(join(options.directory, 'ccr-bench-'))
+  await untilCreatesAreFast(root, console.error)
   try {
     const source = join(root, 'source')
     mkdirSync(source)
@@ -157,12 +159,12 @@ async function endPipeline({
 }
 
 async function measurePipeline(source: string, root: string): Promise<Measured> {
-  const store = join(root, 'copy')
+  const store = mkdtempSync(join(root, 'copy-'))
   const sides = await startPipeline(source, store, logs)
   const started = await sides.copy.next('started')
   const ended = await sides.copy.next('inspected', ({ last }) => last === logs)
   const { cpu, total, rss } = await endPipeline(sides)
-  rmSync(store, { recursive: true })
+  emptyFiles(store)
   const gigabytes = (logs * LOG_BYTES) / 1e9
   return {
     who: 'share + copy workers',
@@ -173,8 +175,7 @@ async function measurePipeline(source: string, root: string): Promise<Measured> 
 }
 
 function measureCopy(source: string, root: string): Measured {
-  const store = join(root, 'cp')
-  mkdirSync(store)
+  const store = mkdtempSync(join(root, 'cp-'))
   return timed(
     'cp + sync -f',
     () => execFileSync('sh', ['-c', `cp ${source}/*.log ${store} && sync -f ${store}`]),
@@ -186,7 +187,7 @@ function timed(who: string, act: () => unknown, store: string): Measured {
   const begun = performance.now()
   act()
   const seconds = (performance.now() - begun) / 1000
-  rmSync(store, { recursive: true })
+  emptyFiles(store)
   return {
     who,
     megabytesPerSecond: (logs * LOG_BYTES) / 1e6 / seconds,
@@ -197,7 +198,7 @@ function timed(who: string, act: () => unknown, store: string): Measured {
 
 async function measureLatency(source: string, root: string): Promise<void> {
   const perSecond = Number(options.latency)
-  const sides = await startPipeline(source, join(root, 'copy'), logs)
+  const sides = await startPipeline(source, mkdtempSync(join(root, 'copy-')), logs)
   await sides.copy.next('inspected', ({ last }) => last === logs)
   const count = perSecond * 20
   const job: WriteJob = { first: logs + 1, count, perSecond }

@@ -99,11 +99,12 @@ export async function waitUntil(
   what: string,
   ready: () => boolean | Promise<boolean>,
   limitMs = 60_000,
+  pollMs = POLL_MS,
 ): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!(await ready())) {
     if (performance.now() > deadline) throw new Error(`gave up after ${limitMs} ms: ${what}`)
-    await pause(POLL_MS)
+    await pause(pollMs)
   }
 }
 

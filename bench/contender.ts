@@ -20,6 +20,8 @@ export interface Scene {
   readonly scratch: string
   /** Names of the logs in `source`, ascending. */
   readonly names: readonly string[]
+  /** The logs that come before them in the stream, for a service that ships some before the clock starts. */
+  readonly warmUp: { readonly directory: string; readonly names: readonly string[] }
 }
 
 /** A contender whose daemons run. */

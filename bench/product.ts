@@ -104,14 +104,19 @@ export async function copyFigures(copy: Service, storageGroup = 'SG1'): Promise<
 }
 
 /** Waits until a copy has inspected everything through `generation`. */
-export async function untilInspected(copy: Service, generation: number, limitMs = 60_000): Promise<void> {
+export async function untilInspected(
+  copy: Service,
+  generation: number,
+  limitMs = 60_000,
+  pollMs?: number,
+): Promise<void> {
   let last: CopyFigures | null = null
   const reached = async (): Promise<boolean> => {
     if (!copy.running()) throw new Error(`the copy ended:\n${copy.said()}`)
     last = (await copyFigures(copy)) ?? last
     return last !== null && last.LastLogInspected >= generation
   }
-  await waitUntil(`generation ${generation} is inspected`, reached, limitMs).catch((cause: unknown) => {
+  await waitUntil(`generation ${generation} is inspected`, reached, limitMs, pollMs).catch((cause: unknown) => {
     throw new Error(`${String(cause)}; last status ${JSON.stringify(last)}\n${copy.said()}`)
   })
 }

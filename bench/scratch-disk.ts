@@ -28,8 +28,8 @@ export function runWithOwnMounts(): number | null {
 }
 
 /**
- * An ext4 without a journal in an image file: ten million names are made in minutes and gone in a moment, which the real disk,
- * with its journal, needs half an hour for. A plain directory where nothing may be mounted.
+ * An ext4 without a journal in an image file: ten million names are made in minutes and gone in a moment, which the real disk
+ * needs half an hour for. A plain directory where nothing may be mounted.
  */
 export function makeScratchDisk(directory: string, inodes: number): ScratchDisk {
   const path = join(directory, 'scratch-disk')

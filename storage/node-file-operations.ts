@@ -68,7 +68,8 @@ function openingOver(short: ShortCall): Pick<FileOperations, 'open' | 'close' | 
     close,
     open: async (path, mode) => {
       const creates = mode !== 'read' && mode !== 'extend'
-      // Making a file waits for the file system's journal while others are synced: 0.8 ms instead of 5 µs (measured).
+      // Making a file may wait for the file system: for its journal, or, where it has none, for a search among the inodes that were
+      // freed in the last minutes (0.3 ms instead of 0.02, measured).
       const call = creates ? pooledCall : short
       const descriptor = await call({
         operation: creates ? 'create' : 'open',

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type Daemon, pause, runScript, waitUntil } from '../command.ts'
+import { emptyFiles } from '../freed-inodes.ts'
 import { type FedStream, type Reporter, runLatency } from '../latency-run.ts'
 import { makeEseLogs } from '../log-files.ts'
 import { lsyncdMissing, type MirroredDirectory, startLsyncd } from '../peers/lsyncd.ts'
@@ -151,9 +152,12 @@ async function measure(bench: BenchRun, load: Load): Promise<MeasureResult> {
   return resultOf(bench, load, rounds)
 }
 
+let runs = 0
 async function runKeeper(bench: BenchRun, load: Load, keeper: Keeper): Promise<Round> {
-  const scratch = join(bench.directory, `${load.name}-run`)
-  const streams = streamsOf(bench, load, 'run')
+  runs += 1
+  const run = `run-${runs}`
+  const scratch = join(bench.directory, `${load.name}-${run}`)
+  const streams = streamsOf(bench, load, run)
   for (const stream of streams) mkdirSync(stream.source, { recursive: true })
   const running = await keeper.start(scratch, streams)
   try {
@@ -165,7 +169,7 @@ async function runKeeper(bench: BenchRun, load: Load, keeper: Keeper): Promise<R
   } finally {
     await running.stop()
     takeBack(streams)
-    rmSync(scratch, { recursive: true })
+    emptyFiles(scratch)
     await pause(SETTLE_MS)
   }
 }
