@@ -54,6 +54,18 @@ interface Wanted {
   readonly last: Generation
 }
 
+/** One log on its way. Two are at a time: the next is read while the one before it is hashed and sent. */
+interface Sending {
+  readonly session: number
+  readonly generation: Generation
+  /** Cancellations at its begin. */
+  readonly epoch: number
+  /** Resolves when everything before it was sent. */
+  readonly turn: Promise<void>
+  /** To be called when it needs no more room than it has: a later log that took room first would stop this one for ever. */
+  readonly provided: () => void
+}
+
 /**
  * Sends the logs that one subscription asked for: in the order of the requests, one after the other, a piece only where room
  * was granted for it.
@@ -66,8 +78,8 @@ export class LogSender {
   #epoch = 0
   #running = false
   #creditWaiter: (() => void) | null = null
-  /** Until a read that has taken too long is over, nothing else is read from that disk. */
-  #hung = false
+  /** Until reads that have taken too long are over, nothing else is read from that disk. */
+  readonly #hung = new Set<StreamedLog>()
 
   constructor(ports: SenderPorts) {
     this.#ports = ports
@@ -109,46 +121,64 @@ export class LogSender {
   }
 
   async #run(): Promise<void> {
+    let before = Promise.resolve()
+    let isSending = false
     for (;;) {
-      const wanted = this.#queue[0]
-      if (wanted === undefined || this.#credit === 0) break
-      const { session, next: generation } = wanted
-      if (generation === wanted.last) this.#queue.shift()
-      else wanted.next = nextGeneration(generation)
-      await this.#sendLog(session, generation)
+      const next = this.#takeNext()
+      if (next === null && !isSending) break
+      const turn = before
+      if (next !== null)
+        await new Promise<void>((provided) => {
+          before = this.#sendLog({ ...next, epoch: this.#epoch, turn, provided })
+        })
+      isSending = next !== null
+      await turn
     }
     this.#running = false
   }
 
-  async #sendLog(session: number, generation: Generation): Promise<void> {
-    const epoch = this.#epoch
+  #takeNext(): { session: number; generation: Generation } | null {
+    const wanted = this.#queue[0]
+    if (wanted === undefined || this.#credit === 0) return null
+    const { session, next: generation } = wanted
+    if (generation === wanted.last) this.#queue.shift()
+    else wanted.next = nextGeneration(generation)
+    return { session, generation }
+  }
+
+  async #sendLog(sending: Sending): Promise<void> {
+    const { session, generation, epoch, turn, provided } = sending
     let log: StreamedLog | null = null
     try {
-      if (this.#hung) throw this.#hungFault(generation)
+      if (this.#hung.size > 0) throw this.#hungFault(generation)
       log = await this.#ports.open(generation)
-      await this.#sendPieces(log, session, generation)
+      await this.#sendPieces(log, sending)
     } catch (error) {
       if (!(error instanceof ReplicationError)) throw error
+      provided()
+      await turn
       if (epoch !== this.#epoch) return
       this.#ports.unavailable(session, generation, { code: error.code, message: error.message })
     } finally {
+      provided()
       // A read that hangs still uses the file: it is closed when that read is over.
-      if (!this.#hung) log?.close()
+      if (log !== null && !this.#hung.has(log)) log.close()
     }
   }
 
-  async #sendPieces(log: StreamedLog, session: number, generation: Generation): Promise<void> {
-    const epoch = this.#epoch
+  async #sendPieces(log: StreamedLog, sending: Sending): Promise<void> {
+    const { session, generation, epoch, turn } = sending
     const { name, sizeBytes, logTimeMs } = log
     let head: LogHead | null = { session, generation, sizeBytes, logTimeMs, name }
     let position = 0
     do {
       const length = Math.min(PIECE_BYTES_MAX, sizeBytes - position)
-      const place = length === 0 ? null : await this.#readPiece(log, { generation, position, length, epoch })
+      const place = length === 0 ? null : await this.#readPiece(log, sending, { position, length })
+      await turn
+      if (epoch !== this.#epoch && place !== null) this.#ports.release(place)
       if (epoch !== this.#epoch || (place === null && length > 0)) return
       position += length
       const checksum = position === sizeBytes ? log.checksum() : null
-      if (length > 0) this.#credit -= 1
       this.#ports.send({ place, length, head, checksum })
       head = null
     } while (position < sizeBytes)
@@ -158,40 +188,47 @@ export class LogSender {
   /** Null when the work was cancelled or the connection closed meanwhile. */
   async #readPiece(
     log: StreamedLog,
-    piece: { generation: Generation; position: number; length: number; epoch: number },
+    sending: Sending,
+    piece: { position: number; length: number },
   ): Promise<PiecePlace | null> {
-    while (this.#credit === 0 && piece.epoch === this.#epoch)
+    const { generation, epoch } = sending
+    while (this.#credit === 0 && epoch === this.#epoch)
       await new Promise<void>((resolve) => {
         this.#creditWaiter = resolve
       })
-    if (piece.epoch !== this.#epoch) return null
+    if (epoch !== this.#epoch) return null
+    this.#credit -= 1
+    if (piece.position + piece.length === log.sizeBytes) sending.provided()
     const place = await this.#ports.acquire()
     if (place === null) return null
-    const isRead = await this.#readInTime(log, place, piece)
-    if (isRead && piece.epoch === this.#epoch) return place
-    if (isRead) this.#ports.release(place)
-    return null
+    try {
+      await this.#readInTime(log, place, { ...piece, generation })
+      return place
+    } catch (error) {
+      if (epoch === this.#epoch) this.grant(1) // room that was not used
+      throw error
+    }
   }
 
   async #readInTime(
     log: StreamedLog,
     place: PiecePlace,
     piece: { generation: Generation; position: number; length: number },
-  ): Promise<boolean> {
+  ): Promise<void> {
     const reading = log.read(place, piece.position, piece.length)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(resolve, this.#ports.readMs, 'late')
     })
     try {
-      if ((await Promise.race([reading, late])) !== 'late') return true
+      if ((await Promise.race([reading, late])) !== 'late') return
     } catch (error) {
       this.#ports.release(place)
       throw error
     } finally {
       clearTimeout(timer)
     }
-    this.#hung = true
+    this.#hung.add(log)
     void this.#awaitHung(reading, log, place)
     throw this.#hungFault(piece.generation)
   }
@@ -200,7 +237,7 @@ export class LogSender {
     await reading.catch(() => undefined) // the copy has been told that this read failed
     this.#ports.release(place)
     log.close()
-    this.#hung = false
+    this.#hung.delete(log)
   }
 
   #hungFault(generation: Generation): ReplicationError {

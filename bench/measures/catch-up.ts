@@ -31,7 +31,7 @@ const TARGETS: ReadonlyMap<Contender, string> = new Map([
 /** What a freed gigabyte costs the disk (discard) must not fall into the next run. */
 const SETTLE_MS = 3_000
 /** Logs that the services have shipped before the clock starts: what a store writes in some hours; V8 has compiled the hot paths then. */
-const WARM_UP_LOGS = 1_000
+const WARM_UP_LOGS = 2_000
 /** Logs whose content is compared after each run, spread over the whole set. */
 const COMPARED_LOGS = 20
 const GIGABYTE = 1e9
