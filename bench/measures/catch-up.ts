@@ -30,8 +30,6 @@ const TARGETS: ReadonlyMap<Contender, string> = new Map([
 
 /** What a freed gigabyte costs the disk (discard) must not fall into the next run. */
 const SETTLE_MS = 3_000
-/** Logs that the services have shipped before the clock starts: what a store writes in some hours; V8 has compiled the hot paths then. */
-const WARM_UP_LOGS = 2_000
 /** Logs whose content is compared after each run, spread over the whole set. */
 const COMPARED_LOGS = 20
 const GIGABYTE = 1e9
@@ -41,10 +39,10 @@ export const CATCH_UP: Measure = {
   name: 'catch-up',
   prepare: async (bench) => {
     bench.tell(`making ${bench.options.logs} logs`)
-    const names = makeEseLogs({ directory: sourceOf(bench), count: WARM_UP_LOGS + bench.options.logs, seed: 7 })
+    const names = makeEseLogs({ directory: sourceOf(bench), count: 2 * bench.options.logs, seed: 7 })
     mkdirSync(warmUpOf(bench))
     mkdirSync(targetRoot(bench))
-    for (const name of names.slice(0, WARM_UP_LOGS))
+    for (const name of names.slice(0, bench.options.logs))
       renameSync(join(sourceOf(bench), name), join(warmUpOf(bench), name))
   },
   run: async (bench) => {
@@ -101,8 +99,8 @@ async function makeScene(bench: BenchRun): Promise<Scene> {
     source,
     target,
     scratch,
-    names: names(WARM_UP_LOGS + 1, bench.options.logs),
-    warmUp: { directory: warmUpOf(bench), names: names(1, WARM_UP_LOGS) },
+    names: names(bench.options.logs + 1, bench.options.logs),
+    warmUp: { directory: warmUpOf(bench), names: names(1, bench.options.logs) },
   }
 }
 
@@ -146,7 +144,7 @@ function resultOf(bench: BenchRun, usages: ReadonlyMap<Contender, readonly Usage
 }
 
 const METHOD = `ESE logs with pseudo-random content, source warm in the page cache. All contenders run once in each round, on the same files, on one disk. \
-"${CCR_RUNNING.name}": both services have shipped the ${WARM_UP_LOGS} logs before, then the copy was suspended; the clock runs from the resume to the status that shows all logs inspected. \
+"${CCR_RUNNING.name}": both services have shipped as many logs before (V8 has compiled their hot paths), then the copy was suspended; the clock runs from the resume to the status that shows all logs inspected. \
 "${CCR_ONCE.name}": the source runs; the clock runs from the start of the process to its end, so it holds the start of Node. \
 Megabytes are 10^6 bytes. CPU is user and system time of all processes of a contender, memory the highest sum of their resident sets.`
 
