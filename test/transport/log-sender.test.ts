@@ -84,7 +84,7 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-const unread = new ReplicationError({ code: 'READ_FAILED', message: 'the disk says no' })
+const unread = new ReplicationError({ code: 'READ_FAILED', message: 'the disk says no', hint: 'Look at it.' })
 
 describe('a sender', () => {
   it('reads a log while the one before it is read and sent, never more, and sends in order', async () => {
