@@ -1,5 +1,6 @@
 import type { Generation } from '../engine/generation.ts'
 import { type LogFormat, logNameParser, type ParsedLogName } from '../engine/log-format.ts'
+import { NumberedNames } from './numbered-names.ts'
 
 /** Why a file in a log directory is none of the stream's logs. It is listed, never touched. */
 export type ForeignReason =
@@ -14,7 +15,7 @@ export type ForeignReason =
 
 /**
  * The file names of one stream. A generation's name is computed where the format allows it, so that 100,000 logs cost no
- * memory; only a pattern of the user's own needs a table.
+ * memory; a pattern of the user's own needs to know which names there are, at one bit for each.
  */
 export interface LogNames {
   /** The timeline that the stream was fixed to (PostgreSQL), else `''`. */
@@ -47,7 +48,7 @@ export interface LogNames {
 export function logNamesOf(format: LogFormat, stream?: string): LogNames {
   const parse = logNameParser(format)
   if (format.kind === 'ese') return new EseNames(format.baseName, parse)
-  return format.pattern === 'postgresql' ? new PostgresqlNames(parse, stream) : new TabledNames(parse)
+  return format.pattern === 'postgresql' ? new PostgresqlNames(parse, stream) : new PatternNames(parse)
 }
 
 type Parse = (name: string) => ParsedLogName | null
@@ -166,34 +167,32 @@ class PostgresqlNames implements LogNames {
   }
 }
 
-class TabledNames implements LogNames {
+class PatternNames implements LogNames {
   readonly stream = ''
   readonly computable = false
   readonly undecided = false
   readonly parse: Parse
   readonly openLogNames: readonly string[] = []
-  readonly #names = new Map<Generation, string>()
+  readonly #names: NumberedNames
 
   constructor(parse: Parse) {
     this.parse = parse
+    this.#names = new NumberedNames(parse)
   }
 
   accept(name: string, parsed: ParsedLogName): ForeignReason | null {
-    const known = this.#names.get(parsed.generation)
-    if (known !== undefined && known !== name) return 'second file of its generation'
-    this.#names.set(parsed.generation, name)
-    return null
+    return this.#names.take(name, parsed.generation) ? null : 'second file of its generation'
   }
 
   candidates(generation: Generation): readonly string[] {
-    const name = this.#names.get(generation)
-    return name === undefined ? [] : [name]
+    const name = this.#names.nameOf(generation)
+    return name === null ? [] : [name]
   }
 
   decide(): void {}
 
   forget(generation: Generation): void {
-    this.#names.delete(generation)
+    this.#names.forget(generation)
   }
 
   isCompanion(): boolean {
