@@ -16,7 +16,8 @@ export default class ClosingLineReporter implements Reporter {
       }
     }
     process.on('exit', () => {
-      process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
+      if (skipped > 0) process.stdout.write(`\n${skipped} skipped\n`)
+      process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
     })
   }
 }
