@@ -3,7 +3,7 @@ import { type Attempt, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState
 
 /**
  * How many logs may be asked for beyond the last inspected one. Wide enough that the logs which are published do not hold up
- * those on the wire, and that one sync of the directory serves many (24 reached 1,030 MB/s where 64 and more reached 1,200, at a
+ * those on the wire, and that one sync of the directory serves many (24 reached 1,030 MB/s where 48 to 192 reached 1,200, at a
  * tenth less CPU); narrow enough to bound what a suspension throws away. Bytes in memory are bounded by the copy worker's slots.
  */
 export const COPY_WINDOW_LOGS = 64
