@@ -15,7 +15,7 @@ export const RECONNECT_BACKOFF: BackoffLimits = { leastMs: 100, mostMs: 30_000 }
  *
  * @param failures failed attempts since the last success, from 1 on
  * @param random a number in `[0, 1)`
- * @returns milliseconds in `[wait / 2, wait)`
+ * @returns milliseconds in `[wait / 2, wait]`; the end is reached where the sum is rounded
  */
 export function backoffMs(failures: number, random: number, limits: BackoffLimits = RECONNECT_BACKOFF): number {
   // 2^30 is beyond every cap in use; without the bound a long outage would end in Infinity, and half of that is no time.
