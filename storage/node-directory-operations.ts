@@ -8,8 +8,8 @@ const { O_DIRECTORY, O_RDONLY } = fs.constants
 /** Logs hold mail: only their owner reads them. */
 const DIRECTORY_MODE = 0o700
 /**
- * Walks under way at once. A walk holds a chunk of names and what is made of it, half a megabyte: a thousand storage groups whose
- * first scans ran all at once needed 500 MB (measured). Four keep the pool's threads busy; the others leave none of them idle.
+ * Walks under way at once. Each holds a chunk of names and what is made of it, so a source that begins to read a thousand
+ * directories must not read all of them at the same time. As many as the services' thread pool has threads.
  */
 const WALKS_AT_ONCE = 8
 
