@@ -36,7 +36,7 @@ const FILES_PER_TURN = 64
 /**
  * Deletes closed logs in strictly ascending order, so that after a crash in the middle the rest is still one stream, and syncs
  * the directory once at the end. A log that is gone already counts as missing. The first real error stops it, since to go on
- * would leave a hole. Only names that the format's parser reads as that very generation are deleted.
+ * would leave a hole. Only {@link LogNames.deletable} names that the format's parser reads as that very generation are deleted.
  */
 export async function deleteAscending(deletion: Deletion, files: FileOperations): Promise<DeletionOutcome> {
   const progress: Progress = { deleted: 0, missing: 0, through: NO_GENERATION, failure: null, aborted: false }
@@ -91,7 +91,7 @@ async function deleteRanges(deletion: Deletion, files: FileOperations, progress:
 
 /** Answers whether there was a file to delete. */
 async function deleteOne(deletion: Deletion, files: FileOperations, generation: Generation): Promise<boolean> {
-  for (const name of deletion.names.candidates(generation)) {
+  for (const name of deletion.names.deletable(generation)) {
     assert(deletion.names.parse(name)?.generation === generation, `${name} is the name of generation ${generation}`)
     try {
       await files.unlink(pathIn(deletion.directory, name))

@@ -32,6 +32,11 @@ export interface LogNames {
   accept(name: string, parsed: ParsedLogName): ForeignReason | null
   /** The names that a generation may have, the likeliest first. Each of them is parsed as this very generation. */
   candidates(generation: Generation): readonly string[]
+  /**
+   * Those of the candidates under which a log may be deleted. Of a pattern it is the name that was accepted and no other: a second
+   * file of a generation is foreign and never touched.
+   */
+  deletable(generation: Generation): readonly string[]
   /** A generation is gone. */
   forget(generation: Generation): void
   /** Whether a name belongs to the store's own files beside the closed logs (open log, checkpoint, reserve logs). */
@@ -103,6 +108,10 @@ class EseNames implements LogNames {
     return [...names]
   }
 
+  deletable(generation: Generation): readonly string[] {
+    return this.candidates(generation)
+  }
+
   decide(): void {}
 
   forget(): void {}
@@ -160,6 +169,10 @@ class PostgresqlNames implements LogNames {
     return [this.#stream + eightDigits(Math.floor(generation / 256)) + eightDigits(generation % 256)]
   }
 
+  deletable(generation: Generation): readonly string[] {
+    return this.candidates(generation)
+  }
+
   forget(): void {}
 
   isCompanion(name: string): boolean {
@@ -185,6 +198,10 @@ class PatternNames implements LogNames {
   }
 
   candidates(generation: Generation): readonly string[] {
+    return this.deletable(generation)
+  }
+
+  deletable(generation: Generation): readonly string[] {
     const name = this.#names.nameOf(generation)
     return name === null ? [] : [name]
   }

@@ -82,4 +82,17 @@ describe('the names of a stream', () => {
     names.forget(asGeneration(7))
     expect(names.candidates(asGeneration(7))).toEqual([])
   })
+
+  it('lets nothing be deleted under a name of a pattern that was not accepted, or is forgotten', () => {
+    const names = logNamesOf({ kind: 'numbered', pattern: 'log-(?<decimal>\\d+)' })
+    const parsed = { generation: asGeneration(7), stream: '' }
+    names.accept('log-7', parsed)
+    names.accept('log-007', parsed)
+
+    const known = [7, 8].map((generation) => names.deletable(asGeneration(generation)))
+    names.forget(asGeneration(7))
+
+    expect(known).toEqual([['log-7'], []])
+    expect(names.deletable(asGeneration(7))).toEqual([])
+  })
 })
