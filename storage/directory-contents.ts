@@ -138,10 +138,12 @@ export class DirectoryContents {
 
   /**
    * Follows the stream upward from where it ends, and from its first gap, without waiting for events: finds what a watch lost, as
-   * long as the name of a generation can be computed.
+   * long as the format computes every name. Where names are only likely it stays put: log after log, it took twice as long for a
+   * burst of 30,000 as the scan that comes then anyway (2.6 s, not 1.2 s).
    */
   async followCursor(): Promise<DirectoryChange> {
     const closed: ClosedLog[] = []
+    if (!this.names.computable) return { closed, gone: 0 }
     const { closedThrough, highest } = this.#present.extent()
     for (const start of closedThrough === highest ? [highest] : [closedThrough, highest]) {
       let at = start

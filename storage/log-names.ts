@@ -15,12 +15,12 @@ export type ForeignReason =
 
 /**
  * The file names of one stream. A generation's name is computed where the format allows it, so that 100,000 logs cost no
- * memory; a pattern of the user's own needs to know which names there are, at one bit for each.
+ * memory; a pattern of the user's own needs to know which names there are, at one bit for each, and computes only likely ones.
  */
 export interface LogNames {
   /** The timeline that the stream was fixed to (PostgreSQL), else `''`. */
   readonly stream: string
-  /** Whether {@link candidates} needs no table: true as soon as it can name any generation. */
+  /** Whether {@link candidates} names every log that there can be: true as soon as it needs no table. */
   readonly computable: boolean
   /** Whether names tell streams apart and none is chosen yet: the caller looks at all names, then calls {@link decide}. */
   readonly undecided: boolean
@@ -198,7 +198,7 @@ class PatternNames implements LogNames {
   }
 
   candidates(generation: Generation): readonly string[] {
-    return this.deletable(generation)
+    return this.#names.candidates(generation)
   }
 
   deletable(generation: Generation): readonly string[] {

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { asGeneration, ESE_GENERATION_MAX } from '../../engine/generation.ts'
+import type { LogFormat } from '../../engine/log-format.ts'
 import { logNamesOf } from '../../storage/log-names.ts'
 
 const eseName = fc
@@ -80,6 +81,13 @@ describe('the names of a stream', () => {
     expect(names.accept('log-007', parsed)).toBe('second file of its generation')
     expect(names.candidates(asGeneration(7))).toEqual(['log-7'])
     names.forget(asGeneration(7))
+    expect(names.accept('log-007', parsed)).toBeNull()
+    expect(names.candidates(asGeneration(7))).toEqual(['log-007'])
+  })
+
+  it('of a pattern are unknown as long as none was accepted', () => {
+    const names = logNamesOf({ kind: 'numbered', pattern: 'log-(?<decimal>\\d+)' })
+
     expect(names.candidates(asGeneration(7))).toEqual([])
   })
 
@@ -94,5 +102,48 @@ describe('the names of a stream', () => {
 
     expect(known).toEqual([['log-7'], []])
     expect(names.deletable(asGeneration(7))).toEqual([])
+  })
+})
+
+const numbered = (pattern: string): LogFormat => ({ kind: 'numbered', pattern })
+const decimal = (width: number) => (generation: number) => String(generation).padStart(width, '0')
+const hex = (width: number) => (generation: number) => generation.toString(16).padStart(width, '0')
+const upperHex = (width: number) => (generation: number) => hex(width)(generation).toUpperCase()
+
+/** Formats, and how a program writes the names of its logs. */
+const PROGRAMS: readonly (readonly [LogFormat, (generation: number) => string])[] = [
+  [{ kind: 'ese', baseName: 'E00' }, (generation) => `E00${upperHex(8)(generation)}.log`],
+  [numbered('postgresql'), (generation) => `0000000A${upperHex(8)(generation >> 8)}${upperHex(8)(generation & 255)}`],
+  [numbered('(?<decimal>\\d+)'), decimal(1)],
+  [numbered('bin\\.(?<decimal>\\d+)'), (generation) => `bin.${decimal(8)(generation)}`],
+  [numbered('(?<decimal>\\d{8})\\.log'), (generation) => `${decimal(8)(generation)}.log`],
+  [numbered('(?<hex>[0-9A-F]{8})\\.wal'), (generation) => `${upperHex(8)(generation)}.wal`],
+  [numbered('(?<hex>[0-9a-f]{8})\\.wal'), (generation) => `${hex(8)(generation)}.wal`],
+  [numbered('(?<hex>[0-9A-Fa-f]+)-log'), (generation) => `${hex(1)(generation)}-log`],
+  // What stands around the number looks like digits itself, or like the number.
+  [numbered('archive(?<decimal>\\d{8})'), (generation) => `archive${decimal(8)(generation)}`],
+  [numbered('edb(?<hex>[0-9A-F]{6,8})\\.log'), (generation) => `edb${upperHex(6)(generation)}.log`],
+  [numbered('v10(?<decimal>\\d{8})'), (generation) => `v10${decimal(8)(generation)}`],
+  [numbered('\\d+-(?<decimal>\\d+)\\.7'), (generation) => `7-${generation}.7`],
+]
+
+describe.each(PROGRAMS)('the names of %j', (format, write) => {
+  it('are computed for any log once one is known, few for each and all of that very generation', () => {
+    const generation = fc.integer({ min: 1, max: 0xff_ffff })
+    fc.assert(
+      fc.property(fc.array(generation, { minLength: 1, maxLength: 5 }), generation, (known, wanted) => {
+        const names = logNamesOf(format)
+        for (const name of known.map(write)) {
+          const parsed = names.parse(name)
+          expect([name, parsed === null || names.accept(name, parsed)]).toEqual([name, null])
+        }
+
+        const candidates = names.candidates(asGeneration(wanted))
+
+        expect(candidates).toContain(write(wanted))
+        expect(candidates.map((name) => names.parse(name)?.generation)).toEqual(candidates.map(() => wanted))
+        expect(candidates.length).toBeLessThanOrEqual(4)
+      }),
+    )
   })
 })

@@ -43,7 +43,11 @@ describe.each([
             expect(names.take(step.name, generation)).toBe(fits)
             if (fits) model.set(generation, step.name)
           }
-          expect(names.nameOf(generation)).toBe(model.get(generation) ?? null)
+          const known = model.get(generation)
+          const candidates = names.candidates(generation)
+          expect(names.nameOf(generation)).toBe(known ?? null)
+          if (known !== undefined) expect(candidates).toEqual([known])
+          for (const candidate of candidates) expect(parse(candidate)?.generation).toBe(generation)
         }
         for (const [generation, expected] of model) expect(names.nameOf(asGeneration(generation))).toBe(expected)
       }),
@@ -64,6 +68,40 @@ describe('names without a style', () => {
     for (const { name, generation } of all) expect(names.take(name, generation)).toBe(true)
     for (const { name, generation } of all) expect(names.nameOf(generation)).toBe(name)
     expect(names.take('z6', asGeneration(6))).toBe(false)
+  })
+})
+
+describe('the name of a log that is not known', () => {
+  it('is that of the newest one with another number, in whatever order the names came and however many styles there were', () => {
+    const nameOf = (generation: number) => `day-${Math.ceil(generation / 10)}-${generation}.wal`
+    const parse = logNameParser({ kind: 'numbered', pattern: 'day-\\d+-(?<decimal>\\d+)\\.wal' })
+    const names = new NumberedNames(parse)
+
+    for (let index = 0; index < 98; index++) {
+      const generation = asGeneration(((index * 37) % 98) + 1)
+      names.take(nameOf(generation), generation)
+    }
+
+    expect(names.candidates(asGeneration(99))[0]).toBe('day-10-99.wal')
+    expect(names.candidates(asGeneration(98))).toEqual(['day-10-98.wal'])
+  })
+
+  it('keeps the style of the others when the newest is forgotten', () => {
+    const names = new NumberedNames(DECIMAL)
+    for (const generation of [8, 9].map(asGeneration)) names.take(`db-000${generation}.wal`, generation)
+
+    names.forget(asGeneration(9))
+
+    expect(names.candidates(asGeneration(10))).toEqual(['db-0010.wal'])
+  })
+
+  it('is not told when no name has its number in it as digits of one kind', () => {
+    const names = new NumberedNames(HEX)
+
+    names.take('00aB-log', asGeneration(0xab))
+
+    expect(names.candidates(asGeneration(0xab))).toEqual(['00aB-log'])
+    expect(names.candidates(asGeneration(0xac))).toEqual([])
   })
 })
 
