@@ -4,7 +4,6 @@ import { formatGeneration, type Generation } from '../engine/generation.ts'
 import { type FileFacts, type FileOperations, type OpenFile, pathIn } from '../storage/file-operations.ts'
 import { type LogNames, logNamesOf } from '../storage/log-names.ts'
 import { scanLogs } from '../storage/log-scan.ts'
-import { guessName, type NamedLog } from './log-name-guess.ts'
 import type { SharedDirectory } from './messages.ts'
 
 /** A log that was found and opened. */
@@ -23,7 +22,6 @@ export class LogFinder {
   readonly #files: FileOperations
   readonly #names: LogNames
   readonly #now: () => number
-  #latest: NamedLog | null = null
   #scannedAt: number | null = null
   #scanning: Promise<void> | null = null
 
@@ -44,23 +42,15 @@ export class LogFinder {
       throw this.#missing(generation, 'is not among the closed logs')
     const found = (await this.#openByName(generation)) ?? (await this.#openByScan(generation))
     if (found === null) throw this.#missing(generation, 'is not there')
-    this.#latest = { name: found.name, generation }
     return found
   }
 
   async #openByName(generation: Generation): Promise<FoundLog | null> {
-    for (const name of this.#candidates(generation)) {
+    for (const name of this.#names.candidates(generation)) {
       const found = await this.#openNamed(name, generation)
       if (found !== null) return found
     }
     return null
-  }
-
-  #candidates(generation: Generation): readonly string[] {
-    const candidates = this.#names.undecided ? [] : this.#names.candidates(generation)
-    if (candidates.length > 0 || this.#latest === null) return candidates
-    const guess = guessName(this.#latest, generation, this.#names)
-    return guess === null ? [] : [guess]
   }
 
   async #openNamed(name: string, generation: Generation): Promise<FoundLog | null> {
