@@ -2,6 +2,7 @@ import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
 import { formatGeneration, type Generation, type GenerationRange, nextGeneration } from '../engine/generation.ts'
 import type { PiecePlace } from './place-queue.ts'
+import { type ReadLog, UnaskedLog } from './unasked-log.ts'
 import { PIECE_BYTES_MAX, wireFault } from './wire.ts'
 import type { LogHead } from './wire-frame.ts'
 
@@ -34,6 +35,8 @@ export interface SenderPorts {
   readonly open: (generation: Generation) => Promise<StreamedLog>
   /** Waits for a place; null when the connection has closed. */
   readonly acquire: () => Promise<PiecePlace | null>
+  /** A place that nobody waits for, or null. */
+  readonly acquireSpare: () => PiecePlace | null
   readonly release: (place: PiecePlace) => void
   /** Takes the place over, and releases it when the bytes have gone. */
   readonly send: (piece: OutgoingPiece) => void
@@ -78,11 +81,26 @@ export class LogSender {
   #epoch = 0
   #running = false
   #creditWaiter: (() => void) | null = null
+  /** The last log that was sent whole; 0 before the first. */
+  #sentThrough = 0
+  readonly #unasked: UnaskedLog
   /** Until reads that have taken too long are over, nothing else is read from that disk. */
   readonly #hung = new Set<StreamedLog>()
 
   constructor(ports: SenderPorts) {
     this.#ports = ports
+    this.#unasked = new UnaskedLog({
+      read: (generation) => this.#readUnasked(generation),
+      drop: ({ log, place }) => {
+        ports.release(place)
+        log.close()
+      },
+    })
+  }
+
+  /** A log was announced: reads it if the copy has all before it, for then it asks for this one next. */
+  announced(generation: Generation): void {
+    if (generation === this.#sentThrough + 1 && !this.#running && this.#hung.size === 0) this.#unasked.read(generation)
   }
 
   /** Errors: `WIRE_PROTOCOL` beyond the limit of waiting requests. */
@@ -105,6 +123,7 @@ export class LogSender {
     this.#epoch += 1
     this.#queue = []
     this.#credit = 0
+    this.#unasked.drop()
     this.#wake()
   }
 
@@ -150,9 +169,10 @@ export class LogSender {
     const { session, generation, epoch, turn, provided } = sending
     let log: StreamedLog | null = null
     try {
+      const unasked = await this.#unasked.take(generation)
       if (this.#hung.size > 0) throw this.#hungFault(generation)
-      log = await this.#ports.open(generation)
-      await this.#sendPieces(log, sending)
+      log = unasked?.log ?? (await this.#ports.open(generation))
+      await this.#sendPieces(log, sending, unasked?.place ?? null)
     } catch (error) {
       if (!(error instanceof ReplicationError)) throw error
       provided()
@@ -166,14 +186,14 @@ export class LogSender {
     }
   }
 
-  async #sendPieces(log: StreamedLog, sending: Sending): Promise<void> {
+  async #sendPieces(log: StreamedLog, sending: Sending, whole: PiecePlace | null): Promise<void> {
     const { session, generation, epoch, turn } = sending
     const { name, sizeBytes, logTimeMs } = log
     let head: LogHead | null = { session, generation, sizeBytes, logTimeMs, name }
     let position = 0
     do {
       const length = Math.min(PIECE_BYTES_MAX, sizeBytes - position)
-      const place = length === 0 ? null : await this.#readPiece(log, sending, { position, length })
+      const place = length === 0 ? null : await this.#readPiece(log, sending, { position, length, whole })
       await turn
       if (epoch !== this.#epoch && place !== null) this.#ports.release(place)
       if (epoch !== this.#epoch || (place === null && length > 0)) return
@@ -182,23 +202,28 @@ export class LogSender {
       this.#ports.send({ place, length, head, checksum })
       head = null
     } while (position < sizeBytes)
+    this.#sentThrough = generation
     this.#ports.served(sizeBytes)
   }
 
-  /** Null when the work was cancelled or the connection closed meanwhile. */
+  /** Null when the work was cancelled or the connection closed meanwhile. `whole` is a place that holds the piece already. */
   async #readPiece(
     log: StreamedLog,
     sending: Sending,
-    piece: { position: number; length: number },
+    piece: { position: number; length: number; whole: PiecePlace | null },
   ): Promise<PiecePlace | null> {
     const { generation, epoch } = sending
     while (this.#credit === 0 && epoch === this.#epoch)
       await new Promise<void>((resolve) => {
         this.#creditWaiter = resolve
       })
-    if (epoch !== this.#epoch) return null
+    if (epoch !== this.#epoch) {
+      if (piece.whole !== null) this.#ports.release(piece.whole)
+      return null
+    }
     this.#credit -= 1
     if (piece.position + piece.length === log.sizeBytes) sending.provided()
+    if (piece.whole !== null) return piece.whole
     const place = await this.#ports.acquire()
     if (place === null) return null
     try {
@@ -208,6 +233,24 @@ export class LogSender {
       if (epoch === this.#epoch) this.grant(1) // room that was not used
       throw error
     }
+  }
+
+  /** Faults are not told: whoever asks for the log meets them again. */
+  async #readUnasked(generation: Generation): Promise<ReadLog | null> {
+    let log: StreamedLog | null = null
+    try {
+      log = await this.#ports.open(generation)
+      const isPiece = log.sizeBytes > 0 && log.sizeBytes <= PIECE_BYTES_MAX
+      const place = isPiece ? this.#ports.acquireSpare() : null
+      if (place !== null) {
+        await this.#readInTime(log, place, { generation, position: 0, length: log.sizeBytes })
+        return { log, place }
+      }
+    } catch (error) {
+      if (!(error instanceof ReplicationError)) throw error
+    }
+    if (log !== null && !this.#hung.has(log)) log.close()
+    return null
   }
 
   async #readInTime(

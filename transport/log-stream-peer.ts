@@ -133,6 +133,7 @@ export class LogStreamPeer implements PlaceHolder {
     if (entry?.accepted !== true) return
     if (this.#unsentBytes > UNSENT_ANNOUNCEMENTS_BYTES_MAX) this.#waiting.set(number, announcement)
     else this.#send({ kind: 'announce', subscription: number, announcement })
+    entry.sender.announced(announcement.closedThrough)
   }
 
   /** Says why, and closes. Idempotent. */
@@ -176,6 +177,7 @@ export class LogStreamPeer implements PlaceHolder {
     return new LogSender({
       open: (generation) => this.#ports.openLog(subscription, generation),
       acquire: () => this.#places.acquire(this),
+      acquireSpare: () => this.#places.acquireSpare(this),
       release: (place) => this.#places.release(this, place),
       send: (piece) => this.#sendPiece(number, piece),
       served: (bytes) => this.#ports.served(subscription, bytes),

@@ -48,6 +48,15 @@ export class PlaceQueue {
     })
   }
 
+  /** A place, if one is free that nobody waits for and that leaves the holder room for one more; else null. */
+  acquireSpare(holder: PlaceHolder): PiecePlace | null {
+    if (this.#waiters.length > 0 || holder.held + 1 >= holder.heldMax || !mayTake(holder, this.#places.free))
+      return null
+    const place = this.#places.take()
+    if (place !== null) holder.held += 1
+    return place
+  }
+
   /** Gives a place back. */
   release(holder: PlaceHolder, place: PiecePlace): void {
     assert(holder.held > 0, 'a place is given back by its holder')

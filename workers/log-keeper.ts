@@ -3,7 +3,7 @@ import { ReplicationError } from '../engine/error.ts'
 import type { CopiedLog, Fault } from '../engine/fact.ts'
 import type { LogFormat, LogNameParser } from '../engine/log-format.ts'
 import type { Arrivals, ArrivingFile, ArrivingLog } from '../storage/durable-file.ts'
-import { type FileOperations, wholeOf } from '../storage/file-operations.ts'
+import type { FileOperations } from '../storage/file-operations.ts'
 import { PIECE_BYTES_MAX } from '../transport/wire.ts'
 import type { LogHead } from '../transport/wire-frame.ts'
 import type { LandingLog } from './copy-intake.ts'
@@ -98,13 +98,22 @@ interface LogWork extends KeeperParts {
   readonly verifyFile: (path: string) => Promise<Inspection>
 }
 
-/** A log of one piece: verified where it landed, then written with one call. */
+/** A log of one piece: verified where it landed, then written with one call into the file that was made while it came. */
 class SmallLog implements LandingLog {
   readonly #work: LogWork
+  readonly #file: Promise<ArrivingFile>
   #slot: Slot | null = null
 
   constructor(work: LogWork) {
     this.#work = work
+    this.#file = work.arrivals.begin(arrivingLog(work))
+    // Whoever ends this log is told whether it could be made.
+    work.track(
+      this.#file.then(
+        () => undefined,
+        () => undefined,
+      ),
+    )
   }
 
   piece(slot: Slot): void {
@@ -117,25 +126,36 @@ class SmallLog implements LandingLog {
   }
 
   abandon(): void {
-    if (this.#slot !== null) this.#work.release(this.#slot)
-    this.#slot = null
+    this.#giveBack()
+    this.#work.track(this.#remove())
   }
 
   async #keep(checksum: bigint): Promise<void> {
-    const { head, arrivals, settle, slab } = this.#work
+    const { head, settle, slab } = this.#work
     const slot = this.#slot
     const length = head.sizeBytes
     try {
       const found = slot === null ? slab.beginHash().digest() : slab.hash(slot, length)
       const inspection = found === checksum ? this.#inspect(slot) : mismatch(this.#work, checksum, found)
-      const piece = slot === null ? wholeOf(new Uint8Array(0)) : { bytes: slot.bytes, offset: 0, length }
-      const path = await arrivals.write(arrivingLog(this.#work), piece)
-      settle(copied(this.#work, path, inspection))
+      const file = await this.#file
+      if (slot !== null) await file.write({ bytes: slot.bytes, offset: 0, length })
+      await file.finish()
+      settle(copied(this.#work, file.temporaryPath, inspection))
     } catch (error) {
       settle(failed(error))
     } finally {
-      this.abandon()
+      this.#giveBack()
     }
+  }
+
+  async #remove(): Promise<void> {
+    const file = await this.#file.catch(() => null) // it was not made: nothing is to be removed
+    await file?.abandon()
+  }
+
+  #giveBack(): void {
+    if (this.#slot !== null) this.#work.release(this.#slot)
+    this.#slot = null
   }
 
   #inspect(slot: Slot | null): Inspection {

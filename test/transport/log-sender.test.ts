@@ -19,12 +19,18 @@ class World {
   readonly told: string[] = []
   readonly open = new Set<number>()
   places = 0
+  spare = true
   readonly sender: LogSender
 
   constructor(pieces: Readonly<Record<number, number>>) {
     this.sender = new LogSender({
       open: async (generation) => this.#log(generation, (pieces[generation] ?? 1) * PIECE_BYTES_MAX),
       acquire: async () => {
+        this.places += 1
+        return { bytes: new Uint8Array(1) }
+      },
+      acquireSpare: () => {
+        if (!this.spare) return null
         this.places += 1
         return { bytes: new Uint8Array(1) }
       },
@@ -149,4 +155,76 @@ describe('a sender', () => {
     expect(world.told).toEqual(['head 7 piece end 7'])
     expect([world.places, world.open.size]).toEqual([0, 0])
   })
+
+  it('reads the log that is announced next before a copy that keeps up has asked for it', async () => {
+    const world = await worldThrough(1)
+    world.sender.announced(asGeneration(2))
+    await world.read(2)
+    expect([world.told.length, world.places]).toEqual([1, 1])
+    world.sender.grant(1)
+    world.request(2, 2)
+    await settle()
+
+    expect(world.told.at(-1)).toBe('head 2 piece end 2')
+    expect([world.reading, world.places, world.open.size]).toEqual([[], 0, 0])
+  })
+
+  it('waits for a read that began unasked instead of reading twice', async () => {
+    const world = await worldThrough(1)
+    world.sender.announced(asGeneration(2))
+    world.sender.grant(1)
+    world.request(2, 2)
+    await settle()
+    expect(world.reading).toEqual([2])
+    await world.read(2)
+    expect(world.told.at(-1)).toBe('head 2 piece end 2')
+  })
+
+  it('reads nothing unasked for a copy that lags behind, or without room to spare', async () => {
+    const world = await worldThrough(1)
+    world.sender.announced(asGeneration(3))
+    world.spare = false
+    world.sender.announced(asGeneration(2))
+    await settle()
+    expect([world.reading, world.places, world.open.size]).toEqual([[], 0, 0])
+  })
+
+  it('gives up what it read unasked for another request, a cancellation or a later announcement', async () => {
+    for (const event of ['request', 'cancel', 'announcement'] as const) {
+      const world = await worldThrough(1)
+      world.sender.announced(asGeneration(2))
+      await world.read(2)
+      if (event === 'cancel') world.sender.cancel()
+      else if (event === 'announcement') {
+        world.spare = false
+        world.sender.announced(asGeneration(2))
+      } else {
+        world.sender.grant(1)
+        world.request(7, 7)
+        await world.read(7)
+      }
+      await settle()
+      expect([event, world.places, world.open.size]).toEqual([event, 0, 0])
+    }
+  })
+
+  it('tells nothing of a log that could not be read unasked, and reads it again when it is asked for', async () => {
+    const world = await worldThrough(1)
+    world.sender.announced(asGeneration(2))
+    await world.read(2, unread)
+    expect([world.told.length, world.places, world.open.size]).toEqual([1, 0, 0])
+    world.sender.grant(1)
+    world.request(2, 2)
+    await world.read(2)
+    expect(world.told.at(-1)).toBe('head 2 piece end 2')
+  })
 })
+
+/** A sender that has sent all logs through this one. */
+async function worldThrough(generation: number): Promise<World> {
+  const world = new World({})
+  world.sender.grant(generation)
+  world.request(1, generation)
+  for (let each = 1; each <= generation; each++) await world.read(each)
+  return world
+}
