@@ -1,10 +1,5 @@
-#!/usr/bin/env node
-// The size of libuv's thread pool is read once, when the first file operation runs; every import of a module is one. So the
-// number is set here, where nothing else was touched, and everything else is imported afterwards.
-process.env['UV_THREADPOOL_SIZE'] ??= '8'
-
-const { runCli } = await import('./cli.ts')
-const { processIo } = await import('./cli-io.ts')
+import { runCli } from './cli.ts'
+import { processIo } from './cli-io.ts'
 
 const ending = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
