@@ -47,7 +47,7 @@ describe('the dump of a header', () => {
       '      Circular Logging Flag (current file): off',
       '      Circular Logging Flag (past files): off',
       '      1 D:\\Mailbox Database.edb',
-      '         dbtime: 8589934592 (2-0)',
+      '         dbtime: 4194304 (0-4194304)',
       '         objidLast: 10',
       '         Signature: Create time:12/15/2006 00:00:00 Rand:17 Computer:',
       '         MaxDbSize: 0 pages',
