@@ -82,14 +82,18 @@ function fromShadow(log: LogBytes, header: LogHeader, found: { checksumAt: numbe
 function afterRecords(log: LogBytes, header: LogHeader, end: EndOfLog): EndOfLog {
   const cursor = openRecords(log, header, end.endByte)
   while (cursor.next());
-  if (cursor.stop === 'unknown') {
-    const detail = `no record has the type ${cursor.type} at byte ${cursor.at}`
-    return { ...end, state: 'corrupt', endByte: cursor.at, detail }
-  }
+  if (cursor.stop === 'unknown') return corruptAt(end, cursor.at, `no record has the type ${cursor.type} at`)
+  // Every flush ends with a whole record, so only the newest range can hold a part of one.
+  if (cursor.stop === 'cut' && cursor.at < end.checksumAt + CHECKSUM_RECORD_BYTES)
+    return corruptAt(end, cursor.at, 'a checksum record lies inside the record at')
   if (end.state === 'sound' && cursor.stop === 'end') return end
   const endByte = cursor.stop === 'cut' ? cursor.at : end.endByte
   const detail = end.detail === '' ? `the record at byte ${cursor.at} passes the end of the log` : end.detail
   return mendedAt(log, header, { ...end, state: 'torn', endByte, detail })
+}
+
+function corruptAt(end: EndOfLog, at: number, what: string): EndOfLog {
+  return { ...end, state: 'corrupt', endByte: at, detail: `${what} byte ${at}` }
 }
 
 /** A log that was prepared and never flushed: it has no record yet. */

@@ -1,6 +1,7 @@
 // Goal: recovery tells a crash from damage in the open log, and mends the first only.
 // Method: a log written flush by flush, then torn at each sector and with bits turned in each of its regions.
 
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { findEndOfLog } from '../../../engine/database/end-of-log.ts'
 import { fillWithPattern } from '../../../engine/database/fill-pattern.ts'
@@ -127,6 +128,40 @@ describe('a log whose checksums fit', () => {
 
     expect(end).toMatchObject({ state: 'torn', endByte: 4118 + 78, checksumAt: 4096 })
     expect(end.detail).toBe('the record at byte 4196 passes the end of the log')
+  })
+})
+
+describe('whatever bytes lie in an open log', () => {
+  test('are told to be something, and are never cut into the records before', () => {
+    const { header, buffer } = play({ sectorBytes: SECTOR, flushes: [[900], [20], [1300], [30]], closed: false })
+    const image = buffer.fileImage()
+    const anyDamage = fc.array(fc.record({ at: fc.integer({ min: 4096, max: 8200 }), value: fc.nat(255) }), {
+      maxLength: 40,
+    })
+
+    fc.assert(
+      fc.property(anyDamage, (damage) => {
+        const bytes = image.slice()
+        for (const { at, value } of damage) bytes[at] = value
+        const end = findEndOfLog(openLogBytes(bytes), header)
+        if (end.patched === null) return
+        expect(verifyLog(end.patched, { walk: true }).verdict).toBe('sound')
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('are corrupt where a record swallows the checksum record behind it', () => {
+    const { header, buffer } = play({ sectorBytes: SECTOR, flushes: [[600], [20]], closed: false })
+    const log = openLogBytes(buffer.fileImage())
+    log.view.setUint16(4118 + 48, 60_000, true)
+    sealChain(log, header, { places: [4096, buffer.checksumAt], endByte: buffer.end })
+
+    expect(findEndOfLog(log, header)).toMatchObject({
+      state: 'corrupt',
+      endByte: 4118,
+      detail: 'a checksum record lies inside the record at byte 4118',
+    })
   })
 })
 
