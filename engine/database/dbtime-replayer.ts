@@ -1,12 +1,11 @@
 import type { LogBytes } from './log-bytes.ts'
 import type { LogHeader } from './log-header.ts'
 import { type LogPosition, positionOf } from './log-position.ts'
-import { openRecords, type RecordCursor } from './log-record.ts'
+import { openRecords } from './log-record.ts'
 import { databaseIdOf } from './log-record-page.ts'
-import { RECORD } from './log-record-table.ts'
-import { macroDbtimeOf, sessionOf } from './log-record-transaction.ts'
 import { touchesPages, type VisitPage, visitPages } from './page-reference.ts'
 import { isRedoFault, judgeRedo, type RedoFault } from './redo.ts'
+import { RedoOrder, type VisitRecord } from './redo-order.ts'
 
 /** The database whose pages a replay follows, as its header and its pages are before. */
 export interface ReplayedDatabase {
@@ -38,12 +37,6 @@ export interface ReplayCounts {
   readonly skipped: number
 }
 
-/** A page that a record of an open macro names. Its dbtime is the macro's, which is known at the end. */
-interface HeldReference {
-  readonly page: number
-  readonly dbtimeBefore: number
-}
-
 /**
  * Replays logs over the dbtimes of a database's pages alone. Nothing of a payload is read, so it follows the logs of any
  * engine of format 7,3704, and proves of them what redo itself relies on: that each change finds its page as the change before
@@ -54,8 +47,7 @@ interface HeldReference {
 export class DbtimeReplayer {
   readonly #database: ReplayedDatabase
   readonly #pages = new Map<number, number>()
-  /** By session; what is in it takes effect when the macro commits. */
-  readonly #macros = new Map<number, HeldReference[]>()
+  readonly #order = new RedoOrder()
   #references = 0
   #applied = 0
   #fault: ReplayFault | null = null
@@ -90,33 +82,14 @@ export class DbtimeReplayer {
     this.#attachedFrom = attachedFrom(this.#database.attach, header)
     while (this.#fault === null && cursor.next()) {
       this.#at = cursor.at
-      this.#replayRecord(log.view, cursor)
+      this.#order.take(log, cursor, this.#replayRecord)
     }
     return this.#fault
   }
 
-  #replayRecord(view: DataView, record: RecordCursor): void {
-    const { type, at } = record
-    if (type === RECORD.macroBegin) this.#macros.set(sessionOf(view, at), [])
-    else if (type === RECORD.macroAbort) this.#macros.delete(sessionOf(view, at))
-    else if (type === RECORD.macroCommit) this.#commitMacro(sessionOf(view, at), macroDbtimeOf(view, at))
-    else if (touchesPages(type) && databaseIdOf(view, at) === this.#database.databaseId)
-      visitPages(view, record, this.#visitorFor(sessionOf(view, at)))
-  }
-
-  /** Changes of a session that has a macro open are held until it ends. */
-  #visitorFor(session: number): VisitPage {
-    const held = this.#macros.get(session)
-    if (held === undefined) return this.#redo
-    return (page, dbtimeBefore) => {
-      held.push({ page, dbtimeBefore })
-    }
-  }
-
-  #commitMacro(session: number, dbtime: number): void {
-    const held = this.#macros.get(session) ?? []
-    this.#macros.delete(session)
-    for (const { page, dbtimeBefore } of held) this.#redo(page, dbtimeBefore, dbtime)
+  readonly #replayRecord: VisitRecord = ({ view }, record) => {
+    if (touchesPages(record.type) && databaseIdOf(view, record.at) === this.#database.databaseId)
+      visitPages(view, record, this.#redo)
   }
 
   readonly #redo: VisitPage = (page, dbtimeBefore, dbtime) => {

@@ -43,12 +43,15 @@ export const PAGE_FLAG: {
 /** Bytes of a record's fields of {@link NodeChange}, its type counted. */
 export const NODE_CHANGE_BYTES = 44
 
+/** Where in a record its dbtime lies. */
+export const PAGE_DBTIME = 8
+
 /** Byte offsets of the fields. */
 const AT = {
   session: 1,
   databaseId: 3,
   page: 4,
-  dbtime: 8,
+  dbtime: PAGE_DBTIME,
   dbtimeBefore: 16,
   transaction: 24,
   level: 28,

@@ -7,13 +7,16 @@ import { NO_DBTIME } from '../../../engine/database/dbtime.ts'
 import { DbtimeReplayer, type ReplayedDatabase } from '../../../engine/database/dbtime-replayer.ts'
 import { LogBuffer } from '../../../engine/database/log-buffer.ts'
 import { type LogBytes, openLogBytes } from '../../../engine/database/log-bytes.ts'
+import { openRecords } from '../../../engine/database/log-record.ts'
 import { writeFlagDelete, writeUndoInfo } from '../../../engine/database/log-record-node.ts'
+import { dbtimeOf, pageOf } from '../../../engine/database/log-record-page.ts'
 import { shapeOfRecord } from '../../../engine/database/log-record-table.ts'
 import { writeMacroAbort, writeMacroBegin, writeMacroCommit } from '../../../engine/database/log-record-transaction.ts'
 import { writeSplit2 } from '../../../engine/database/log-record-tree.ts'
 import { touchesPages, visitPages } from '../../../engine/database/page-reference.ts'
 import { headerOfNewLog } from '../../../engine/database/prepared-log.ts'
 import { judgeRedo } from '../../../engine/database/redo.ts'
+import { RedoOrder } from '../../../engine/database/redo-order.ts'
 import { place } from './build.ts'
 
 const CHANGE = { attached: true, beyondRequired: false, pageDbtime: 10, dbtimeBefore: 10, dbtime: 12 }
@@ -201,6 +204,34 @@ function replayed(logs: readonly (readonly Lay[])[], database = aDatabase()): st
   }
   return [...replayer.pages].map(([page, dbtime]) => `${page}=${dbtime}`).join(' ')
 }
+
+describe('the order of redo', () => {
+  test('is that of the log, but for macros, which come whole where they commit', () => {
+    const records = [
+      begin(1),
+      change(3, 100, 0),
+      change(4, 100, 101, { session: 2 }),
+      change(5, 9, 0),
+      commit(1, 120),
+      change(6, 1, 2),
+    ]
+    const buffer = new LogBuffer(headerOfNewLog(place(5), { sizeBytes: 16_384 }))
+    let next = buffer.end
+    for (const lay of records) next = lay(buffer.log, next)
+    const order = new RedoOrder()
+    const cursor = openRecords(buffer.log, buffer.header, next)
+    const seen: string[] = []
+    const open: number[] = []
+    while (cursor.next()) {
+      if (cursor.type === 42) continue
+      order.take(buffer.log, cursor, ({ view }, { at }) => seen.push(`${pageOf(view, at)}: ${dbtimeOf(view, at)}`))
+      open.push(order.openMacros)
+    }
+
+    expect(seen).toEqual(['4: 101', '3: 120', '5: 120', '6: 2'])
+    expect(open).toEqual([1, 1, 1, 1, 0, 0])
+  })
+})
 
 describe('a replay', () => {
   test('follows the changes of one database', () => {
