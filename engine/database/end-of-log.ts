@@ -42,7 +42,7 @@ export function findEndOfLog(log: LogBytes, header: LogHeader): EndOfLog {
   const { state, detail } = body
   if (state === 'shadow') return fromShadow(log, header, { checksumAt: body.checksumAt, detail })
   const checksumAt = body.checksumAt ?? LOG_HEADER_BYTES
-  if (state === 'corrupt' && !isExcused(log, header, { ...body, checksumAt }))
+  if (state === 'corrupt' && (body.checksumAt === null || !isExcused(log, header, body.checksumAt)))
     return { state, endByte: body.endByte, checksumAt, patched: null, detail }
   if (body.checksumAt === null) return neverFlushed(header, detail)
   const proved = state === 'sound' ? state : 'torn'
@@ -55,12 +55,12 @@ export function findEndOfLog(log: LogBytes, header: LogHeader): EndOfLog {
  * - the shadow of a last sector that is itself sound was not written whole;
  * - of a range of several sectors all came to the disk but the second, where the old shadow of the first still lies.
  */
-function isExcused(log: LogBytes, header: LogHeader, end: { endByte: number; checksumAt: number }): boolean {
-  const record = readChecksumRecord(log, end.checksumAt)
+function isExcused(log: LogBytes, header: LogHeader, checksumAt: number): boolean {
+  const record = readChecksumRecord(log, checksumAt)
   if (record === null) return false
-  const shadowAt = firstSectorEnd(end.checksumAt, header)
-  const rangeEnd = end.checksumAt + CHECKSUM_RECORD_BYTES + record.forwards
-  if (rangeEnd > shadowAt) return hasShadow(log, end.checksumAt, header) && isUnwritten(log, rangeEnd)
+  const shadowAt = firstSectorEnd(checksumAt, header)
+  const rangeEnd = checksumAt + CHECKSUM_RECORD_BYTES + record.forwards
+  if (rangeEnd > shadowAt) return hasShadow(log, checksumAt, header) && isUnwritten(log, rangeEnd)
   return record.next === 0 && isUnwritten(log, shadowAt + header.sectorBytes)
 }
 

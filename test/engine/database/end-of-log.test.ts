@@ -104,6 +104,19 @@ describe('a bit that was turned', () => {
   })
 })
 
+describe('a log of one flush', () => {
+  test('is not taken for one that was never flushed when both images of its sector are damaged', () => {
+    const { header, buffer } = play({ sectorBytes: SECTOR, flushes: [[20], [30]], closed: false })
+    for (const at of [4097, 4130]) {
+      const once = withFlippedBit(buffer.fileImage(), at * 8)
+      const twice = withFlippedBit(once, (at + SECTOR) * 8)
+
+      expect(findEndOfLog(openLogBytes(once), header).state).toBe('shadow')
+      expect(findEndOfLog(openLogBytes(twice), header)).toMatchObject({ state: 'corrupt', patched: null })
+    }
+  })
+})
+
 describe('a log whose checksums fit', () => {
   test('is corrupt all the same when it holds a record that its format does not have', () => {
     const { header, buffer } = play({ sectorBytes: SECTOR, flushes: [[20], [30]], closed: false })
@@ -148,6 +161,22 @@ describe('whatever bytes lie in an open log', () => {
         expect(verifyLog(end.patched, { walk: true }).verdict).toBe('sound')
       }),
       { numRuns: 500 },
+    )
+  })
+
+  test('lose no record unseen: up to four bytes changed in a row are mended or are damage', () => {
+    const { header, buffer } = play({ sectorBytes: SECTOR, flushes: [[900], [20], [1300], [30]], closed: false })
+    const image = buffer.fileImage()
+    const anyRun = fc.array(fc.integer({ min: 1, max: 255 }), { minLength: 1, maxLength: 4 })
+
+    fc.assert(
+      fc.property(fc.integer({ min: 4096, max: 9000 }), anyRun, (lo, run) => {
+        const bytes = image.slice()
+        for (const [index, turned] of run.entries()) bytes[lo + index] = (bytes[lo + index] ?? 0) ^ turned
+        const { state, endByte } = findEndOfLog(openLogBytes(bytes), header)
+        expect(state === 'corrupt' || endByte === buffer.end).toBe(true)
+      }),
+      { numRuns: 1000 },
     )
   })
 
