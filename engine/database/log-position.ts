@@ -29,6 +29,11 @@ export function positionOf(
   return { generation: log.generation, sector: Math.floor(at / log.sectorBytes), byte: at % log.sectorBytes }
 }
 
+/** Below 0, 0 or above 0, as `a` lies before, at or behind `b` in their stream. */
+export function comparePositions(a: LogPosition, b: LogPosition): number {
+  return a.generation - b.generation || a.sector - b.sector || a.byte - b.byte
+}
+
 /** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
 export function formatLogPosition(position: LogPosition): string {
   const hex = (value: number): string => (value >>> 0).toString(16).toUpperCase()
