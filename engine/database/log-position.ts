@@ -21,17 +21,17 @@ export function writeLogPosition(view: DataView, offset: number, position: LogPo
   view.setInt32(offset + 4, position.generation, true)
 }
 
+/** Below 0, 0 or above 0, as `a` lies before, at or behind `b` in their stream. */
+export function comparePositions(a: LogPosition, b: LogPosition): number {
+  return a.generation - b.generation || a.sector - b.sector || a.byte - b.byte
+}
+
 /** The position of byte `at`, counted from the start of the file, of a log. */
 export function positionOf(
   log: { readonly generation: number; readonly sectorBytes: number },
   at: number,
 ): LogPosition {
   return { generation: log.generation, sector: Math.floor(at / log.sectorBytes), byte: at % log.sectorBytes }
-}
-
-/** Below 0, 0 or above 0, as `a` lies before, at or behind `b` in their stream. */
-export function comparePositions(a: LogPosition, b: LogPosition): number {
-  return a.generation - b.generation || a.sector - b.sector || a.byte - b.byte
 }
 
 /** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
