@@ -45,6 +45,8 @@ export class CopyWork {
   /** What the source of a new store ships, until the store is made for it. */
   #offered: LogFormat | null = null
   #stopped: (() => void)[] = []
+  /** Ends with the last look at the store. Two at once could both find no store, and both make it. */
+  #checked: Promise<void> = Promise.resolve()
 
   constructor(parts: CopyWorkParts) {
     this.#parts = parts
@@ -113,7 +115,13 @@ export class CopyWork {
     await this.#begin(() => this.#checkStore(session), 'awaited')
   }
 
-  async #checkStore(session: number): Promise<void> {
+  #checkStore(session: number): Promise<void> {
+    const checked = this.#checked.then(() => this.#checkStoreNow(session))
+    this.#checked = checked.catch(() => undefined) // whoever asked for that look has its error
+    return checked
+  }
+
+  async #checkStoreNow(session: number): Promise<void> {
     const { disk, held, tell } = this.#parts
     try {
       await held.take()
