@@ -1,8 +1,10 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import type { CopyStatusDocument } from '../../transport/management-documents.ts'
 import { type Act, type CommandContext, settingsFor } from '../cli-context.ts'
-import { writeJson, writeLines } from '../cli-io.ts'
+import { type CliIo, writeJson, writeLines } from '../cli-io.ts'
 import { SETTINGS, type Settings } from '../config.ts'
 import type { CopyService } from '../copy-service.ts'
+import { progressLine } from '../progress-line.ts'
 
 interface CopyOptions {
   readonly once?: true | undefined
@@ -76,7 +78,7 @@ function quieter(settings: Settings): Settings['log.level'] {
 }
 
 async function catchUp({ io, globals }: CommandContext, service: CopyService): Promise<number> {
-  const status = await service.whenCaughtUp(io.signal)
+  const status = await watched(io, service, service.whenCaughtUp(io.signal))
   if (globals.json === true) writeJson(io.stdout, status)
   else {
     const { StorageGroupName, LowestLog, LastLogInspected } = status
@@ -84,6 +86,30 @@ async function catchUp({ io, globals }: CommandContext, service: CopyService): P
     writeLines(io.stdout, [`${StorageGroupName}: caught up; the copy holds ${held}, all inspected`])
   }
   return 0
+}
+
+/** How often the line is written anew, in milliseconds. */
+const PROGRESS_MS = 200
+
+/** Counts the logs while the catching up runs. */
+async function watched(
+  io: CliIo,
+  service: CopyService,
+  caughtUp: Promise<CopyStatusDocument>,
+): Promise<CopyStatusDocument> {
+  const { show, end } = progressLine(io.stderr, 'logs')
+  const before = service.status().LastLogInspected
+  const look = (): void => {
+    const { LastLogInspected, LastLogGenerated } = service.status()
+    show(LastLogInspected - before, Math.max(LastLogGenerated, LastLogInspected) - before)
+  }
+  const timer = setInterval(look, PROGRESS_MS)
+  try {
+    return await caughtUp
+  } finally {
+    clearInterval(timer)
+    end()
+  }
 }
 
 async function serve(

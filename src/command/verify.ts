@@ -5,6 +5,7 @@ import type { Act, CommandContext } from '../cli-context.ts'
 import { type CliIo, writeJson, writeLines } from '../cli-io.ts'
 import type { EseFileHead } from '../ese-file.ts'
 import type { LogFiles } from '../log-set.ts'
+import { progressLine } from '../progress-line.ts'
 import type { VerifiedFile } from '../verify-database.ts'
 import type { VerifiedSet } from '../verify-logs.ts'
 
@@ -35,7 +36,7 @@ interface Found {
 async function verify({ io, globals }: CommandContext, paths: readonly string[], baseName?: string): Promise<number> {
   const found = await find(paths, baseName)
   const { verifySets } = await import('../verify-logs.ts')
-  const sets = await verifySets(found.sets, { signal: io.signal, onProgress: progressTo(io, 'logs') })
+  const sets = await verifySets(found.sets, { signal: io.signal, onProgress: progressLine(io.stderr, 'logs').show })
   const databases = await verifyDatabases(found, io)
   const { verifyCheckpoint } = await import('../verify-checkpoint.ts')
   const checkpoints = found.checkpoints.map(({ path, head }) => verifyCheckpoint(path, head.bytes))
@@ -68,7 +69,9 @@ async function verifyDatabases({ databases }: Found, io: CliIo): Promise<Verifie
   const { verifyDatabase } = await import('../verify-database.ts')
   const verified: VerifiedFile[] = []
   for (const { path, head } of databases)
-    verified.push(await verifyDatabase(path, head, { signal: io.signal, onProgress: progressTo(io, 'pages') }))
+    verified.push(
+      await verifyDatabase(path, head, { signal: io.signal, onProgress: progressLine(io.stderr, 'pages').show }),
+    )
   return verified
 }
 
@@ -82,12 +85,6 @@ function documentOf(
     databases: databases.map(({ document }) => document),
     checkpoints: checkpoints.map(({ document }) => document),
   }
-}
-
-/** A line that counts, where somebody watches and waits. */
-function progressTo({ stderr }: CliIo, what: string): (done: number, total: number) => void {
-  if (!stderr.isTerminal) return () => {}
-  return (done, total) => stderr.write(done === total ? '\r\u001b[K' : `\r${done} of ${total} ${what}`)
 }
 
 function nothingFound(paths: readonly string[]): ReplicationError {
