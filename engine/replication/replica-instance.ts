@@ -208,7 +208,6 @@ function inspected(state: ReplicaState, last: Generation): Stepped {
 }
 
 function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'deletion-failed' }>): Stepped {
-  if (state.suspension !== null) return [{ ...state, deleting: false }, []]
   return restartAfterFault({ ...state, deleting: false }, fact.fault, fact.nowMs)
 }
 
