@@ -93,6 +93,16 @@ function verdictAfter(change: (view: DataView) => void): HeaderVerdict {
   return readLogHeader(sealHeader(bytes))
 }
 
+/** Makes it a header of format 8,4000 with sectors of that many bytes. */
+function format8(sectorBytes: number): (view: DataView) => void {
+  return (view) => {
+    view.setUint32(32, 8, true)
+    view.setUint32(36, 4000, true)
+    view.setUint16(8, sectorBytes, true)
+    view.setUint16(10, 4096 / sectorBytes, true)
+  }
+}
+
 describe('a log header', () => {
   test('is read back as it was written, with every field set', () => {
     const bytes = new Uint8Array(LOG_HEADER_BYTES).fill(0xee)
@@ -190,13 +200,6 @@ describe('a log header', () => {
   })
 
   test('of format 8,4000 has segments of 4,096 bytes and no others', () => {
-    const format8 = (sectorBytes: number) => (view: DataView) => {
-      view.setUint32(32, 8, true)
-      view.setUint32(36, 4000, true)
-      view.setUint16(8, sectorBytes, true)
-      view.setUint16(10, 4096 / sectorBytes, true)
-    }
-
     expect(reasonAfter(format8(4096))).toBe('read')
     expect(reasonAfter(format8(512))).toBe('bad-size')
   })
@@ -247,6 +250,10 @@ describe('a log header', () => {
     )
     expect(detailAfter((view) => view.setUint16(14, 1000, true))).toBe('page size 1000 is not one that any version has')
     expect(detailAfter((view) => view.setInt32(4, -1, true))).toBe('generation -1 of the header is no generation')
+    expect(detailAfter(format8(512))).toBe('segments of 512 bytes where format 8,4000 has 4096')
+    expect(detailAfter((view) => view.setUint32(671, 1 | (0xffff << 16), true))).toBe(
+      'attach list of the header runs over its 2048 bytes',
+    )
   })
 
   test('of a time before the page size was recorded stands for pages of 4,096 bytes', () => {
