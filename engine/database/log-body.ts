@@ -8,6 +8,7 @@ import {
   firstSectorEnd,
   hasShadow,
   readChecksumRecord,
+  SHORT_CHECKSUM_ON,
 } from './log-checksum.ts'
 
 /**
@@ -113,7 +114,7 @@ function classifyFault(
   const sector = Math.floor(place.at / geometry.sectorBytes)
   const found = { endByte: place.provedEnd, checksums: place.checksums, checksumAt: place.previousAt, sector }
   const end = firstSectorEnd(place.at, geometry)
-  if (place.fault === 'full' && hasSeveralSectors(log, place.at, end)) return classifyLongRange(log, geometry, place)
+  if (place.fault === 'full' && hasSeveralSectors(log, place.at)) return classifyLongRange(log, geometry, place)
   if (hasShadow(log, place.at, geometry) && isUnwritten(log, end + geometry.sectorBytes))
     return {
       state: 'shadow',
@@ -146,17 +147,19 @@ function classifyLongRange(log: LogBytes, geometry: BodyGeometry, place: ChainPl
   return { state: 'corrupt', ...found, detail: `body checksum of the range from sector ${sector} does not fit (full)` }
 }
 
-function hasSeveralSectors(log: LogBytes, at: number, firstEnd: number): boolean {
-  const record = readChecksumRecord(log, at)
-  return record !== null && at + CHECKSUM_RECORD_BYTES + record.forwards > firstEnd
+/** Of a record whose numbers make sense, so that its mark says how far its range reaches. */
+function hasSeveralSectors(log: LogBytes, at: number): boolean {
+  return readChecksumRecord(log, at)?.shortMark === SHORT_CHECKSUM_ON
 }
 
-/** The write that would have overwritten the shadow of the sector before has not happened. */
+/**
+ * The write that would have overwritten the shadow of the sector before has not happened. Asked where the chain leads to a sector
+ * that was written: when nothing is written after that shadow, the sector can be no other.
+ */
 function landsOnShadowOfPrevious(log: LogBytes, geometry: BodyGeometry, place: ChainPlace): boolean {
   if (place.previousAt === null) return false
-  const shadowStart = firstSectorEnd(place.previousAt, geometry)
-  if (place.at < shadowStart || place.at >= shadowStart + geometry.sectorBytes) return false
-  return hasShadow(log, place.previousAt, geometry) && isUnwritten(log, shadowStart + geometry.sectorBytes)
+  const shadowEnd = firstSectorEnd(place.previousAt, geometry) + geometry.sectorBytes
+  return hasShadow(log, place.previousAt, geometry) && isUnwritten(log, shadowEnd)
 }
 
 function hasUnwrittenSector(log: LogBytes, geometry: BodyGeometry, range: { lo: number; hi: number }): boolean {

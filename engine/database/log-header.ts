@@ -111,7 +111,7 @@ const AT = {
 export function readLogHeader(bytes: Uint8Array): HeaderVerdict {
   if (bytes.byteLength < LOG_HEADER_BYTES)
     return rejected('bad-size', `${bytes.byteLength} bytes are less than a log header of ${LOG_HEADER_BYTES}`)
-  return readOpenHeader(openLogBytes(bytes.byteLength === LOG_HEADER_BYTES ? bytes : headerOf(bytes)))
+  return readOpenHeader(openLogBytes(bytes.subarray(0, LOG_HEADER_BYTES)))
 }
 
 /** {@link readLogHeader} for bytes that are open already and at least 4,096. */
@@ -155,10 +155,6 @@ export function writeLogHeader(target: Uint8Array, header: LogHeader): void {
 /** The XOR checksum of a header: of all its words but the first, which holds it. */
 export function headerChecksum(log: LogBytes): number {
   return blockChecksum(log, 0, LOG_HEADER_BYTES)
-}
-
-function headerOf(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(0, LOG_HEADER_BYTES)
 }
 
 function faultOfHeader(log: LogBytes): Rejection | null {

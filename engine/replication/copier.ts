@@ -27,7 +27,7 @@ export interface CopyPlan {
 
 /**
  * Plans the next requests: first the failed logs whose wait is over, then new ones as far as the window and the announcement
- * reach. Strictly ascending; never a log that is already asked for or has arrived.
+ * reach. Strictly ascending; never a log that is already asked for or has arrived, and nothing while a missing log blocks all.
  */
 export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
   if (!state.connected || !mayWork(state) || state.failure?.kind === 'missing') return { ranges: [], state }
@@ -36,20 +36,19 @@ export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
   if (due.length === 0 && fresh === null) return { ranges: [], state }
   const retried = due.map(({ generation }) => ({ first: generation, last: generation }))
   const next = draftOf(state)
-  if (due.length > 0)
-    next.attempts = state.attempts.map((attempt) => (due.includes(attempt) ? { ...attempt, retryAtMs: 0 } : attempt))
+  next.attempts = state.attempts.map((attempt) => (due.includes(attempt) ? { ...attempt, retryAtMs: 0 } : attempt))
   if (fresh !== null) next.requested = fresh.last
   return { ranges: fresh === null ? retried : [...retried, fresh], state: next }
 }
 
 /**
- * The generation that blocks copying because the source does not hold it although it holds higher ones, or 0.
- * Source: event 2059, "missing on the production copy".
+ * The generation that blocks copying because the source does not hold it although it holds higher ones, or 0. Asked only while
+ * the source is connected. Source: event 2059, "missing on the production copy".
  */
 export function missingOnSource(state: ReplicaState): Generation | 0 {
   const { announcement } = state
   const next = nextNeeded(state)
-  if (!state.connected || announcement.generated === 0 || next > announcement.generated) return 0
+  if (next > announcement.generated) return 0
   if (next < announcement.lowest) return next
   const isNothingThere = announcement.lowest === 0 && announcement.missing > 0
   return announcement.missing === next || isNothingThere ? next : 0
@@ -71,7 +70,7 @@ function freshRange(state: ReplicaState): GenerationRange | null {
   const first = higherOf(nextGeneration(state.requested), next)
   const windowEnd = next + COPY_WINDOW_LOGS - 1
   const last = Math.min(windowEnd, reach(state)) as Generation // the lower of two generations
-  return next >= state.announcement.lowest && first <= last ? { first, last } : null
+  return first <= last ? { first, last } : null
 }
 
 /**
@@ -83,8 +82,7 @@ function reach(state: ReplicaState): Generation {
   return lowest > 0 && nextNeeded(state) > nextGeneration(closedThrough) ? generated : closedThrough
 }
 
-/** Its wait is over and it is still wanted and closed: a source that came back may announce less than before. */
+/** Its wait is over and it is still closed: a source that came back may announce less than before. */
 function isDue(state: ReplicaState, { generation, retryAtMs }: Attempt, nowMs: number): boolean {
-  if (retryAtMs === 0 || retryAtMs > nowMs) return false
-  return generation >= nextNeeded(state) && generation <= reach(state)
+  return retryAtMs > 0 && retryAtMs <= nowMs && generation <= reach(state)
 }

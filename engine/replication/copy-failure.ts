@@ -80,7 +80,10 @@ function withoutCopied(state: ReplicaState, { generation }: RefusedLog['log']): 
   }
 }
 
-/** The store or its disk is at fault: stop all I/O, wait, then look at the store anew. Doubles the wait each time. */
+/**
+ * The store or its disk is at fault: stop all I/O, wait, then look at the store anew. Doubles the wait each time. A suspended copy
+ * has stopped already and is looked at by Resume.
+ */
 export function restartAfterFault(state: ReplicaState, fault: Fault, nowMs: number): Stepped {
   if (state.suspension !== null) return [state, []]
   const faults = state.faults + 1

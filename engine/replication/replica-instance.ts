@@ -137,7 +137,7 @@ function connected(state: ReplicaState): Stepped {
 function announced(state: ReplicaState, announcement: Announcement): ReplicaState {
   const next = draftOf(state)
   next.announcement = announcement
-  const isUndecided = state.inspected === 0 && state.inspecting.length + state.accepted.length === 0
+  const isUndecided = state.inspecting.length + state.accepted.length === 0
   const isMoved = isUndecided && state.requested > 0 && nextNeeded(next) !== nextNeeded(state)
   return isMoved ? abandonWork(next) : next
 }
@@ -151,7 +151,7 @@ function sourceLost(
   const failure = failureOr(state.failure, transient(fact.fault.message, fact.nowMs))
   // A source that is lost is lost again at each try, in other words; a refusal has a reason that an operator must read.
   const isRefusal = fact.kind === 'source-refused' && failure !== state.failure
-  const isNews = isRefusal || state.failure === null || state.failure.kind !== failure.kind
+  const isNews = isRefusal || state.failure === null
   const event = { kind: 'raise-event', id: 2060, values: [fact.fault.message] } as const
   return [{ ...state, connected: false, failure }, isNews ? [event] : []]
 }
@@ -168,7 +168,7 @@ function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
   assert(!state.arrived.some((other) => other.generation === log.generation), 'a log arrives once')
   if (log.rejection !== null) return refuseLog(state, { log, rejection: log.rejection }, nowMs)
   const logs = [...state.arrived, log]
-  if (logs.length > 1) logs.sort((a, b) => a.generation - b.generation)
+  logs.sort((a, b) => a.generation - b.generation)
   return [withArrived(state, logs), []]
 }
 
@@ -183,10 +183,8 @@ function withArrived(state: ReplicaState, logs: readonly CopiedLog[]): ReplicaSt
   }
   const next = draftOf(state)
   next.arrived = logs
-  if (copied > state.copied) {
-    next.copied = copied
-    next.copiedTimeMs = copiedTimeMs
-  }
+  next.copied = copied
+  next.copiedTimeMs = copiedTimeMs
   return next
 }
 
@@ -200,7 +198,7 @@ function inspected(state: ReplicaState, last: Generation): Stepped {
   next.identity = newest.identity
   next.inspectedTimeMs = newest.logTimeMs
   next.inspecting = []
-  if (next.attempts.length > 0) next.attempts = next.attempts.filter(({ generation }) => generation > last)
+  next.attempts = state.attempts.filter(({ generation }) => generation > last)
   next.failure = healed(state)
   next.sawLog = true
   next.faults = 0
@@ -208,7 +206,6 @@ function inspected(state: ReplicaState, last: Generation): Stepped {
 }
 
 function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'deletion-failed' }>): Stepped {
-  if (state.suspension !== null) return [{ ...state, deleting: false }, []]
   return restartAfterFault({ ...state, deleting: false }, fact.fault, fact.nowMs)
 }
 
@@ -226,7 +223,7 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
   }
   let next = state
   if (mayWork(next)) {
-    if (next.arrived.length > 0) next = take(joinChain(next, nowMs))
+    next = take(joinChain(next, nowMs))
     if (next.inspecting.length === 0 && next.accepted.length > 0) next = take(startInspection(next))
     next = take(watchForMissing(next, nowMs))
     next = take(requestLogs(next, nowMs))
@@ -244,7 +241,7 @@ function joinChain(state: ReplicaState, nowMs: number): Stepped {
 function withAccepted(state: ReplicaState, accepted: readonly CopiedLog[]): ReplicaState {
   if (accepted.length === 0) return state
   const next = draftOf(state)
-  next.accepted = state.accepted.length === 0 ? accepted : [...state.accepted, ...accepted]
+  next.accepted = [...state.accepted, ...accepted]
   next.arrived = state.arrived.slice(accepted.length)
   return next
 }
@@ -311,5 +308,5 @@ function sinceOf(state: ReplicaState, nowMs: number): number {
 
 /** Generations between what the source has closed and what is inspected: what a person calls the copy queue. */
 export function copyQueueLength(state: ReplicaState): number {
-  return state.announcement.generated === 0 ? 0 : Math.max(0, state.announcement.generated - nextNeeded(state) + 1)
+  return Math.max(0, state.announcement.generated - nextNeeded(state) + 1)
 }

@@ -91,7 +91,7 @@ function started(state: SourceState, fact: Extract<SourceFact, { kind: 'share-st
 }
 
 function scanned(state: SourceState, closed: ClosedLogs, nowMs: number): Stepped {
-  const isNewer = closed.generated >= state.generated && closed.generated > 0
+  const isNewer = closed.generated >= state.generated
   return [
     {
       ...state,
@@ -155,7 +155,7 @@ function disabled(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-di
         copyId: fact.copyId,
         message: `copy ${fact.copyId} was disabled at the source of ${state.name}`,
       },
-      answer(fact.requestId, { remark: '' }),
+      answer(fact.requestId),
     ],
   ]
 }
@@ -179,7 +179,7 @@ function backedUp(state: SourceState, fact: Extract<SourceFact, { kind: 'backup-
   ]
   if (planTruncation(marked, fact.nowMs) === null && state.truncating === null)
     orders.push({ kind: 'raise-event', id: 225, values: [] })
-  return [marked, [...orders, answer(fact.requestId, { remark: '' })]]
+  return [marked, [...orders, answer(fact.requestId)]]
 }
 
 function deleted(state: SourceState, fact: Extract<SourceFact, { kind: 'logs-deleted' }>): Stepped {
@@ -241,12 +241,12 @@ function settle(state: SourceState, nowMs: number): Stepped {
 }
 
 function announcementOf(state: SourceState, nowMs: number): Announcement {
-  const gapIsSure = state.gap !== null && nowMs >= state.gap.sinceMs + GAP_GRACE_MS
+  const isSure = state.gap !== null && nowMs >= state.gap.sinceMs + GAP_GRACE_MS
   return {
     lowest: state.closed?.lowest ?? NO_GENERATION,
     closedThrough: state.closed?.closedThrough ?? NO_GENERATION,
     generated: state.generated,
-    missing: gapIsSure && state.gap !== null ? state.gap.generation : NO_GENERATION,
+    missing: isSure ? state.gap.generation : NO_GENERATION,
     truncatedBelow: state.truncatedBelow,
     logTimeMs: state.logTimeMs,
   }
@@ -277,6 +277,6 @@ function changeCopy(state: SourceState, copyId: string, change: Partial<SourceCo
   return { ...state, copies: state.copies.map((copy) => (copy.copyId === copyId ? { ...copy, ...change } : copy)) }
 }
 
-function answer(requestId: number, parts: Partial<Pick<AnswerOrder, 'refusal' | 'remark'>>): AnswerOrder {
+function answer(requestId: number, parts: Partial<Pick<AnswerOrder, 'refusal' | 'remark'>> = {}): AnswerOrder {
   return { kind: 'answer-operator', requestId, refusal: parts.refusal ?? null, remark: parts.remark ?? '' }
 }

@@ -1,7 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fillWithPattern } from '../../../engine/database/fill-pattern.ts'
 import { type LogBytes, openLogBytes } from '../../../engine/database/log-bytes.ts'
-import type { BodyGeometry } from '../../../engine/database/log-checksum.ts'
+import {
+  type BodyGeometry,
+  type ChecksumRecord,
+  firstSectorEnd,
+  fullChecksum,
+  readChecksumRecord,
+  SHORT_CHECKSUM_ON,
+  shortChecksum,
+  writeChecksumRecord,
+} from '../../../engine/database/log-checksum.ts'
 import { headerChecksum } from '../../../engine/database/log-header.ts'
 import { sealChain, writeShadow } from '../../../engine/database/log-seal.ts'
 import type { LogSignature } from '../../../engine/database/log-signature.ts'
@@ -63,6 +72,36 @@ export function anOpenBody(chain: { places: readonly number[]; endByte: number; 
   const last = chain.places[chain.places.length - 1] ?? 4096
   if (chain.shadow === true) writeShadow(log, geometry, last)
   return { log, geometry }
+}
+
+/** The first flush ends in sector 9, a second one runs from there over 10 and 11, a third ends inside sector 12. */
+export const THREE_FLUSHES = { places: [4096, 4708, 6244], endByte: 6400 } as const
+/** Bytes of a sector of {@link anOpenBody}. */
+export const SECTOR = 512
+
+/** Turns a bit of the byte at `at`. */
+export function flip(body: OpenBody, at: number): void {
+  body.log.bytes[at] = (body.log.bytes[at] ?? 0) ^ 0x10
+}
+
+/** Makes sectors what they were before anything was written to them. */
+export function unwrite(body: OpenBody, sector: number, end = sector + 1): void {
+  fillWithPattern(body.log.bytes, sector * SECTOR, end * SECTOR)
+}
+
+/** Seals the record at `at` with some of its numbers changed, so that its checksums fit and only the rules can refuse it. */
+export function sealAs(body: OpenBody, at: number, numbers: Partial<ChecksumRecord>): void {
+  const { log, geometry } = body
+  const old = readChecksumRecord(log, at)
+  if (old === null) throw new Error('there is a record')
+  const record = { ...old, shortChecksum: 0, ...numbers }
+  const short = record.shortMark === SHORT_CHECKSUM_ON
+  const end = firstSectorEnd(at, geometry)
+  writeChecksumRecord(log, at, {
+    ...record,
+    checksum: fullChecksum(log, at, { record, geometry }),
+    shortChecksum: short ? shortChecksum(log, at, { record, end, geometry }) : record.shortChecksum,
+  })
 }
 
 const SPECIMENS = new URL('../../../../shared/specimens/', import.meta.url)

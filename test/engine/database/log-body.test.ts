@@ -2,37 +2,14 @@
 // Method: bodies of 16 sectors built flush by flush, then damaged as a disk or a crash would; every single bit is tried too.
 
 import { describe, expect, test } from 'vitest'
-import { fillWithPattern } from '../../../engine/database/fill-pattern.ts'
 import { verifyBody } from '../../../engine/database/log-body.ts'
-import {
-  type ChecksumRecord,
-  firstSectorEnd,
-  fullChecksum,
-  readChecksumRecord,
-  SHADOW_MARK,
-  SHORT_CHECKSUM_OFF,
-  SHORT_CHECKSUM_ON,
-  shortChecksum,
-  writeChecksumRecord,
-} from '../../../engine/database/log-checksum.ts'
+import { SHADOW_MARK, SHORT_CHECKSUM_OFF, SHORT_CHECKSUM_ON } from '../../../engine/database/log-checksum.ts'
 import { sealChain, writeShadow } from '../../../engine/database/log-seal.ts'
-import { anOpenBody, type OpenBody } from './build.ts'
-
-/** The first flush ends in sector 9, a second one runs from there over 10 and 11, a third ends inside sector 12. */
-const THREE_FLUSHES = { places: [4096, 4708, 6244], endByte: 6400 } as const
-const SECTOR = 512
+import { anOpenBody, flip, type OpenBody, SECTOR, sealAs, THREE_FLUSHES, unwrite } from './build.ts'
 
 function stateOf({ log, geometry }: OpenBody): string {
   const verdict = verifyBody(log, geometry)
   return `${verdict.state} ${verdict.sector} ${verdict.endByte}`
-}
-
-function flip(body: OpenBody, at: number): void {
-  body.log.bytes[at] = (body.log.bytes[at] ?? 0) ^ 0x10
-}
-
-function unwrite(body: OpenBody, sector: number, end = sector + 1): void {
-  fillWithPattern(body.log.bytes, sector * SECTOR, end * SECTOR)
 }
 
 describe('a body without damage', () => {
@@ -172,21 +149,6 @@ describe('damage', () => {
       expect(verifyBody(log, { ...geometry, generation }).state).toBe('corrupt')
   })
 })
-
-/** Seals the record at `at` with some of its numbers changed, so that its checksums fit and only the rules can refuse it. */
-function sealAs(body: OpenBody, at: number, numbers: Partial<ChecksumRecord>): void {
-  const { log, geometry } = body
-  const old = readChecksumRecord(log, at)
-  if (old === null) throw new Error('there is a record')
-  const record = { ...old, shortChecksum: 0, ...numbers }
-  const short = record.shortMark === SHORT_CHECKSUM_ON
-  const end = firstSectorEnd(at, geometry)
-  writeChecksumRecord(log, at, {
-    ...record,
-    checksum: fullChecksum(log, at, { record, geometry }),
-    shortChecksum: short ? shortChecksum(log, at, { record, end, geometry }) : record.shortChecksum,
-  })
-}
 
 describe('a checksum record that fits its bytes', () => {
   test('is refused when it covers part of what lies before it in its sector', () => {

@@ -38,14 +38,19 @@ describe('two logs', () => {
   test('of two streams do not, even when their times fit', () => {
     const foreign = { ...second, signature: second.signature.replace(/^../, '00') }
 
-    expect(checkContinuation(first, foreign)?.reason).toBe('bad-signature')
+    expect(checkContinuation(first, foreign)).toEqual({
+      reason: 'bad-signature',
+      detail: `signature ${foreign.signature} is not ${first.signature}, the stream's own`,
+    })
   })
 
   test('do not when the later one was made after another log of that generation', () => {
     const diverged = { ...first, createTime: third.createTime }
 
-    expect(checkContinuation(diverged, second)?.reason).toBe('gap')
-    expect(checkContinuation(diverged, second)?.detail).toMatch(/previous generation time/)
+    expect(checkContinuation(diverged, second)).toEqual({
+      reason: 'gap',
+      detail: `previous generation time ${first.createTime}, but log 00000001 was created at ${third.createTime}`,
+    })
   })
 
   test('tell of the generation before the signature, and of the signature before the time', () => {
@@ -88,5 +93,8 @@ describe('two numbered logs', () => {
   test('do not over a gap or a change of timeline', () => {
     expect(checkContinuation(numbered(7, ''), numbered(9, ''))?.reason).toBe('gap')
     expect(checkContinuation(numbered(7, '00000001'), numbered(8, '00000002'))?.reason).toBe('bad-signature')
+    expect(checkContinuation(numbered(7, '00000001'), numbered(8, ''))?.detail).toBe(
+      "signature (none) is not 00000001, the stream's own",
+    )
   })
 })

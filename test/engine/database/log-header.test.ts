@@ -74,11 +74,33 @@ function reasonOf(verdict: HeaderVerdict): string {
   return verdict.verdict === 'rejected' ? verdict.rejection.reason : verdict.verdict
 }
 
+function detailOf(verdict: HeaderVerdict): string {
+  return verdict.verdict === 'rejected' ? verdict.rejection.detail : ''
+}
+
 /** The reason that a header gives once `change` was made to it and its checksum fits again. */
 function reasonAfter(change: (view: DataView) => void): string {
+  return reasonOf(verdictAfter(change))
+}
+
+function detailAfter(change: (view: DataView) => void): string {
+  return detailOf(verdictAfter(change))
+}
+
+function verdictAfter(change: (view: DataView) => void): HeaderVerdict {
   const bytes = aLog(2).slice(0, LOG_HEADER_BYTES)
   change(new DataView(bytes.buffer))
-  return reasonOf(readLogHeader(sealHeader(bytes)))
+  return readLogHeader(sealHeader(bytes))
+}
+
+/** Makes it a header of format 8,4000 with sectors of that many bytes. */
+function format8(sectorBytes: number): (view: DataView) => void {
+  return (view) => {
+    view.setUint32(32, 8, true)
+    view.setUint32(36, 4000, true)
+    view.setUint16(8, sectorBytes, true)
+    view.setUint16(10, 4096 / sectorBytes, true)
+  }
 }
 
 describe('a log header', () => {
@@ -178,15 +200,60 @@ describe('a log header', () => {
   })
 
   test('of format 8,4000 has segments of 4,096 bytes and no others', () => {
-    const format8 = (sectorBytes: number) => (view: DataView) => {
-      view.setUint32(32, 8, true)
-      view.setUint32(36, 4000, true)
-      view.setUint16(8, sectorBytes, true)
-      view.setUint16(10, 4096 / sectorBytes, true)
-    }
-
     expect(reasonAfter(format8(4096))).toBe('read')
     expect(reasonAfter(format8(512))).toBe('bad-size')
+  })
+
+  test.each([
+    [8, 4001],
+    [9, 4000],
+    [7, 4000],
+    [8, 3704],
+  ])('of format %i,%i is of no format that is read', (major, minor) => {
+    const reason = reasonAfter((view) => {
+      view.setUint32(32, major, true)
+      view.setUint32(36, minor, true)
+      view.setUint32(8, 4096 | (1 << 16), true)
+    })
+
+    expect(reason).toBe('bad-version')
+  })
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7])('keeps its flags: %i', (byte) => {
+    const bytes = aLog(2).slice(0, LOG_HEADER_BYTES)
+    bytes[639] = byte
+    const read = readLogHeader(sealHeader(bytes))
+    if (read.verdict === 'rejected') throw new Error(read.rejection.detail)
+
+    expect(read.header.flags).toEqual({
+      reserveLog: [1, 3, 5, 7].includes(byte),
+      circularNow: [2, 3, 6, 7].includes(byte),
+      circularEarlier: byte >= 4,
+    })
+    writeLogHeader(bytes, read.header)
+    expect(bytes[639]).toBe(byte)
+  })
+
+  test('that is refused says why, with the numbers', () => {
+    const flipped = aLog(2).slice(0, LOG_HEADER_BYTES)
+    const before = new DataView(flipped.buffer).getUint32(0, true)
+    new DataView(flipped.buffer).setUint32(0, 0x00ab_cdef, true)
+
+    expect(detailOf(readLogHeader(new Uint8Array(12)))).toBe('12 bytes are less than a log header of 4096')
+    expect(detailOf(readLogHeader(flipped))).toBe(
+      `header checksum 00abcdef, computed ${before.toString(16).padStart(8, '0')}`,
+    )
+    expect(detailAfter((view) => view.setUint32(667, 4, true))).toBe('file type 4 is not 3, a log')
+    expect(detailAfter((view) => view.setUint32(40, 18, true))).toBe('format 7,3704,18 is not one this engine reads')
+    expect(detailAfter((view) => view.setUint16(10, 9, true))).toBe(
+      'header of 9 sectors of 512 bytes is not 4096 bytes',
+    )
+    expect(detailAfter((view) => view.setUint16(14, 1000, true))).toBe('page size 1000 is not one that any version has')
+    expect(detailAfter((view) => view.setInt32(4, -1, true))).toBe('generation -1 of the header is no generation')
+    expect(detailAfter(format8(512))).toBe('segments of 512 bytes where format 8,4000 has 4096')
+    expect(detailAfter((view) => view.setUint32(671, 1 | (0xffff << 16), true))).toBe(
+      'attach list of the header runs over its 2048 bytes',
+    )
   })
 
   test('of a time before the page size was recorded stands for pages of 4,096 bytes', () => {

@@ -185,6 +185,9 @@ describe('the segments of a log', () => {
     expect(checkSegmentsChecksum(verdict.accumulatedChecksum, next)).toBeNull()
     expect(checkSegmentsChecksum(verdict.accumulatedChecksum ^ 1n, next)).toMatchObject({ reason: 'gap' })
     expect(checkSegmentsChecksum(5n, { ...next, previousSegmentsChecksum: 0n })).toBeNull()
+    expect(checkSegmentsChecksum(5n, { ...next, previousSegmentsChecksum: 0x10n })?.detail).toBe(
+      'segments of the log before have the checksum 0000000000000005, but 0000000000000010 is recorded',
+    )
   })
 })
 

@@ -1,48 +1,20 @@
 // Goal: each rule that holds truncation is told by its own name, with its own edge and since when; every cell of the rule's table.
 // Method: build the state of a source by hand, ask for its holds; written against mutants that the stories let live.
 import { describe, expect, it } from 'vitest'
-import type { CopyReport } from '../../../engine/fact.ts'
 import { asGeneration } from '../../../engine/generation.ts'
-import {
-  type SourceCopy,
-  type SourceOptions,
-  type SourceState,
-  startSource,
-} from '../../../engine/source/source-state.ts'
 import { holds, planTruncation, truncatableThrough } from '../../../engine/source/truncation-rule.ts'
-
-const REPORT: CopyReport = {
-  inspected: asGeneration(7),
-  replayed: asGeneration(4),
-  condition: 'running',
-  sinceMs: 1_000,
-}
-
-function aCopy(change: Partial<SourceCopy> = {}): SourceCopy {
-  return { copyId: 'c1', label: 'node2:/store', connected: true, report: REPORT, lastReportMs: 9_000, ...change }
-}
-
-function aSource(copies: readonly SourceCopy[], options: Partial<SourceOptions> = {}): SourceState {
-  return {
-    ...startSource('SG1', { copiesExpected: 1, passiveGate: 'inspected', ...options }),
-    started: true,
-    closed: { lowest: asGeneration(1), closedThrough: asGeneration(10), generated: asGeneration(10), logTimeMs: 0 },
-    generated: asGeneration(10),
-    mark: { through: asGeneration(9), atMs: 0 },
-    copies,
-  }
-}
+import { aSource, aSourceCopy, REPORT } from './build.ts'
 
 describe('a copy holds the source', () => {
   it.each([
-    ['not-inspected', 7, 1_000, aCopy()],
-    ['failed', 7, 1_000, aCopy({ report: { ...REPORT, condition: 'failed' } })],
-    ['suspended', 7, 1_000, aCopy({ report: { ...REPORT, condition: 'suspended' } })],
-    ['suspended', 7, 1_000, aCopy({ connected: false, report: { ...REPORT, condition: 'suspended' } })],
-    ['unreachable', 7, 9_000, aCopy({ connected: false })],
-    ['unreachable', 7, 9_000, aCopy({ connected: false, report: { ...REPORT, condition: 'failed' } })],
-    ['not-heard', 0, 0, aCopy({ report: null })],
-    ['not-heard', 0, 0, aCopy({ report: null, connected: false })],
+    ['not-inspected', 7, 1_000, aSourceCopy()],
+    ['failed', 7, 1_000, aSourceCopy({ report: { ...REPORT, condition: 'failed' } })],
+    ['suspended', 7, 1_000, aSourceCopy({ report: { ...REPORT, condition: 'suspended' } })],
+    ['suspended', 7, 1_000, aSourceCopy({ connected: false, report: { ...REPORT, condition: 'suspended' } })],
+    ['unreachable', 7, 9_000, aSourceCopy({ connected: false })],
+    ['unreachable', 7, 9_000, aSourceCopy({ connected: false, report: { ...REPORT, condition: 'failed' } })],
+    ['not-heard', 0, 0, aSourceCopy({ report: null })],
+    ['not-heard', 0, 0, aSourceCopy({ report: null, connected: false })],
   ] as const)('as %s through %i since %i', (rule, through, sinceMs, copy) => {
     const [, hold] = holds(aSource([copy]))
 
@@ -50,7 +22,7 @@ describe('a copy holds the source', () => {
   })
 
   it('with what it has replayed when the passive gate is replayed', () => {
-    const source = aSource([aCopy()], { passiveGate: 'replayed' })
+    const source = aSource([aSourceCopy()], { passiveGate: 'replayed' })
 
     expect(holds(source)[1]).toMatchObject({ rule: 'not-replayed', through: 4 })
     expect(truncatableThrough(source)).toBe(4)
@@ -59,22 +31,22 @@ describe('a copy holds the source', () => {
 
 describe('the edge of truncation', () => {
   it.each([
-    [7, [aCopy()], 1],
-    [3, [aCopy(), aCopy({ copyId: 'c2', report: { ...REPORT, inspected: asGeneration(3) } })], 1],
-    [0, [aCopy()], 2],
+    [7, [aSourceCopy()], 1],
+    [3, [aSourceCopy(), aSourceCopy({ copyId: 'c2', report: { ...REPORT, inspected: asGeneration(3) } })], 1],
+    [0, [aSourceCopy()], 2],
     [0, [], 1],
     [9, [], 0],
-    [9, [aCopy({ report: { ...REPORT, inspected: asGeneration(10) } })], 1],
+    [9, [aSourceCopy({ report: { ...REPORT, inspected: asGeneration(10) } })], 1],
   ])('is %i', (through, copies, copiesExpected) => {
     expect(truncatableThrough(aSource(copies, { copiesExpected }))).toBe(through)
   })
 
   it('is nothing before a backup was reported', () => {
-    expect(truncatableThrough({ ...aSource([aCopy()]), mark: null })).toBe(0)
+    expect(truncatableThrough({ ...aSource([aSourceCopy()]), mark: null })).toBe(0)
   })
 
   it('is deleted from the lowest log on, and not while a deletion runs, waits, or has nothing to do', () => {
-    const source = aSource([aCopy()])
+    const source = aSource([aSourceCopy()])
     const range = { first: asGeneration(1), last: asGeneration(7) }
 
     expect(planTruncation(source, 5)).toEqual(range)
