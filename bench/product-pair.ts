@@ -87,7 +87,6 @@ async function startHost(scratch: string, plan: HostPlan): Promise<Host> {
   writeFileSync(path, JSON.stringify(plan))
   const child = fork(fileURLToPath(new URL('./host-process.js', import.meta.url)), [path], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
   })
   const service = serviceOf(child, plan.managePort)
   const ready = async (): Promise<boolean> => {

@@ -7,7 +7,7 @@ import type { CopyStatusDocument } from '../transport/management-documents.ts'
 import { freePort, stopChild, waitUntil } from './command.ts'
 
 /** The built command line program. */
-export const CCR_BIN: string = fileURLToPath(new URL('../dist/src/bin.cjs', import.meta.url)).replace(
+export const CCR_BIN: string = fileURLToPath(new URL('../dist/src/bin.js', import.meta.url)).replace(
   '/dist/dist/',
   '/dist/',
 )

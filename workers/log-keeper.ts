@@ -4,7 +4,6 @@ import type { CopiedLog, Fault } from '../engine/fact.ts'
 import type { LogFormat, LogNameParser } from '../engine/log-format.ts'
 import type { Arrivals, ArrivingFile, ArrivingLog } from '../storage/durable-file.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
-import { Turns } from '../storage/turns.ts'
 import { PIECE_BYTES_MAX } from '../transport/wire.ts'
 import type { LogHead } from '../transport/wire-frame.ts'
 import type { LandingLog } from './copy-intake.ts'
@@ -35,18 +34,11 @@ export interface KeeperParts {
   readonly release: (slot: Slot) => void
 }
 
-/**
- * Small logs of one copy that are written at the same time. Two keep a disk busy (1 MiB with O_DIRECT and O_DSYNC: 1,430 MB/s
- * one after the other, 1,570 by two threads, 1,500 by four, measured); a volume that hangs holds no more threads of the pool.
- */
-const WRITES_AT_ONCE = 3
-
 /** Writes logs into `inspector/` as they land. */
 export class LogKeeper {
   readonly #parts: KeeperParts
   /** Everything that may still touch the disk. */
   readonly #busy = new Set<Promise<void>>()
-  readonly #turns = new Turns(WRITES_AT_ONCE)
   /** Large ESE logs are read back to be verified, one at a time: each takes its whole length of memory. */
   #verifying: Promise<unknown> = Promise.resolve()
 
@@ -60,7 +52,6 @@ export class LogKeeper {
       ...this.#parts,
       head,
       attemptId: this.#parts.nextAttempt(),
-      turns: this.#turns,
       settle,
       track: (promise: Promise<void>) => this.#track(promise),
       verifyFile: (path: string) => this.#verifyFile(path, head),
@@ -102,7 +93,6 @@ export class LogKeeper {
 interface LogWork extends KeeperParts {
   readonly head: LogHead
   readonly attemptId: string
-  readonly turns: Turns
   readonly settle: (kept: KeptLog) => void
   readonly track: (promise: Promise<void>) => void
   readonly verifyFile: (path: string) => Promise<Inspection>
@@ -147,25 +137,14 @@ class SmallLog implements LandingLog {
     try {
       const found = slot === null ? slab.beginHash().digest() : slab.hash(slot, length)
       const inspection = found === checksum ? this.#inspect(slot) : mismatch(this.#work, checksum, found)
-      const file = await this.#write(slot)
+      const file = await this.#file
+      if (slot !== null) await file.write({ bytes: slot.bytes, offset: 0, length })
+      await file.finish()
       settle(copied(this.#work, file.temporaryPath, inspection))
     } catch (error) {
       settle(failed(error))
     } finally {
       this.#giveBack()
-    }
-  }
-
-  async #write(slot: Slot | null): Promise<ArrivingFile> {
-    const { head, turns } = this.#work
-    const file = await this.#file
-    await turns.take()
-    try {
-      if (slot !== null) await file.write({ bytes: slot.bytes, offset: 0, length: head.sizeBytes })
-      await file.finish()
-      return file
-    } finally {
-      turns.give()
     }
   }
 

@@ -63,7 +63,7 @@ export async function startChild(options: ChildOptions): Promise<ChildService> {
 
 /** This program itself: the built file, or its source where that runs. */
 function programPath(): string {
-  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../bin.cts' : '../bin.cjs', import.meta.url))
+  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../bin.ts' : '../bin.js', import.meta.url))
 }
 
 async function firstLine(stdout: Readable | null): Promise<string | null> {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { runCli } from './cli.ts'
 import { processIo } from './cli-io.ts'
 
