@@ -7,7 +7,7 @@ export default defineConfig({
       'test/narrative/*.test.ts',
       'test/sim/swarm.test.ts',
       'test/engine/*.test.ts',
-      'test/engine/{replication,source}/*.test.ts',
+      'test/engine/{database,replication,source}/*.test.ts',
     ],
     testTimeout: 60_000,
   },

@@ -8,8 +8,7 @@ import type { ReplicaState } from './replica-state.ts'
  * Source: the truncate deletor acts per copy, so that both sides end with the same lower edge, a short time apart.
  */
 export function planCopyTruncation(state: ReplicaState): GenerationRange | null {
-  if (state.deleting) return null
-  if (state.lowest === 0 || state.announcement.truncatedBelow === 0) return null
+  if (state.deleting || state.lowest === 0) return null
   const last = lowerOf(previousGeneration(state.announcement.truncatedBelow), previousGeneration(state.inspected))
   return last >= state.lowest ? { first: state.lowest, last } : null
 }

@@ -12,7 +12,11 @@ import { asGeneration } from '../../../engine/generation.ts'
 import { aLog, place, sealHeader, withFlippedBit } from './build.ts'
 
 function outcome(verdict: LogVerdict): string {
-  return verdict.verdict === 'sound' ? 'sound' : verdict.rejection.reason
+  return verdict.verdict === 'rejected' ? verdict.rejection.reason : verdict.verdict
+}
+
+function detailOf(verdict: LogVerdict): string {
+  return verdict.verdict === 'rejected' ? verdict.rejection.detail : ''
 }
 
 function changed(log: Uint8Array, change: (view: DataView) => void): Uint8Array {
@@ -55,19 +59,34 @@ describe('a closed log', () => {
     expect(outcome(verifyLog(log, { expectedBytes: 1_048_576 }))).toBe('bad-size')
   })
 
+  test('is refused with the lengths that differ', () => {
+    const log = aLog(3)
+
+    expect(detailOf(verifyLog(log.subarray(0, 12)))).toBe('12 bytes are less than a log header of 4096')
+    expect(detailOf(verifyLog(log.subarray(0, 4096)))).toBe('4096 bytes, but the header states 65536')
+    expect(detailOf(verifyLog(log, { expectedBytes: 1_048_576 }))).toBe(
+      '65536 bytes, but logs of this stream have 1048576',
+    )
+  })
+
+  test('is summed up by the XOR that is given', () => {
+    expect(outcome(verifyLog(aLog(3), { wideXor: () => 1 }))).toBe('corrupt-checksum')
+  })
+
   test('is refused for its body before its name', () => {
     const damaged = withFlippedBit(aLog(3), 30_000 * 8)
 
     const verdict = verifyLog(damaged, { expectedGeneration: asGeneration(4) })
 
     expect(outcome(verdict)).toBe('corrupt-checksum')
-    expect(verdict).toMatchObject({ rejection: { detail: expect.stringMatching(/sector \d+/) } })
+    expect(detailOf(verdict)).toMatch(/^corrupt: body checksum .* sector \d+/)
   })
 
   test('is refused under the name of another generation', () => {
     const verdict = verifyLog(aLog(3), { expectedGeneration: asGeneration(4) })
 
-    expect(verdict).toMatchObject({
+    expect(verdict).toEqual({
+      verdict: 'rejected',
       rejection: { reason: 'generation-mismatch', detail: 'generation 00000003 in the header, 00000004 in the name' },
     })
   })
@@ -84,6 +103,7 @@ describe('a closed log', () => {
 
     expect(outcome(verifyLog(first))).toBe('sound')
     expect(outcome(verifyLog(taken))).toBe('gap')
+    expect(detailOf(verifyLog(taken))).toMatch(/^generation 1 names a log before it, created at 05[0-9a-f]{14}$/)
   })
 
   test('whose last write tore is refused, as only the open log may be cut', () => {
@@ -107,7 +127,8 @@ describe('a closed log', () => {
     sealChain(openLogBytes(log), read.header, { places: [4096], endByte: 65_024 })
 
     expect(outcome(verifyLog(log))).toBe('sound')
-    expect(verifyLog(log, { walk: true })).toMatchObject({
+    expect(verifyLog(log, { walk: true })).toEqual({
+      verdict: 'rejected',
       rejection: { reason: 'corrupt-checksum', detail: 'record walk: no record has the type 255 at byte 4118' },
     })
   })

@@ -7,7 +7,7 @@ import { openLogBytes } from '../../../engine/database/log-bytes.ts'
 import { checkSegmentsChecksum } from '../../../engine/database/log-chain.ts'
 import { verifyLog } from '../../../engine/database/log-file.ts'
 import { writeLogPosition } from '../../../engine/database/log-position.ts'
-import { SEGMENT_BYTES, verifySegments } from '../../../engine/database/log-segment.ts'
+import { kindOfSegment, SEGMENT_BYTES, verifySegments } from '../../../engine/database/log-segment.ts'
 import { pageChecksum } from '../../../engine/database/page-checksum.ts'
 import { aLog, sealHeader } from './build.ts'
 
@@ -32,6 +32,8 @@ interface SegmentPlan {
   readonly as?: number
   /** What it says of its own place, when that is not true. */
   readonly says?: number
+  /** Its flags, when they do not say that it has the checksum that segments have. */
+  readonly flags?: number
 }
 
 function putSegment(file: Uint8Array, segment: number, plan: SegmentPlan): void {
@@ -40,7 +42,7 @@ function putSegment(file: Uint8Array, segment: number, plan: SegmentPlan): void 
   const log = openLogBytes(file)
   for (let at = start + 40; at < start + SEGMENT_BYTES - 100; at++) file[at] = 4 // End records: one byte each
   writeLogPosition(log.view, start + 8, { generation: plan.generation, sector: plan.says ?? as, byte: 0 })
-  log.view.setUint32(start + 36, 0x2000, true)
+  log.view.setUint32(start + 36, plan.flags ?? 0x2000, true)
   const sum = pageChecksum(log, start, { bytes: SEGMENT_BYTES, number: as })
   log.view.setInt32(start, sum.xor, true)
   log.view.setInt32(start + 4, sum.ecc, true)
@@ -113,6 +115,40 @@ describe('the segments of a log', () => {
     expect(stateOf(aFormat8Log([...THREE_LIVE, [4, { generation: 8 }]]))).toBe('corrupt 3 4')
     expect(stateOf(aFormat8Log([...THREE_LIVE, [6, { generation: 7, as: 5 }]]))).toBe('corrupt 3 6')
     expect(stateOf(aFormat8Log([[1, { generation: 7, as: 0 }]]))).toBe('corrupt 0 1')
+  })
+
+  test.each([
+    ['', null],
+    ['segment 4: its checksum does not fit', [4, { generation: 7, as: 5 }]],
+    ['segment 4: its checksum does not fit', [4, { generation: 7, flags: 0 }]],
+    ['segment 4: its checksum does not fit', [4, { generation: 8, as: 3 }]],
+    ['segment 4: it says that it belongs elsewhere', [4, { generation: 8 }]],
+    ['segment 5: it is live after the end of the log', [5, LIVE]],
+    ['segment 6: stray shadow', [6, { generation: 7, as: 5 }]],
+  ] as const)('say what is wrong after the three that are proved: %s', (detail, plan) => {
+    const log = openLogBytes(aFormat8Log(plan === null ? THREE_LIVE : [...THREE_LIVE, plan]))
+
+    expect(verifySegments(log, 7)).toMatchObject({ detail, endByte: 4 * SEGMENT_BYTES })
+  })
+
+  test('are each of one kind', () => {
+    const plans = [
+      [1, LIVE],
+      [2, { generation: 7, as: 1 }],
+      [3, { generation: 3 }],
+      [4, { generation: 3, as: 3 }],
+      [5, { generation: 7, as: 9 }],
+    ] as const
+    const log = openLogBytes(aFormat8Log(plans))
+
+    expect([1, 2, 3, 4, 5, 6].map((segment) => kindOfSegment(log, segment, 7))).toEqual([
+      'live',
+      'shadow',
+      'left-over',
+      'left-over',
+      'damaged',
+      'empty',
+    ])
   })
 
   test('are corrupt where one states another place than its own', () => {

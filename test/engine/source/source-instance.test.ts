@@ -200,6 +200,7 @@ describe('a deletion that is over', () => {
 
   it('leaves what comes after the contiguous run to the next scan', () => {
     expect(announcementOf(play(deleting, deleted(1, 10)))).toMatchObject({ lowest: 0, closedThrough: 0, generated: 10 })
+    expect(play(deleting, deleted(1, 10)).closed).toEqual(NOTHING)
   })
 
   it('does not bring back what a scan has missed meanwhile', () => {
