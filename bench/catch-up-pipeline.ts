@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { beginStream, type LogStream, nextInStream } from '../engine/database/log-stream.ts'
 import { logTimeAt } from '../engine/database/log-time.ts'
 import { composeLog } from '../engine/database/log-writer.ts'
-import { emptyFiles, untilCreatesAreFast } from './freed-inodes.ts'
+import { emptyFiles, makeFastDirectory } from './freed-inodes.ts'
 import { benchLogName, type PipelineJob, type PipelineNews, type WriteJob } from './pipeline-child.ts'
 
 /**
@@ -40,9 +40,9 @@ interface Measured {
 }
 
 async function main(): Promise<void> {
-  const root = mkdtempSync(join(options.directory, 'ccr-bench-'))
-  await untilCreatesAreFast(root, console.error)
+  const top = mkdtempSync(join(options.directory, 'ccr-bench-'))
   try {
+    const root = await makeFastDirectory(top, console.error)
     const source = join(root, 'source')
     mkdirSync(source)
     writeSource(source)
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     if (options.latency !== undefined) await measureLatency(source, root)
     else for (let round = 1; round <= Number(options.rounds); round++) await measureRound(round, source, root)
   } finally {
-    rmSync(root, { recursive: true, force: true })
+    rmSync(top, { recursive: true, force: true })
   }
 }
 

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { BENCH_USAGE, type BenchOptions, readBenchOptions } from './bench-options.ts'
-import { untilCreatesAreFast } from './freed-inodes.ts'
+import { makeFastDirectory } from './freed-inodes.ts'
 import { describeMachine, fileSystemType } from './machine.ts'
 import { BACKLOG_MEMORY, START_UP } from './measures/backlog.ts'
 import { CATCH_UP } from './measures/catch-up.ts'
@@ -71,13 +71,13 @@ function refuse(message: string): number {
 }
 
 async function runAll(options: BenchOptions, startedAt: Date): Promise<BenchResult> {
-  const directory = mkdtempSync(join(options.directory ?? diskDirectory(), 'ccr-bench-'))
+  const root = mkdtempSync(join(options.directory ?? diskDirectory(), 'ccr-bench-'))
   // Whatever ends the run, the gigabytes of its input go with it.
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const chosen = MEASURES.filter((measure) => options.only.length === 0 || options.only.includes(measure.name))
   const tell = (text: string): void => console.error(`  ${text}`)
-  await untilCreatesAreFast(directory, tell)
+  const directory = await makeFastDirectory(root, tell)
   const measures: MeasureResult[] = []
   const input: BenchRun = { options, directory, steadyState: null, tell }
   let description = ''
