@@ -127,7 +127,9 @@ export class LogBuffer {
     if (this.sealed) return []
     const { header } = this
     const sectorEnd = firstSectorEnd(this.#checksumAt, header)
-    if (this.#end < sectorEnd) {
+    // A checksum record that fills its sector to the end stays the newest one until a record follows it: the next checksum
+    // record would lie 0 bytes behind it, and a distance of 0 says that there is none.
+    if (this.#end < sectorEnd || this.#end === this.#checksumAt + CHECKSUM_RECORD_BYTES) {
       sealRange(this.log, header, { at: this.#checksumAt, rangeEnd: this.#end, nextAt: undefined })
       return [this.#tailWrite()]
     }

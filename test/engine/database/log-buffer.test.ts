@@ -8,6 +8,7 @@ import { findEndOfLog } from '../../../engine/database/end-of-log.ts'
 import { verifyBody } from '../../../engine/database/log-body.ts'
 import { LogBuffer } from '../../../engine/database/log-buffer.ts'
 import { openLogBytes } from '../../../engine/database/log-bytes.ts'
+import { CHECKSUM_RECORD_BYTES } from '../../../engine/database/log-checksum.ts'
 import { verifyLog } from '../../../engine/database/log-file.ts'
 import { headerOfNewLog, prepareLog } from '../../../engine/database/prepared-log.ts'
 import { place } from './build.ts'
@@ -63,6 +64,20 @@ describe('a flush', () => {
 
     expect(ordered(played)).toEqual(['8+2', '8+1 9+2'])
     expect(played.buffer.checksumAt).toBe(9 * 512 + 53)
+  })
+
+  test('whose checksum record fills its sector is led on from only when a record follows it', () => {
+    const filled = { sectorBytes: 512, flushes: [[2996], [1942], [358]], closed: false }
+    const played = play(filled)
+    const laid = insertsOf(played.buffer.log, played.header, played.buffer.end)
+    let torn = 0
+    for (const { disk, promised } of crashes(played, 1)) {
+      recovers(played, laid, { disk: disk.bytes, promised })
+      const end = findEndOfLog(disk, played.header)
+      if (end.checksumAt + CHECKSUM_RECORD_BYTES === 18 * 512) torn++
+    }
+
+    expect(torn).toBeGreaterThan(0)
   })
 
   test('of nothing writes nothing, but for the very first', () => {
