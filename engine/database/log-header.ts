@@ -1,7 +1,7 @@
 import { asGeneration, ESE_GENERATION_MAX, type Generation } from '../generation.ts'
 import type { LogIdentity, Rejection } from '../log-identity.ts'
 import { blockChecksum } from './block-checksum.ts'
-import { type LogAttachment, readAttachments, writeAttachments } from './log-attachment.ts'
+import { LOG_ATTACH_LIST, type LogAttachment, readAttachments, writeAttachments } from './log-attachment.ts'
 import { hexOf, type LogBytes, openLogBytes } from './log-bytes.ts'
 import { type LogEnvironment, readEnvironment, writeEnvironment } from './log-environment.ts'
 import { type LogPosition, readLogPosition, writeLogPosition } from './log-position.ts'
@@ -118,7 +118,7 @@ export function readLogHeader(bytes: Uint8Array): HeaderVerdict {
 export function readOpenHeader(log: LogBytes): HeaderVerdict {
   const rejection = faultOfHeader(log)
   if (rejection !== null) return { verdict: 'rejected', rejection }
-  const attachments = readAttachments(log)
+  const attachments = readAttachments(log, LOG_ATTACH_LIST)
   if (attachments === null) return rejected('corrupt-checksum', 'attach list of the header runs over its 2048 bytes')
   return { verdict: 'read', header: fieldsOf(log, attachments), identity: identityOf(log) }
 }
@@ -148,7 +148,7 @@ export function writeLogHeader(target: Uint8Array, header: LogHeader): void {
   view.setBigUint64(AT.previousSegmentsChecksum, header.previousSegmentsChecksum, true)
   view.setUint32(AT.engineFormatVersion, header.engineFormatVersion, true)
   view.setUint32(AT.fileType, header.fileType, true)
-  writeAttachments(view, header.attachments)
+  writeAttachments(view, LOG_ATTACH_LIST, header.attachments)
   view.setInt32(AT.checksum, headerChecksum(log), true)
 }
 

@@ -3,6 +3,10 @@
 
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { readBackupTrailer } from '../../../engine/database/backup-trailer.ts'
+import { readCheckpointFile, writeCheckpoint } from '../../../engine/database/checkpoint-file.ts'
+import { type DatabaseHeader, writeDatabaseHeader } from '../../../engine/database/database-header.ts'
+import { faultOfDatabaseHeader, readDatabaseHeader } from '../../../engine/database/database-header-copies.ts'
 import { type LogBytes, openLogBytes } from '../../../engine/database/log-bytes.ts'
 import { openPage } from '../../../engine/database/page.ts'
 import { checkPage } from '../../../engine/database/page-check.ts'
@@ -29,6 +33,13 @@ function database(name: string): LogBytes {
   return openLogBytes(name.endsWith('.gz') ? new Uint8Array(gunzipSync(bytes)) : bytes)
 }
 
+function headerOf(file: LogBytes): DatabaseHeader {
+  const read = readDatabaseHeader(file.bytes)
+  if (read.verdict === 'rejected') throw new Error(read.rejection.detail)
+  expect(read).toMatchObject({ copy: 'first', damage: '' })
+  return read.header
+}
+
 /** The pages of a file by number, the two headers left out. */
 function* pagesOf(file: LogBytes, pageBytes: number): Generator<{ number: number; lo: number }> {
   for (let lo = 2 * pageBytes; lo + pageBytes <= file.bytes.length; lo += pageBytes)
@@ -36,6 +47,17 @@ function* pagesOf(file: LogBytes, pageBytes: number): Generator<{ number: number
 }
 
 describe.skipIf(!HAS_SPECIMENS)(`the real database${SPECIMENS_NOTE}`, () => {
+  test.each(DATABASES)('$name has a header that is written as it was read', ({ name, pageBytes, state }) => {
+    const file = database(name)
+    const header = headerOf(file)
+    const written = new Uint8Array(pageBytes)
+    writeDatabaseHeader(written, header)
+
+    expect(header).toMatchObject({ pageBytes, state, fileType: 1 })
+    expect(faultOfDatabaseHeader(header)).toBeNull()
+    expect(Buffer.compare(written, file.bytes.subarray(0, pageBytes))).toBe(0)
+  })
+
   test.each(DATABASES)('$name has no page with another checksum than ours', ({ name, pageBytes, used }) => {
     const file = database(name)
     let sound = 0
@@ -87,4 +109,43 @@ describe.skipIf(!HAS_SPECIMENS)(`the real database${SPECIMENS_NOTE}`, () => {
       }
     },
   )
+})
+
+describe.skipIf(!HAS_SPECIMENS)(`the real stream of logs${SPECIMENS_NOTE}`, () => {
+  const LIVE = 'winmail-v7-8k-A/WindowsMail.MSMessageStore'
+  const BACKUP = 'winmail-v7-8k-A/backup-new/WindowsMail.MSMessageStore'
+
+  test('has a checkpoint that is written as it was read, in its second generation', () => {
+    const file = specimen('winmail-v7-8k-A/edb.chk')
+    const read = readCheckpointFile(file)
+    if (read.verdict === 'rejected') throw new Error(read.rejection.detail)
+    const written = new Uint8Array(4096)
+    writeCheckpoint(written, read.checkpoint)
+
+    expect(read).toMatchObject({ copy: 'first', damage: '', checkpoint: { checkpoint: { generation: 2 } } })
+    expect(Buffer.compare(written, file.subarray(0, 4096))).toBe(0)
+    expect(Buffer.compare(written, file.subarray(4096))).toBe(0)
+  })
+
+  test('has a backup that ends with its trailer, made for this database and these logs', () => {
+    const backup = database(BACKUP)
+    const header = headerOf(backup)
+    const trailer = readBackupTrailer(backup, backup.bytes.length - 8192, 8192)
+    const live = headerOf(database(LIVE))
+
+    expect(trailer).toMatchObject({ signature: header.signature, logSignature: header.logSignature })
+    expect(trailer?.backup).toMatchObject({ firstGeneration: 1, lastGeneration: 1 })
+    expect(header.backups.currentFull).toMatchObject({ firstGeneration: 1, lastGeneration: 0 })
+    expect(trailer?.backup.mark).toEqual(header.backups.currentFull.mark)
+    expect(live.backups.previousFull).toEqual({ ...trailer?.backup, kind: 'streaming' })
+    expect(live.dbtime).toBeGreaterThan(header.dbtime)
+  })
+
+  test('has no other page that looks like a trailer', () => {
+    for (const { name, pageBytes } of DATABASES) {
+      const file = database(name)
+      const found = [...pagesOf(file, pageBytes)].filter(({ lo }) => readBackupTrailer(file, lo, pageBytes) !== null)
+      expect(found.map(({ number }) => number)).toEqual(name === BACKUP ? [257] : [])
+    }
+  })
 })
