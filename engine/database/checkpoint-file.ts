@@ -41,8 +41,8 @@ export type CheckpointVerdict =
       readonly verdict: 'read'
       readonly checkpoint: CheckpointFile
       readonly copy: 'first' | 'second'
-      /** What is wrong with the other copy; `''` when nothing is. A crash between the two writes leaves them different. */
-      readonly damage: string
+      /** How the other copy stands to it: a crash between the two writes leaves it `older` or `damaged`. */
+      readonly other: 'same' | 'older' | 'damaged'
     }
   | { readonly verdict: 'rejected'; readonly rejection: CheckpointRejection }
 
@@ -79,9 +79,9 @@ export function readCheckpointFile(file: Uint8Array): CheckpointVerdict {
     return rejected('bad-size', `${file.byteLength} bytes are less than the ${CHECKPOINT_FILE_BYTES} of a checkpoint`)
   const first = copyAt(file, 0)
   const second = copyAt(file, CHECKPOINT_COPY_BYTES)
-  if (isSealed(first)) return readCopy(first, { copy: 'first', damage: damageOfSecond(first, second) })
+  if (isSealed(first)) return readCopy(first, { copy: 'first', other: otherThan(first, second) })
   if (!isSealed(second)) return rejected('corrupt-checksum', 'neither copy fits its checksum')
-  return readCopy(second, { copy: 'second', damage: 'the first copy does not fit its checksum' })
+  return readCopy(second, { copy: 'second', other: 'damaged' })
 }
 
 /**
@@ -121,12 +121,15 @@ function isSealed(copy: LogBytes): boolean {
   return isBlockSealed(copy, 0, CHECKPOINT_COPY_BYTES)
 }
 
-function damageOfSecond(first: LogBytes, second: LogBytes): string {
-  if (!isSealed(second)) return 'the second copy does not fit its checksum'
-  return first.bytes.every((byte, at) => byte === second.bytes[at]) ? '' : 'the second copy is an older one'
+function otherThan(first: LogBytes, second: LogBytes): 'same' | 'older' | 'damaged' {
+  if (!isSealed(second)) return 'damaged'
+  return first.bytes.every((byte, at) => byte === second.bytes[at]) ? 'same' : 'older'
 }
 
-function readCopy(log: LogBytes, of: { copy: 'first' | 'second'; damage: string }): CheckpointVerdict {
+function readCopy(
+  log: LogBytes,
+  of: { copy: 'first' | 'second'; other: 'same' | 'older' | 'damaged' },
+): CheckpointVerdict {
   const { bytes, view } = log
   const fileType = view.getUint32(AT.fileType, true)
   if (fileType !== CHECKPOINT_FILE_TYPE)

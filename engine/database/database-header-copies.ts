@@ -15,6 +15,12 @@ export interface DatabaseRejection {
   readonly detail: string
 }
 
+/**
+ * How the copy that was not taken stands to the one that was. A crash between the two writes leaves it `older` or `damaged`; it is
+ * `absent` where the header says that there is one only.
+ */
+type OtherCopy = 'same' | 'older' | 'damaged' | 'absent'
+
 /** What came of reading the header of a file. */
 export type DatabaseHeaderVerdict =
   | {
@@ -22,8 +28,7 @@ export type DatabaseHeaderVerdict =
       readonly header: DatabaseHeader
       /** Which of the two copies it comes from. */
       readonly copy: 'first' | 'shadow'
-      /** What is wrong with the other copy; `''` when nothing is. A crash between the two writes leaves them different. */
-      readonly damage: string
+      readonly other: OtherCopy
     }
   | { readonly verdict: 'rejected'; readonly rejection: DatabaseRejection }
 
@@ -63,9 +68,9 @@ export function readDatabaseHeader(file: Uint8Array): DatabaseHeaderVerdict {
     const shadow = PAGE_SIZES.map((size) => sealedCopy(file, size)).find((copy) => copy !== null)
     if (shadow === undefined || shadow === null)
       return rejected('corrupt-checksum', 'neither copy of the header is whole')
-    return readCopy(shadow, { copy: 'shadow', damage: 'the first copy of the header does not fit its checksum' })
+    return readCopy(shadow, { copy: 'shadow', other: 'damaged' })
   }
-  return readCopy(first, { copy: 'first', damage: damageOfShadow(file, first) })
+  return readCopy(first, { copy: 'first', other: otherThan(file, first) })
 }
 
 /**
@@ -93,15 +98,15 @@ function sealedCopy(file: Uint8Array, lo: number): LogBytes | null {
   return isBlockSealed(copy, 0, pageBytes) ? copy : null
 }
 
-function damageOfShadow(file: Uint8Array, first: LogBytes): string {
+function otherThan(file: Uint8Array, first: LogBytes): OtherCopy {
   const { bytes, view } = first
-  if ((view.getUint32(AT.flags, true) & FLAG_NO_SHADOW) !== 0) return ''
+  if ((view.getUint32(AT.flags, true) & FLAG_NO_SHADOW) !== 0) return 'absent'
   const shadow = sealedCopy(file, bytes.byteLength)
-  if (shadow === null) return 'the shadow of the header does not fit its checksum'
-  return bytes.every((byte, at) => byte === shadow.bytes[at]) ? '' : 'the shadow of the header is an older one'
+  if (shadow === null) return 'damaged'
+  return bytes.every((byte, at) => byte === shadow.bytes[at]) ? 'same' : 'older'
 }
 
-function readCopy(log: LogBytes, of: { copy: 'first' | 'shadow'; damage: string }): DatabaseHeaderVerdict {
+function readCopy(log: LogBytes, of: { copy: 'first' | 'shadow'; other: OtherCopy }): DatabaseHeaderVerdict {
   const { view } = log
   const fileType = view.getUint32(AT.fileType, true)
   if (fileType !== DATABASE_FILE_TYPE && fileType !== 0)

@@ -28,7 +28,12 @@ export type PageVerdict =
       /** Ascending, counted from bit 0 of the page's first byte. */
       readonly bits: readonly number[]
     }
-  | { readonly verdict: 'bad'; readonly detail: string }
+  | {
+      readonly verdict: 'bad'
+      readonly detail: string
+      /** Which page it would be sound as, where it would be one: a write that went astray or was lost. */
+      readonly ownNumber: number | null
+    }
 
 /** The page sizes that any version of the engine has, in bytes; Exchange 2007 has 8,192. */
 export const PAGE_SIZES: readonly number[] = [2048, 4096, 8192, 16_384, 32_768]
@@ -81,7 +86,7 @@ export function verifyPage(log: LogBytes, lo: number, place: PagePlace): PageVer
   const bits = [first]
   // A turned bit of the first block may lie in the checksum of a later one; then that checksum is read as it was meant.
   for (let block = 1; block < blocksOf(place); block++) bits.push(verifyBlock(log, lo, { place, block, turned: first }))
-  if (bits.includes(BLOCK_BAD)) return { verdict: 'bad', detail: detailOf(log, lo, place) }
+  if (bits.includes(BLOCK_BAD)) return faultOfPage(log, lo, place)
   const turned = bits.filter((bit) => bit !== BLOCK_SOUND)
   return turned.length === 0 ? SOUND : { verdict: 'correctable', bits: turned }
 }
@@ -163,22 +168,24 @@ function turnedBit(difference: PageChecksum, bytes: number): number {
 function verifyOldPage(log: LogBytes, lo: number, place: PagePlace): PageVerdict {
   const stored = log.view.getInt32(lo, true)
   const computed = blockChecksum(log, lo, place.bytes)
-  if (stored !== computed) return { verdict: 'bad', detail: `checksum ${hex(stored)}, computed ${hex(computed)}` }
+  if (stored !== computed) return bad(`checksum ${hex(stored)}, computed ${hex(computed)}`, null)
   const number = log.view.getUint32(lo + 4, true)
-  return number === place.number
-    ? SOUND
-    : { verdict: 'bad', detail: `it is page ${number}, which lies in a wrong place` }
+  return number === place.number ? SOUND : bad(`it is page ${number}`, number)
 }
 
 /** Why a page with a new checksum is bad. Where only the XOR differs, it is the page's number that does not fit. */
-function detailOf(log: LogBytes, lo: number, place: PagePlace): string {
+function faultOfPage(log: LogBytes, lo: number, place: PagePlace): PageVerdict {
   const computed = computedOf(log, lo, { place, block: 0 })
   const xor = log.view.getInt32(lo, true)
   const ecc = log.view.getInt32(lo + 4, true)
   const number = (place.number ^ computed.xor ^ xor) >>> 0
   if (ecc === computed.ecc && number !== place.number)
-    return `checksum ${hex(xor)}, computed ${hex(computed.xor)}: it fits page ${number}`
-  return `checksum ${hex(ecc)}${hex(xor)}, computed ${hex(computed.ecc)}${hex(computed.xor)}`
+    return bad(`checksum ${hex(xor)}, computed ${hex(computed.xor)}, which is that of page ${number}`, number)
+  return bad(`checksum ${hex(ecc)}${hex(xor)}, computed ${hex(computed.ecc)}${hex(computed.xor)}`, null)
+}
+
+function bad(detail: string, ownNumber: number | null): PageVerdict {
+  return { verdict: 'bad', detail, ownNumber }
 }
 
 function isEmpty(log: LogBytes, lo: number, bytes: number): boolean {

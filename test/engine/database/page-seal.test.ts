@@ -138,7 +138,8 @@ describe('a page', () => {
 
     expect(verifyPage(page, 0, { bytes: 8192, number: 301 })).toMatchObject({
       verdict: 'bad',
-      detail: expect.stringMatching(/it fits page 300$/),
+      detail: expect.stringMatching(/that of page 300$/),
+      ownNumber: 300,
     })
   })
 
@@ -178,6 +179,6 @@ describe('a page of the time before', () => {
   test('names itself where it lies in the place of another', () => {
     const verdict = verifyPage(aPage(8192, 9, 3), 0, { bytes: 8192, number: 8 })
 
-    expect(verdict).toEqual({ verdict: 'bad', detail: 'it is page 9, which lies in a wrong place' })
+    expect(verdict).toEqual({ verdict: 'bad', detail: 'it is page 9', ownNumber: 9 })
   })
 })
