@@ -84,6 +84,14 @@ export function readCheckpointFile(file: Uint8Array): CheckpointVerdict {
   return readCopy(second, { copy: 'second', other: 'damaged' })
 }
 
+/** A whole checkpoint file: both copies. To replace the one on the disk with, by rename, so that it is the old or the new one. */
+export function composeCheckpointFile(checkpoint: CheckpointFile): Uint8Array {
+  const file = new Uint8Array(CHECKPOINT_FILE_BYTES)
+  writeCheckpoint(file.subarray(0, CHECKPOINT_COPY_BYTES), checkpoint)
+  file.copyWithin(CHECKPOINT_COPY_BYTES, 0, CHECKPOINT_COPY_BYTES)
+  return file
+}
+
 /**
  * Writes one copy and seals it. A file has it twice, and the first is durable before the second is begun, so that a crash
  * damages one at most.

@@ -1,4 +1,5 @@
 import type { BackupKind, BackupSlot, FinishedBackup } from './backup-slot.ts'
+import type { BackupTrailer } from './backup-trailer.ts'
 import {
   DATABASE_FORMAT,
   DATABASE_MAGIC,
@@ -42,6 +43,20 @@ export function dumpDatabaseHeader(header: DatabaseHeader): string[] {
     '',
     ...countLines(header),
   ]
+}
+
+/** What eseutil prints of a backup: its generations, with `suffix` behind them, and its mark in two lines. */
+export function formatBackupSlot(slot: BackupSlot, suffix: string): string[] {
+  return [
+    label('Log Gen', `${range(slot.firstGeneration, slot.lastGeneration)}${suffix}`, 15),
+    label('Mark', formatLogPosition(slot.mark), 15),
+    label('Mark', formatLogTime(slot.markTime), 15),
+  ]
+}
+
+/** The trailer page of a backup, as eseutil adds it to the header of a database that was copied by one. */
+export function dumpBackupTrailer(trailer: BackupTrailer): string[] {
+  return slotLines('Patch Current Full Backup', trailer.backup, '')
 }
 
 function versionLines(header: DatabaseHeader): string[] {
@@ -104,13 +119,7 @@ function finishedLines(title: string, slot: FinishedBackup): string[] {
 }
 
 function slotLines(title: string, slot: BackupSlot, suffix: string): string[] {
-  return [
-    '',
-    `${title}:`,
-    label('Log Gen', `${range(slot.firstGeneration, slot.lastGeneration)}${suffix}`, 15),
-    label('Mark', formatLogPosition(slot.mark), 15),
-    label('Mark', formatLogTime(slot.markTime), 15),
-  ]
+  return ['', `${title}:`, ...formatBackupSlot(slot, suffix)]
 }
 
 function countLines(header: DatabaseHeader): string[] {

@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { sealBlock } from '../../../engine/database/block-checksum.ts'
 import {
   CHECKPOINT_COPY_BYTES,
-  CHECKPOINT_FILE_BYTES,
   type CheckpointFile,
   type CheckpointVerdict,
+  composeCheckpointFile,
   readCheckpointFile,
   writeCheckpoint,
 } from '../../../engine/database/checkpoint-file.ts'
@@ -15,8 +15,7 @@ import { openLogBytes } from '../../../engine/database/log-bytes.ts'
 import { FULL_CHECKPOINT, turnBit } from './database-build.ts'
 
 function fileOf(first: CheckpointFile, second: CheckpointFile = first): Uint8Array {
-  const file = new Uint8Array(CHECKPOINT_FILE_BYTES)
-  writeCheckpoint(file.subarray(0, CHECKPOINT_COPY_BYTES), first)
+  const file = composeCheckpointFile(first)
   writeCheckpoint(file.subarray(CHECKPOINT_COPY_BYTES), second)
   return file
 }

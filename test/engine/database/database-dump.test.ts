@@ -1,20 +1,18 @@
 // Goal: headers, checkpoints and what the pages of a database come to are shown line by line as eseutil shows them.
 // Method: whole outputs compared; small databases with one thing wrong at a time, given whole and in pieces.
 
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { sealBlock } from '../../../engine/database/block-checksum.ts'
 import { dumpCheckpoint } from '../../../engine/database/checkpoint-dump.ts'
+import { readCheckpointFile } from '../../../engine/database/checkpoint-file.ts'
+import { type DatabaseCheck, dumpDatabaseCheck, isDatabaseDamaged } from '../../../engine/database/database-check.ts'
 import { dumpDatabaseHeader } from '../../../engine/database/database-dump.ts'
-import { newDatabaseHeader } from '../../../engine/database/database-header.ts'
+import { newDatabaseHeader, writeDatabaseHeader } from '../../../engine/database/database-header.ts'
+import { readDatabaseHeader } from '../../../engine/database/database-header-copies.ts'
 import { openLogBytes } from '../../../engine/database/log-bytes.ts'
 import { PAGE_BYTES } from '../../../engine/database/page.ts'
-import {
-  FINDINGS_MAX,
-  hasDamagedPages,
-  type PageTally,
-  startPageTally,
-  tallyPages,
-} from '../../../engine/database/page-tally.ts'
-import { dumpPageTally } from '../../../engine/database/page-tally-dump.ts'
+import { FINDINGS_MAX, type PageTally, startPageTally, tallyPages } from '../../../engine/database/page-tally.ts'
 import { SIGNATURE } from './build.ts'
 import { aDatabase, DATABASE_SIGNATURE, FULL_CHECKPOINT, FULL_HEADER, turnBit } from './database-build.ts'
 
@@ -136,18 +134,26 @@ function tallyOf(file: Uint8Array, pagesPerChunk = 2): PageTally {
   return tally
 }
 
+function checkOf(file: Uint8Array): DatabaseCheck {
+  return { header: readDatabaseHeader(file), pages: tallyOf(file), restBytes: file.length % PAGE_BYTES }
+}
+
 describe('the pages of a database', () => {
   test('are counted, the empty ones apart, with the highest dbtime and where it is', () => {
-    const tally = tallyOf(aDatabase([70, 0, 0x1ef15, 90, 0]))
+    const check = checkOf(aDatabase([70, 0, 0x1ef15, 90, 0]))
 
-    expect(hasDamagedPages(tally)).toBe(false)
-    expect(dumpPageTally(tally)).toEqual([
+    expect(isDatabaseDamaged(check)).toBe(false)
+    expect(dumpDatabaseCheck('D:\\priv1.edb', check)).toEqual([
+      '        Database: D:\\priv1.edb',
+      '',
       '7 pages seen',
       '0 bad checksums',
       '0 correctable checksums',
       '2 uninitialized pages',
       '0 wrong page numbers',
       '0x1ef15 highest dbtime (pgno 0x3)',
+      '',
+      'No damaged pages were found.',
     ])
   })
 
@@ -158,10 +164,10 @@ describe('the pages of a database', () => {
     turnBit(file, bitOf(4, 200))
     file.copyWithin(4 * PAGE_BYTES, 6 * PAGE_BYTES, 7 * PAGE_BYTES) // page 5 over page 3
 
-    const tally = tallyOf(file)
+    const check = checkOf(file)
 
-    expect(hasDamagedPages(tally)).toBe(true)
-    expect(dumpPageTally(tally)).toEqual([
+    expect(isDatabaseDamaged(check)).toBe(true)
+    expect(dumpDatabaseCheck('priv1.edb', check).slice(2)).toEqual([
       'WARNING: page 2 checksum verification failed but the corruption ( bit 803 ) can be corrected',
       expect.stringMatching(/^ERROR: page 3 has a wrong page number: .* that of page 5\. Error -1018\.$/),
       expect.stringMatching(
@@ -195,14 +201,118 @@ describe('the pages of a database', () => {
     const file = aDatabase(Array.from({ length: FINDINGS_MAX + 2 }, () => 64))
     for (let page = 1; page <= FINDINGS_MAX + 2; page++) turnBit(file, bitOf(page, 500))
 
-    const tally = tallyOf(file, 100)
+    const pages = tallyOf(file, 100)
 
-    expect([tally.correctable, tally.findings.length]).toEqual([FINDINGS_MAX + 2, FINDINGS_MAX])
-    expect(dumpPageTally(tally)[FINDINGS_MAX]).toBe('2 more after the first 1000 are not named')
+    expect([pages.correctable, pages.findings.length]).toEqual([FINDINGS_MAX + 2, FINDINGS_MAX])
+    expect(dumpDatabaseCheck('priv1.edb', { ...checkOf(aDatabase([])), pages })[FINDINGS_MAX + 2]).toBe(
+      '2 more after the first 1000 are not named',
+    )
   })
 
   test('end with whole ones: what is left of a page is not counted', () => {
     expect(startPageTally(PAGE_BYTES, 4 * PAGE_BYTES + 100).filePages).toBe(2)
     expect(startPageTally(PAGE_BYTES, PAGE_BYTES).filePages).toBe(0)
+  })
+})
+
+describe('the headers of a database', () => {
+  const headerLine = (file: Uint8Array): string => {
+    const [, , line = ''] = dumpDatabaseCheck('priv1.edb', checkOf(file))
+    return `${isDatabaseDamaged(checkOf(file)) ? 'damaged' : 'sound'}: ${line}`
+  }
+
+  test('are named with the numbers that eseutil gives them where one is damaged', () => {
+    const first = aDatabase([70])
+    turnBit(first, 800)
+    const shadow = aDatabase([70])
+    turnBit(shadow, PAGE_BYTES * 8 + 800)
+
+    expect(headerLine(first)).toBe('damaged: ERROR: page -1 (header) checksum failed. The other copy is whole.')
+    expect(headerLine(shadow)).toBe('damaged: ERROR: page 0 (header) checksum failed. The other copy is whole.')
+  })
+
+  test('may be of two moments without harm, as a crash leaves them', () => {
+    const file = aDatabase([70])
+    writeDatabaseHeader(file.subarray(0, PAGE_BYTES), { ...FULL_HEADER, dbtime: 99n })
+
+    expect(headerLine(file)).toBe('sound: WARNING: page 0 (header) is another one than page -1 (header), which counts.')
+  })
+
+  test('are no headers at all, or state what cannot be', () => {
+    const none: DatabaseCheck = { header: readDatabaseHeader(new Uint8Array(65_536)), pages: null, restBytes: 0 }
+    const file = aDatabase([70], { ...FULL_HEADER, state: 'clean-shutdown' })
+
+    expect(isDatabaseDamaged(none)).toBe(true)
+    expect(dumpDatabaseCheck('x', none)).toContain(
+      'ERROR: header damaged (unusable): neither copy of the header is whole. Error -1206.',
+    )
+    expect(headerLine(file)).toMatch(
+      /^damaged: ERROR: page -1 \(header\): a database in the state clean-shutdown .* -1206\.$/,
+    )
+  })
+
+  test('come before pages that are all whole: a file that ends inside one was cut', () => {
+    const file = aDatabase([70, 71])
+
+    expect(headerLine(file.subarray(0, file.length - 100))).toBe(
+      'damaged: ERROR: 8092 bytes behind the last page are no whole page.',
+    )
+  })
+})
+
+describe('any bytes', () => {
+  test('behind a checksum that fits are read or refused, and shown, without an exception', () => {
+    const anyPage = fc.uint8Array({ minLength: PAGE_BYTES, maxLength: PAGE_BYTES })
+
+    fc.assert(
+      fc.property(anyPage, fc.nat(8), fc.nat(4), (bytes, state, kind) => {
+        const file = new Uint8Array(2 * PAGE_BYTES)
+        const copy = openLogBytes(file.subarray(0, PAGE_BYTES))
+        copy.bytes.set(bytes)
+        for (const [at, value] of [
+          [4, 0x89abcdef],
+          [8, 0x620],
+          [52, state],
+          [236, PAGE_BYTES],
+          [667, 1],
+        ] as const)
+          copy.view.setUint32(at, value, true)
+        for (const at of [356, 360, 468, 472]) copy.view.setUint32(at, kind, true)
+        sealBlock(copy, 0, PAGE_BYTES)
+        const header = readDatabaseHeader(file)
+
+        expect(header.verdict).toBe(state > 0 && kind < 4 ? 'read' : 'rejected')
+        expect(dumpDatabaseCheck('x', { header, pages: tallyOf(file), restBytes: 0 }).length).toBeGreaterThan(2)
+        if (header.verdict === 'read') expect(dumpDatabaseHeader(header.header).length).toBeGreaterThan(40)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('of a checkpoint are read or refused, and shown, without an exception', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 4096, maxLength: 4096 }), (bytes) => {
+        const file = new Uint8Array(8192)
+        const copy = openLogBytes(file.subarray(0, 4096))
+        copy.bytes.set(bytes)
+        copy.view.setUint32(667, 4, true)
+        sealBlock(copy, 0, 4096)
+        const read = readCheckpointFile(file)
+
+        if (read.verdict === 'read') expect(dumpCheckpoint(read.checkpoint).length).toBeGreaterThan(8)
+        else expect(read.rejection.reason).toBe('bad-field')
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('are some kind of page, without an exception', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 0, maxLength: 3 * PAGE_BYTES }), (bytes) => {
+        const pages = tallyPages(startPageTally(PAGE_BYTES, bytes.length + 2 * PAGE_BYTES), openLogBytes(bytes))
+        expect(pages.seen).toBe(Math.floor(bytes.length / PAGE_BYTES))
+      }),
+      { numRuns: 200 },
+    )
   })
 })
