@@ -1,4 +1,4 @@
-import { type LogPosition, readLogPosition, writeLogPosition } from './log-position.ts'
+import { comparePositions, type LogPosition, readLogPosition, writeLogPosition } from './log-position.ts'
 import { LOG_TIME_BYTES, type LogTime, readLogTime, UNSET_LOG_TIME, writeLogTime } from './log-time.ts'
 
 /** BKINFO: what a database remembers of a backup. All zero when there was none. */
@@ -13,6 +13,9 @@ export interface BackupSlot {
 
 /** How a finished backup was taken: streaming, or as one of the kinds of snapshots. `surrogate` is one of the passive copy. */
 export type BackupKind = 'streaming' | 'os-snapshot' | 'snapshot' | 'surrogate'
+
+/** What a backup takes: full and incremental ones let logs go, copies and differential ones do not; two of them take logs only. */
+export type BackupScope = 'full' | 'incremental' | 'copy' | 'differential'
 
 /** A slot of a finished backup. */
 export interface FinishedBackup extends BackupSlot {
@@ -47,6 +50,13 @@ export const NO_BACKUPS: BackupSlots = {
   currentSnapshot: NO_BACKUP,
 }
 
+const SLOT_OF = {
+  full: 'previousFull',
+  incremental: 'previousIncremental',
+  copy: 'previousCopy',
+  differential: 'previousDifferential',
+} as const satisfies Record<BackupScope, keyof BackupSlots>
+
 const KINDS: readonly BackupKind[] = ['streaming', 'os-snapshot', 'snapshot', 'surrogate']
 
 const MARK_TIME = 8
@@ -62,6 +72,25 @@ const AT = {
   previousCopy: { slot: 420, kind: 468 },
   previousDifferential: { slot: 444, kind: 472 },
 } as const
+
+/**
+ * The slots after a backup has ended: it takes the place of the one before it of its scope, unless that is the newer one by its
+ * mark. A full one clears what was incremental to the one before it; a streaming one ends a snapshot that was under way.
+ *
+ * Source: the engine's table of header updates at the end of a backup. The change is logged, so it reaches the passive copy.
+ */
+export function withBackup(slots: BackupSlots, scope: BackupScope, backup: FinishedBackup): BackupSlots {
+  const slot = SLOT_OF[scope]
+  if (comparePositions(slots[slot].mark, backup.mark) > 0) return slots
+  if (scope !== 'full') return { ...slots, [slot]: backup }
+  return {
+    ...slots,
+    previousFull: backup,
+    previousIncremental: NO_FINISHED_BACKUP,
+    previousDifferential: NO_FINISHED_BACKUP,
+    currentSnapshot: backup.kind === 'streaming' ? NO_BACKUP : slots.currentSnapshot,
+  }
+}
 
 /** Reads the BKINFO at `offset`. Any 24 bytes are one. */
 export function readBackupSlot(view: DataView, offset: number): BackupSlot {
