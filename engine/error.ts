@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'LOG_MISSING'
   | 'LOG_CHANGED'
   | 'STREAM_MISMATCH'
+  | 'DATABASE_REJECTED'
+  | 'FILE_UNKNOWN'
   | 'PORT_IN_USE'
   | 'NODE_UNREACHABLE'
   | 'SHARE_UNKNOWN'
@@ -71,6 +73,9 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   LOG_MISSING: { exit: 1, retriable: true },
   LOG_CHANGED: { exit: 1, retriable: true },
   STREAM_MISMATCH: { exit: 6, retriable: false },
+  // databases
+  DATABASE_REJECTED: { exit: 1, retriable: false },
+  FILE_UNKNOWN: { exit: 1, retriable: false },
   // the wire
   PORT_IN_USE: { exit: 1, retriable: true },
   NODE_UNREACHABLE: { exit: 4, retriable: true },

@@ -91,7 +91,7 @@ const COMMANDS = [
 
 const HELP_AFTER = `
 Lines from the Exchange documentation work too: Get-StorageGroupCopyStatus, Suspend-StorageGroupCopy,
-Resume-StorageGroupCopy, Disable-StorageGroupCopy, Get-EventLog, eseutil /ml, eseutil /k.
+Resume-StorageGroupCopy, Disable-StorageGroupCopy, Get-EventLog, eseutil /ml, /mk, /mh, /k.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check failed, 4 node unreachable, 5 wait timed out,
 6 refused by the state it is in, 130 and 143 ended by a signal.`

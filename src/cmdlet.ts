@@ -43,7 +43,12 @@ const CMDLETS: readonly Cmdlet[] = [
 ]
 
 /** The modes of eseutil that have a verb here. */
-const ESEUTIL_MODES: Readonly<Record<string, readonly string[]>> = { ml: ['dump', 'log'], k: ['verify'] }
+const ESEUTIL_MODES: Readonly<Record<string, readonly string[]>> = {
+  ml: ['dump', 'log'],
+  mk: ['dump', 'checkpoint'],
+  mh: ['dump', 'database'],
+  k: ['verify'],
+}
 
 /** The cmdlet of a verb, for its help; null where Exchange has none. */
 export function cmdletOf(verb: string): string | null {
@@ -129,10 +134,11 @@ function translateEseutil(words: readonly string[]): string[] {
   const [mode = '', ...rest] = words
   const verb = ESEUTIL_MODES[mode.replace(/^[/-]/, '').toLowerCase()]
   if (verb === undefined || !/^[/-]/.test(mode))
-    throw usage(`eseutil ${mode} is not offered`.replace('  ', ' '), 'Use eseutil /ml FILE or eseutil /k FILE.')
+    throw usage(`eseutil ${mode} is not offered`.replace('  ', ' '), 'Use eseutil /ml, /mk, /mh or /k, and a FILE.')
   const [target = ''] = rest
-  // A base name alone stands for the whole set in the current directory, whatever the mode.
-  if (/^[A-Za-z0-9]{3}$/.test(target)) return ['verify', '.', '--base-name', target, ...rest.slice(1)]
+  // A base name alone stands for the whole set in the current directory, in the two modes that are for logs.
+  if (/^[A-Za-z0-9]{3}$/.test(target) && (verb.includes('log') || verb.includes('verify')))
+    return ['verify', '.', '--base-name', target, ...rest.slice(1)]
   return [...verb, ...rest]
 }
 

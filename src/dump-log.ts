@@ -8,20 +8,22 @@ import { formatSignature } from '../engine/database/log-signature.ts'
 import { formatLogTime } from '../engine/database/log-time.ts'
 import { ESE_ERROR_OF, type Rejection } from '../engine/log-identity.ts'
 import { readCheckpoint } from './checkpoint-file.ts'
+import { readHeadOf } from './ese-file.ts'
 import { unreadable } from './log-set.ts'
 
-/** A log as it is shown. */
-export interface DumpedLog {
+/** A file as it is shown. */
+export interface DumpedFile {
   /** As eseutil prints it. */
   readonly lines: readonly string[]
   /** The same for machines. */
   readonly document: object
-  /** What is wrong with the log; `''` when it is sound. */
+  /** What is wrong with the file; `''` when it is sound. */
   readonly fault: string
 }
 
-/** Shows one log: its header, and whether its body is sound. Errors: `READ_FAILED`. */
-export async function dumpLog(path: string): Promise<DumpedLog> {
+/** Shows one log: its header, and whether its body is sound. Errors: `READ_FAILED`, `FILE_NOT_REGULAR`, `FILE_UNKNOWN`. */
+export async function dumpLog(path: string): Promise<DumpedFile> {
+  await readHeadOf(path, 'log')
   const bytes = await readFile(path).catch((cause: unknown) => Promise.reject(unreadable(path, cause)))
   const verdict = verifyLog(bytes)
   if (verdict.verdict === 'sound')
@@ -34,7 +36,7 @@ export async function dumpLog(path: string): Promise<DumpedLog> {
 async function shown(
   path: string,
   log: { readonly header: LogHeader; readonly endByte: number; readonly fault: Rejection | null },
-): Promise<DumpedLog> {
+): Promise<DumpedFile> {
   const { header, endByte } = log
   const baseName = basename(path).slice(0, 3)
   const checkpoint = await readCheckpoint(join(dirname(path), `${baseName}.chk`))
@@ -51,7 +53,7 @@ async function shown(
   }
 }
 
-function unreadableHeader(path: string, rejection: Rejection): DumpedLog {
+function unreadableHeader(path: string, rejection: Rejection): DumpedFile {
   const fault = faultLine(rejection)
   return { lines: [`      Log file: ${path}`, fault], document: { path, sound: false, fault }, fault }
 }

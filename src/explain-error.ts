@@ -100,6 +100,14 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
     'The logs of the source do not continue those of the copy: another stream, or a history that has split.',
     'Compare both with ccr verify. If the source is the right one, give the copy an empty store.',
   ),
+  DATABASE_REJECTED: entry(
+    'A database cannot be used: neither copy of its header is whole, or it is of a format that this program does not know.',
+    'Look at it with ccr dump database. A passive copy is made new by seeding it; an active one is restored from a backup.',
+  ),
+  FILE_UNKNOWN: entry(
+    'A file is neither a log, nor a checkpoint, nor a database of the ESE engine, or not the one that the command is for.',
+    'Check the path; the hint says which command shows the file, where there is one.',
+  ),
   PORT_IN_USE: entry(
     'Another process listens on the port already.',
     'Stop it, or choose another port; port 0 takes any free one.',

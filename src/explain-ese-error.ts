@@ -43,7 +43,11 @@ export const ESE_ERRORS: Readonly<Record<number, string>> = {
   [-617]: 'SurrogateBackupInProgress: a backup of the passive copy runs.',
   [-801]: 'BackupAbortByServer: the server ended the backup.',
   [-1018]: 'ReadVerifyFailure: a page of the database fails its checksum.',
+  [-1019]: 'PageNotInitialized: a page that should have content was never written; it is all zero.',
   [-1032]: 'FileAccessDenied: the file is in use by another process, as the current log always is.',
+  [-1206]:
+    'DatabaseCorrupted: neither copy of the header of the database is whole, or a field of it is none that exists.',
+  [-1209]: 'InvalidDatabaseVersion: the database has a format that this engine does not read.',
   [-1216]: 'AttachedDatabaseMismatch: the databases named in the log are not those that were found.',
   [-1808]: 'DiskFull: the disk is full.',
   [-1811]: 'FileNotFound: the file is not there.',

@@ -23,8 +23,8 @@ export interface LogAttachment {
   readonly unicode: boolean
 }
 
-/** Where the attach list begins in a log header, and the room it has. */
-const ATTACH_LIST_OFFSET = 671
+/** Where the attach list begins in the header of a log. A checkpoint has it elsewhere. */
+export const LOG_ATTACH_LIST = 671
 /** Bytes of the attach list. */
 const ATTACH_LIST_BYTES = 2048
 
@@ -32,11 +32,11 @@ const FIXED_BYTES = 64
 const NAMES_UNICODE = 0x20
 const SPARSE = 0x40
 
-/** Reads the list of a header. Returns null when an entry runs over the room of the list. */
-export function readAttachments(header: LogBytes): LogAttachment[] | null {
+/** Reads the list at `lo` of a header. Returns null when an entry runs over the room of the list. */
+export function readAttachments(header: LogBytes, lo: number): LogAttachment[] | null {
   const attachments: LogAttachment[] = []
-  const end = ATTACH_LIST_OFFSET + ATTACH_LIST_BYTES
-  let at = ATTACH_LIST_OFFSET
+  const end = lo + ATTACH_LIST_BYTES
+  let at = lo
   while (at < end && header.bytes[at] !== 0) {
     if (at + FIXED_BYTES > end) return null
     const pathBytes = header.view.getUint16(at + 2, true)
@@ -48,18 +48,15 @@ export function readAttachments(header: LogBytes): LogAttachment[] | null {
 }
 
 /**
- * Writes the list into a header whose list is all zero.
+ * Writes the list at `lo` of a header, where all is zero.
  * `attachments` must fit: 2,048 bytes, 64 + the path each. A caller that attaches more breaks a limit of the engine itself.
  */
-export function writeAttachments(view: DataView, attachments: readonly LogAttachment[]): void {
-  let at = ATTACH_LIST_OFFSET
+export function writeAttachments(view: DataView, lo: number, attachments: readonly LogAttachment[]): void {
+  let at = lo
   for (const attachment of attachments) {
     const characterBytes = attachment.unicode ? 2 : 1
     const pathBytes = (attachment.path.length + 1) * characterBytes
-    assert(
-      at + FIXED_BYTES + pathBytes <= ATTACH_LIST_OFFSET + ATTACH_LIST_BYTES,
-      'the attach list fits into its 2,048 bytes',
-    )
+    assert(at + FIXED_BYTES + pathBytes <= lo + ATTACH_LIST_BYTES, 'the attach list fits into its 2,048 bytes')
     writeFixedPart(view, at, attachment)
     view.setUint16(at + 2, pathBytes, true)
     writePath(view, at + FIXED_BYTES, attachment)

@@ -1,4 +1,5 @@
 import type { LogAttachment } from './log-attachment.ts'
+import type { LogEnvironment } from './log-environment.ts'
 import { FORMAT_7, FORMAT_8, type LogHeader } from './log-header.ts'
 import { formatLogPosition, type LogPosition } from './log-position.ts'
 import { formatSignature } from './log-signature.ts'
@@ -35,7 +36,10 @@ export function dumpLogHeader(subject: LogDumpSubject): string[] {
     `prev gen time: ${formatLogTime(header.previousCreateTime)}`,
     ...versionLines(header),
     `Signature: ${formatSignature(header.signature)}`,
-    ...environmentLines(header),
+    `Env SystemPath: ${header.environment.systemPath}`,
+    `Env LogFilePath: ${header.environment.logPath}`,
+    `Env Log Sec size: ${header.sectorBytes}`,
+    ...environmentLines(header.environment),
     `Using Reserved Log File: ${header.flags.reserveLog}`,
     `Circular Logging Flag (current file): ${onOff(header.flags.circularNow)}`,
     `Circular Logging Flag (past files): ${onOff(header.flags.circularEarlier)}`,
@@ -66,8 +70,8 @@ function versionLines(header: LogHeader): string[] {
   ]
 }
 
-function environmentLines(header: LogHeader): string[] {
-  const { environment } = header
+/** The settings of the engine that wrote a log or a checkpoint. */
+export function environmentLines(environment: LogEnvironment): string[] {
   const settings = [
     onOff(environment.circularLogging),
     environment.sessions,
@@ -78,16 +82,11 @@ function environmentLines(header: LogHeader): string[] {
     environment.logFileSectors,
     environment.cacheSizeMax,
   ].map((value) => String(value).padStart(SETTING_CHARACTERS))
-  return [
-    `Env SystemPath: ${environment.systemPath}`,
-    `Env LogFilePath: ${environment.logPath}`,
-    `Env Log Sec size: ${header.sectorBytes}`,
-    'Env (CircLog,Session,Opentbl,VerPage,Cursors,LogBufs,LogFile,Buffers)',
-    `    (${settings.join(',')})`,
-  ]
+  return ['Env (CircLog,Session,Opentbl,VerPage,Cursors,LogBufs,LogFile,Buffers)', `    (${settings.join(',')})`]
 }
 
-function attachmentLines(attachment: LogAttachment): string[] {
+/** A database of an attach list. */
+export function attachmentLines(attachment: LogAttachment): string[] {
   const { dbtime } = attachment
   return [
     `${attachment.databaseId} ${attachment.path}${attachment.sparse ? ' (sparse)' : ''}`,

@@ -1,12 +1,13 @@
 import { asGeneration, ESE_GENERATION_MAX, type Generation } from '../generation.ts'
 import type { LogIdentity, Rejection } from '../log-identity.ts'
-import { type LogAttachment, readAttachments, writeAttachments } from './log-attachment.ts'
+import { blockChecksum } from './block-checksum.ts'
+import { LOG_ATTACH_LIST, type LogAttachment, readAttachments, writeAttachments } from './log-attachment.ts'
 import { hexOf, type LogBytes, openLogBytes } from './log-bytes.ts'
 import { type LogEnvironment, readEnvironment, writeEnvironment } from './log-environment.ts'
 import { type LogPosition, readLogPosition, writeLogPosition } from './log-position.ts'
 import { type LogSignature, readSignature, SIGNATURE_BYTES, writeSignature } from './log-signature.ts'
 import { LOG_TIME_BYTES, type LogTime, readLogTime, writeLogTime } from './log-time.ts'
-import { xorWords } from './range-xor.ts'
+import { PAGE_SIZES } from './page-seal.ts'
 
 /** Which layout a log has. `update` and `updateMinor` only add records and fields. */
 interface LogVersion {
@@ -72,13 +73,8 @@ export const FORMAT_7: { readonly major: 7; readonly minor: 3704; readonly updat
 /** The format of Exchange 2013 and later: 8,4000. Its segments can be verified whatever the update. */
 export const FORMAT_8: { readonly major: 8; readonly minor: 4000 } = { major: 8, minor: 4000 }
 
-/** What the XOR of a header starts from. */
-const HEADER_CHECKSUM_SEED = 0x89abcdef | 0
-const HEADER_WORDS = LOG_HEADER_BYTES / 4
 /** The page size that a field of 0 stands for: files older than the field. */
 const PAGE_BYTES_BEFORE_FIELD = 4096
-/** Page sizes that any version of the engine writes. */
-const PAGE_BYTES_KNOWN: readonly number[] = [2048, 4096, 8192, 16_384, 32_768]
 /** Sector sizes that a volume may have; the header block holds at least one sector. */
 const SECTOR_BYTES_KNOWN: readonly number[] = [512, 1024, 2048, 4096]
 
@@ -122,7 +118,7 @@ export function readLogHeader(bytes: Uint8Array): HeaderVerdict {
 export function readOpenHeader(log: LogBytes): HeaderVerdict {
   const rejection = faultOfHeader(log)
   if (rejection !== null) return { verdict: 'rejected', rejection }
-  const attachments = readAttachments(log)
+  const attachments = readAttachments(log, LOG_ATTACH_LIST)
   if (attachments === null) return rejected('corrupt-checksum', 'attach list of the header runs over its 2048 bytes')
   return { verdict: 'read', header: fieldsOf(log, attachments), identity: identityOf(log) }
 }
@@ -152,13 +148,13 @@ export function writeLogHeader(target: Uint8Array, header: LogHeader): void {
   view.setBigUint64(AT.previousSegmentsChecksum, header.previousSegmentsChecksum, true)
   view.setUint32(AT.engineFormatVersion, header.engineFormatVersion, true)
   view.setUint32(AT.fileType, header.fileType, true)
-  writeAttachments(view, header.attachments)
+  writeAttachments(view, LOG_ATTACH_LIST, header.attachments)
   view.setInt32(AT.checksum, headerChecksum(log), true)
 }
 
-/** The XOR checksum of a header: of all its words but the first, which holds it. Logs and checkpoints share it. */
+/** The XOR checksum of a header: of all its words but the first, which holds it. */
 export function headerChecksum(log: LogBytes): number {
-  return HEADER_CHECKSUM_SEED ^ xorWords(log, 1, HEADER_WORDS)
+  return blockChecksum(log, 0, LOG_HEADER_BYTES)
 }
 
 function headerOf(bytes: Uint8Array): Uint8Array {
@@ -195,7 +191,7 @@ function faultOfGeometry(view: DataView): Rejection | null {
   if (view.getUint32(AT.major, true) === FORMAT_8.major && sectorBytes !== LOG_HEADER_BYTES)
     return { reason: 'bad-size', detail: `segments of ${sectorBytes} bytes where format 8,4000 has 4096` }
   const pageBytes = view.getUint16(AT.pageBytes, true)
-  if (pageBytes !== 0 && !PAGE_BYTES_KNOWN.includes(pageBytes))
+  if (pageBytes !== 0 && !PAGE_SIZES.includes(pageBytes))
     return { reason: 'bad-version', detail: `page size ${pageBytes} is not one that any version has` }
   return null
 }

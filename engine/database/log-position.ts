@@ -21,6 +21,11 @@ export function writeLogPosition(view: DataView, offset: number, position: LogPo
   view.setInt32(offset + 4, position.generation, true)
 }
 
+/** Below 0, 0 or above 0, as `a` lies before, at or behind `b` in their stream. */
+export function comparePositions(a: LogPosition, b: LogPosition): number {
+  return a.generation - b.generation || a.sector - b.sector || a.byte - b.byte
+}
+
 /** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
 export function formatLogPosition(position: LogPosition): string {
   const hex = (value: number): string => (value >>> 0).toString(16).toUpperCase()

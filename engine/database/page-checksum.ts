@@ -9,6 +9,16 @@ export interface PageChecksum {
   readonly ecc: number
 }
 
+/** A stretch of bytes that one XE checksum covers: a segment, a page of up to 8 KB, a quarter of a larger one. */
+export interface ChecksumBlock {
+  /** A power of two from 16 to 8,192. */
+  readonly bytes: number
+  /** Number of the page or segment. */
+  readonly number: number
+  /** False for the later blocks of a large page, whose checksums stand in its first block. True when absent. */
+  readonly holdsChecksum?: boolean
+}
+
 /** The largest block that the code spans; larger pages consist of several. */
 const BLOCK_BYTES_MAX = 8192
 /** Row index and its step: the upper half counts rows, the lower half counts down, so that each bit stands in both. */
@@ -21,16 +31,16 @@ const PARITY_OF_NIBBLES = 0x6996
 
 /**
  * The XE checksum that pages (since Exchange 2003 SP1) and 8,4000 log segments have: an XOR and an error correcting code. The
- * first eight bytes, which hold it, count as zero.
+ * first eight bytes of a block that holds its own checksum count as zero.
  *
  * @param lo where the block begins, a multiple of 16
- * @param block its length, a power of two up to 8,192, and its page or segment number
  */
-export function pageChecksum(log: LogBytes, lo: number, block: { bytes: number; number: number }): PageChecksum {
+export function pageChecksum(log: LogBytes, lo: number, block: ChecksumBlock): PageChecksum {
   assert(block.bytes <= BLOCK_BYTES_MAX && block.bytes % 16 === 0, 'a block is whole rows, at most 8,192 bytes')
   const { words } = log
   const first = lo >>> 2
   const end = first + (block.bytes >>> 2)
+  const checksumAt = block.holdsChecksum === false ? -1 : first
   let rowCode = 0
   let rowIndex = ROW_INDEX_FIRST
   let c0 = 0
@@ -38,7 +48,7 @@ export function pageChecksum(log: LogBytes, lo: number, block: { bytes: number; 
   let c2 = 0
   let c3 = 0
   for (let at = first; at < end; at += 4) {
-    const checksumRow = at === first
+    const checksumRow = at === checksumAt
     const d0 = checksumRow ? 0 : (words[at] ?? 0)
     const d1 = checksumRow ? 0 : (words[at + 1] ?? 0)
     const d2 = words[at + 2] ?? 0
@@ -55,7 +65,7 @@ export function pageChecksum(log: LogBytes, lo: number, block: { bytes: number; 
 
 function combine(
   sums: { rowCode: number; columns: readonly [number, number, number, number] },
-  block: { bytes: number; number: number },
+  block: ChecksumBlock,
 ): PageChecksum {
   const [c0, c1, c2, c3] = sums.columns
   let code = sums.rowCode

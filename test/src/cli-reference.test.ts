@@ -1,6 +1,8 @@
 // Goal: docs/ERRORS.md, EVENTS.md, CONFIG.md and CLI.md say what the program does, all of it and nothing else.
 // Method: each page is made from the table that the program uses; vitest -u writes it again after a change that was meant.
 import { describe, expect, it } from 'vitest'
+import { CHECKPOINT_ERROR } from '../../engine/database/checkpoint-file.ts'
+import { DATABASE_ERROR_OF } from '../../engine/database/database-header-copies.ts'
 import { ERROR_CODES } from '../../engine/error.ts'
 import { EVENT_CATALOGUE } from '../../engine/event-catalogue.ts'
 import { ESE_ERROR_OF } from '../../engine/log-identity.ts'
@@ -36,7 +38,8 @@ describe('the reference', () => {
     await expect(cliPage()).toMatchFileSnapshot('../../docs/CLI.md')
   })
 
-  it('knows every error number that the inspector gives', () => {
-    for (const number of Object.values(ESE_ERROR_OF)) expect(ESE_ERRORS).toHaveProperty(String(number))
+  it('knows every error number that the inspector and the checks of files give', () => {
+    for (const number of [...Object.values(ESE_ERROR_OF), ...Object.values(DATABASE_ERROR_OF), CHECKPOINT_ERROR, -1018])
+      expect(ESE_ERRORS).toHaveProperty(String(number))
   })
 })

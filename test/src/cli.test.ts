@@ -67,7 +67,7 @@ describe('wrong usage', () => {
     [['events', '--newest', '0'], 'no number from 1', '20'],
     [['status', 'SG1', '-StandbyMachine', 'x'], 'no parameter -StandbyMachine', 'ccr status --help'],
     [['suspend', 'SG1', '-SuspendComent', 'x'], 'no parameter -SuspendComent', 'Did you mean -suspendcomment?'],
-    [['eseutil', '/mh', 'x.edb'], 'eseutil /mh is not offered', '/ml'],
+    [['eseutil', '/mm', 'x.edb'], 'eseutil /mm is not offered', '/mh'],
   ])('%j ends with 2, says what and what to do', async (line, message, hint) => {
     const { exitCode, stdout, stderr } = await ccr(line)
 
@@ -102,6 +102,9 @@ describe('lines from the Exchange documentation', () => {
     ['Get-EventLog Application -EntryType Warning', 'events --level warning'],
     ['--server http://h:1 Get-EventLog -Newest 5', '--server http://h:1 events --newest 5'],
     ['eseutil /ml E0000000001.log', 'dump log E0000000001.log'],
+    ['eseutil /mh priv1.edb', 'dump database priv1.edb'],
+    ['ESEUTIL /MK E00.chk', 'dump checkpoint E00.chk'],
+    ['eseutil /mh pub', 'dump database pub'],
     ['ESEUTIL /K /logs', 'verify /logs'],
     ['eseutil -k E00', 'verify . --base-name E00'],
     ['status SG1 --json', 'status SG1 --json'],

@@ -102,7 +102,7 @@ export function cliPage(): string {
     'to stderr. Sizes take K, M and G (binary); durations `500ms`, `20s`, `2m`. Exit codes: [ERRORS.md](ERRORS.md).',
     '',
     'Lines typed from the Exchange documentation work, without regard to case: the cmdlets named below, `-Identity SG1`,',
-    '`-SuspendComment "why"`, and `eseutil /ml FILE`, `eseutil /k FILE`.',
+    '`-SuspendComment "why"`, and `eseutil /ml`, `/mk`, `/mh` and `/k` with a FILE.',
     '',
     ...program.commands
       .flatMap((command) => (command.commands.length > 0 ? command.commands.map((sub) => [command, sub]) : [[command]]))
