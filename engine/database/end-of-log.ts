@@ -1,8 +1,8 @@
-import { endOfPattern } from './fill-pattern.ts'
+import { isUnwritten } from './fill-pattern.ts'
 import { verifyBody } from './log-body.ts'
 import { LogBuffer } from './log-buffer.ts'
 import { type LogBytes, openLogBytes } from './log-bytes.ts'
-import { CHECKSUM_RECORD_BYTES, firstSectorEnd, readChecksumRecord } from './log-checksum.ts'
+import { CHECKSUM_RECORD_BYTES, firstSectorEnd, hasShadow, readChecksumRecord } from './log-checksum.ts'
 import { LOG_HEADER_BYTES, type LogHeader } from './log-header.ts'
 import { openRecords } from './log-record.ts'
 import { turnShadow } from './log-seal.ts'
@@ -42,7 +42,7 @@ export function findEndOfLog(log: LogBytes, header: LogHeader): EndOfLog {
   const { state, detail } = body
   if (state === 'shadow') return fromShadow(log, header, { checksumAt: body.checksumAt, detail })
   const checksumAt = body.checksumAt ?? LOG_HEADER_BYTES
-  if (state === 'corrupt' && !hasTornShadow(log, header, { ...body, checksumAt }))
+  if (state === 'corrupt' && !isExcused(log, header, { ...body, checksumAt }))
     return { state, endByte: body.endByte, checksumAt, patched: null, detail }
   if (body.checksumAt === null) return neverFlushed(header, detail)
   const proved = state === 'sound' ? state : 'torn'
@@ -50,15 +50,18 @@ export function findEndOfLog(log: LogBytes, header: LogHeader): EndOfLog {
 }
 
 /**
- * Whether all that is wrong is the shadow of a last sector that is itself sound: its write did not finish. A closed log has no
- * such excuse, but in the open one nothing is lost by it.
+ * Whether a crash explains damage for which a closed log has no excuse. Nothing may lie behind it:
+ *
+ * - the shadow of a last sector that is itself sound was not written whole;
+ * - of a range of several sectors all came to the disk but the second, where the old shadow of the first still lies.
  */
-function hasTornShadow(log: LogBytes, header: LogHeader, end: { endByte: number; checksumAt: number }): boolean {
+function isExcused(log: LogBytes, header: LogHeader, end: { endByte: number; checksumAt: number }): boolean {
   const record = readChecksumRecord(log, end.checksumAt)
+  if (record === null) return false
   const shadowAt = firstSectorEnd(end.checksumAt, header)
-  if (record === null || record.next !== 0 || end.endByte > shadowAt) return false
-  const fileBytes = log.view.byteLength
-  return endOfPattern(log, shadowAt + header.sectorBytes, fileBytes) >= fileBytes
+  const rangeEnd = end.checksumAt + CHECKSUM_RECORD_BYTES + record.forwards
+  if (rangeEnd > shadowAt) return hasShadow(log, end.checksumAt, header) && isUnwritten(log, rangeEnd)
+  return record.next === 0 && isUnwritten(log, shadowAt + header.sectorBytes)
 }
 
 /** The sector is put back from its shadow; then its records count like any others. */

@@ -1,4 +1,4 @@
-import { endOfPattern } from './fill-pattern.ts'
+import { endOfPattern, isUnwritten } from './fill-pattern.ts'
 import type { LogBytes } from './log-bytes.ts'
 import {
   type BodyGeometry,
@@ -157,11 +157,6 @@ function landsOnShadowOfPrevious(log: LogBytes, geometry: BodyGeometry, place: C
   const shadowStart = firstSectorEnd(place.previousAt, geometry)
   if (place.at < shadowStart || place.at >= shadowStart + geometry.sectorBytes) return false
   return hasShadow(log, place.previousAt, geometry) && isUnwritten(log, shadowStart + geometry.sectorBytes)
-}
-
-/** Whether everything from `lo` on is the fill pattern; nothing at all counts as that. */
-function isUnwritten(log: LogBytes, lo: number): boolean {
-  return endOfPattern(log, lo, log.view.byteLength) >= log.view.byteLength
 }
 
 function hasUnwrittenSector(log: LogBytes, geometry: BodyGeometry, range: { lo: number; hi: number }): boolean {

@@ -35,8 +35,9 @@ const NOTHING_SEALED = -1
  *    its shadow.
  * 2. Beyond that a new checksum record opens at the end of the records. The old one is sealed up to the sector of the new one,
  *    which it points to; its sectors are written first, then the new one's sector and its shadow.
- * 3. The old sector and the one behind it, where its shadow lies, are two writes: while the first of them is torn the shadow
- *    must be whole.
+ * 3. The old one's first sector is a write of its own: the next one goes over its shadow, which must be whole until then.
+ *
+ * Inside one write the sectors may come to the disk in any order; between two writes everything must be durable.
  *
  * A class, since it owns a MiB of memory that is written in place for as long as the log is open.
  */
@@ -50,8 +51,6 @@ export class LogBuffer {
   #checksumAt: number
   #end: number
   #sealedEnd = NOTHING_SEALED
-  /** Whether the sector behind that of the newest checksum record may hold its shadow. */
-  #shadowed = false
   /** Whether `#tail` is what the file holds there. */
   #tailWritten = false
   #closed = false
@@ -83,7 +82,6 @@ export class LogBuffer {
     buffer.log.bytes.set(bytes.subarray(LOG_HEADER_BYTES, place.endByte), LOG_HEADER_BYTES)
     buffer.#checksumAt = place.checksumAt
     buffer.#end = place.endByte
-    buffer.#shadowed = true // there may be one: then two writes are needed, else they do no harm
     return buffer
   }
 
@@ -179,16 +177,16 @@ export class LogBuffer {
     sealRange(this.log, this.header, { at, rangeEnd: this.#end, nextAt: undefined })
   }
 
-  /** The full sectors from the newest checksum record's to `rangeEnd`. Nothing is laid in them any more. */
+  /**
+   * The full sectors from the newest checksum record's to `rangeEnd`, the first of them apart: it says how far the range goes,
+   * so that a reader knows what is missing of it. Nothing is laid in them any more.
+   */
   #bodyWrites(rangeEnd: number): LogWrite[] {
     const { bytes } = this.log
     const sectorEnd = firstSectorEnd(this.#checksumAt, this.header)
     const lo = sectorEnd - this.header.sectorBytes
-    if (!this.#shadowed || sectorEnd === rangeEnd) return [{ at: lo, bytes: bytes.subarray(lo, rangeEnd) }]
-    return [
-      { at: lo, bytes: bytes.subarray(lo, sectorEnd) },
-      { at: sectorEnd, bytes: bytes.subarray(sectorEnd, rangeEnd) },
-    ]
+    const first: LogWrite = { at: lo, bytes: bytes.subarray(lo, sectorEnd) }
+    return sectorEnd === rangeEnd ? [first] : [first, { at: sectorEnd, bytes: bytes.subarray(sectorEnd, rangeEnd) }]
   }
 
   /**
@@ -203,7 +201,6 @@ export class LogBuffer {
     bytes.set(sector, 0)
     bytes.set(sector, sectorBytes)
     turnShadow(this.#tail, (this.#checksumAt % sectorBytes) + sectorBytes)
-    this.#shadowed = true
     this.#tailWritten = true
     this.#sealedEnd = this.#end
     return { at: sectorEnd - sectorBytes, bytes }

@@ -76,21 +76,36 @@ export function play(history: FlushHistory): PlayedHistory {
   return { buffer, header, flushes }
 }
 
-/** The disk after each 512 bytes of each write, and how many records were promised by then. `disk` is the same memory. */
-export function* crashes({ header, flushes }: PlayedHistory): Generator<{ disk: LogBytes; promised: number }> {
+/**
+ * The disk after each sector of each write, and how many records were promised by then. `disk` is the same memory.
+ *
+ * @param seed decides the order in which the sectors of one write come to the disk; 0 is the order in which they lie
+ */
+export function* crashes(
+  { header, flushes }: PlayedHistory,
+  seed = 0,
+): Generator<{ readonly disk: LogBytes; readonly promised: number }> {
   const disk = openLogBytes(prepareLog(header))
+  const { sectorBytes } = header
   let promised = 0
   yield { disk, promised }
   for (const flush of flushes) {
-    for (const write of flush.writes) {
-      for (let at = 0; at < write.bytes.length; at += header.sectorBytes) {
-        disk.bytes.set(write.bytes.subarray(at, at + header.sectorBytes), write.at + at)
+    for (const { at, bytes } of flush.writes) {
+      for (const sector of orderOf(bytes.length / sectorBytes, seed)) {
+        const lo = sector * sectorBytes
+        disk.bytes.set(bytes.subarray(lo, lo + sectorBytes), at + lo)
         yield { disk, promised }
       }
     }
     promised = flush.records
   }
   yield { disk, promised }
+}
+
+function orderOf(sectors: number, seed: number): number[] {
+  const order = [...Array(sectors).keys()]
+  if (seed !== 0) order.sort((a, b) => Math.imul(a + seed, 0x9e3779b1) - Math.imul(b + seed, 0x9e3779b1))
+  return order
 }
 
 /** Where the Inserts of a log lie, up to its end. */
