@@ -16,6 +16,7 @@ export const BACKUP2_FIXED_BYTES = 35
 
 /** A database that comes into being. Its path is stored as UTF-16, as in every format from 7,3704,9 on. */
 export interface CreateDatabase {
+  readonly session: number
   /** 1 and above. */
   readonly databaseId: number
   /** The options of the call that created it. */
@@ -28,6 +29,7 @@ export interface CreateDatabase {
 
 /** A database that is mounted again. */
 export interface AttachDatabase {
+  readonly session: number
   readonly databaseId: number
   readonly pagesMax: number
   /** Where it was last detached: it must not be mounted by any other history. */
@@ -40,6 +42,7 @@ export interface AttachDatabase {
 
 /** A database that is dismounted in order. */
 export interface DetachDatabase {
+  readonly session: number
   readonly databaseId: number
   readonly path: string
 }
@@ -91,8 +94,9 @@ export interface BackupStep {
 }
 
 /** Byte offsets of the fields. */
-const CREATE = { databaseId: 3, options: 4, pagesMax: 8, signature: 12, pathBytes: 40, flags: 42 } as const
+const CREATE = { session: 1, databaseId: 3, options: 4, pagesMax: 8, signature: 12, pathBytes: 40, flags: 42 } as const
 const ATTACH = {
+  session: 1,
   databaseId: 3,
   pagesMax: 4,
   consistent: 8,
@@ -101,7 +105,7 @@ const ATTACH = {
   pathBytes: 72,
   flags: 74,
 } as const
-const DETACH = { databaseId: 3, pathBytes: 4, flags: 6 } as const
+const DETACH = { session: 1, databaseId: 3, pathBytes: 4, flags: 6 } as const
 const BACKUP = { phase: 1, type: 2, scope: 6, databaseId: 7, mark: 8 } as const
 const MARK = { position: 0, time: 8, low: 16, high: 20 } as const
 /** Says in CreateDB and AttachDB that the path is UTF-16. */
@@ -125,6 +129,7 @@ export function writeCreateDatabase(log: LogBytes, at: number, database: CreateD
   const { view } = log
   log.bytes.fill(0, at, at + CREATE_DATABASE_FIXED_BYTES)
   view.setUint8(at, RECORD.createDatabase)
+  view.setUint16(at + CREATE.session, database.session, true)
   view.setUint8(at + CREATE.databaseId, database.databaseId)
   view.setUint32(at + CREATE.options, database.options, true)
   view.setUint32(at + CREATE.pagesMax, database.pagesMax, true)
@@ -138,6 +143,7 @@ export function writeAttachDatabase(log: LogBytes, at: number, database: AttachD
   const { view } = log
   log.bytes.fill(0, at, at + ATTACH_DATABASE_FIXED_BYTES)
   view.setUint8(at, RECORD.attachDatabase)
+  view.setUint16(at + ATTACH.session, database.session, true)
   view.setUint8(at + ATTACH.databaseId, database.databaseId)
   view.setUint32(at + ATTACH.pagesMax, database.pagesMax, true)
   writeLogPosition(view, at + ATTACH.consistent, database.consistent)
@@ -152,6 +158,7 @@ export function writeDetachDatabase(log: LogBytes, at: number, database: DetachD
   const { view } = log
   log.bytes.fill(0, at, at + DETACH_DATABASE_FIXED_BYTES)
   view.setUint8(at, RECORD.detachDatabase)
+  view.setUint16(at + DETACH.session, database.session, true)
   view.setUint8(at + DETACH.databaseId, database.databaseId)
   view.setUint8(at + DETACH.flags, DETACH_UNICODE)
   return writePath(view, at, { at: DETACH.pathBytes, fixed: DETACH_DATABASE_FIXED_BYTES, path: database.path })
@@ -177,6 +184,7 @@ export function readCreateDatabase(log: LogBytes, at: number): CreateDatabase {
   const pathAt = at + CREATE_DATABASE_FIXED_BYTES + ((flags & HAS_VERSION) === 0 ? 0 : VERSION_BYTES)
   const pathBytes = view.getUint16(at + CREATE.pathBytes, true)
   return {
+    session: view.getUint16(at + CREATE.session, true),
     databaseId: view.getUint8(at + CREATE.databaseId),
     options: view.getUint32(at + CREATE.options, true),
     pagesMax: view.getUint32(at + CREATE.pagesMax, true),
@@ -191,6 +199,7 @@ export function readAttachDatabase(log: LogBytes, at: number): AttachDatabase {
   const unicode = (view.getUint8(at + ATTACH.flags) & UNICODE) !== 0
   const pathBytes = view.getUint16(at + ATTACH.pathBytes, true)
   return {
+    session: view.getUint16(at + ATTACH.session, true),
     databaseId: view.getUint8(at + ATTACH.databaseId),
     pagesMax: view.getUint32(at + ATTACH.pagesMax, true),
     consistent: readLogPosition(view, at + ATTACH.consistent),
@@ -206,6 +215,7 @@ export function readDetachDatabase(log: LogBytes, at: number): DetachDatabase {
   const unicode = (view.getUint8(at + DETACH.flags) & DETACH_UNICODE) !== 0
   const pathBytes = view.getUint16(at + DETACH.pathBytes, true)
   return {
+    session: view.getUint16(at + DETACH.session, true),
     databaseId: view.getUint8(at + DETACH.databaseId),
     path: readPath(log, at + DETACH_DATABASE_FIXED_BYTES, { bytes: pathBytes, unicode }),
   }

@@ -14,33 +14,59 @@ const LEVELS = 3
 const TRANSACTION = 4
 const MACRO_DBTIME = 3
 
-/** Begin0: session `session` opens transaction `id`. Returns where the next record goes; so do all below. */
-export function writeBegin0(log: LogBytes, at: number, transaction: { session: number; id: number }): number {
-  return writeOuter(log, at, { type: RECORD.begin0, levels: 0x10, ...transaction }) // from level 0, one level
+/** A session that goes deeper: from `level`, by `levels` at once, 1 or more. */
+interface Deeper {
+  readonly session: number
+  readonly level: number
+  readonly levels: number
+}
+
+/** Begin0: session `session` opens transaction `id`, `levels` deep. Returns where the next record goes; so do all below. */
+export function writeBegin0(
+  log: LogBytes,
+  at: number,
+  transaction: { readonly session: number; readonly id: number; readonly levels: number },
+): number {
+  const { session, id, levels } = transaction
+  return writeOuter(log, at, { type: RECORD.begin0, session, levels: levels << 4, id }) // from level 0
 }
 
 /** Commit0: the outermost transaction of `session` is committed, as commit number `id`. */
-export function writeCommit0(log: LogBytes, at: number, transaction: { session: number; id: number }): number {
-  return writeOuter(log, at, { type: RECORD.commit0, levels: 0, ...transaction }) // to level 0
+export function writeCommit0(
+  log: LogBytes,
+  at: number,
+  transaction: { readonly session: number; readonly id: number },
+): number {
+  const { session, id } = transaction
+  return writeOuter(log, at, { type: RECORD.commit0, session, levels: 0, id }) // to level 0
 }
 
-/** Begin: `session` goes one level deeper than `level`, which is 1 or more. */
-export function writeBegin(log: LogBytes, at: number, inner: { session: number; level: number }): number {
-  return writeInner(log, at, { type: RECORD.begin, session: inner.session, levels: 0x10 | inner.level })
+/** Begin: `session`, which has a transaction open, goes deeper. */
+export function writeBegin(log: LogBytes, at: number, deeper: Deeper): number {
+  const { session, level, levels } = deeper
+  return writeInner(log, at, { type: RECORD.begin, session, levels: (levels << 4) | level })
 }
 
 /** Commit: `session` comes back to `level`, which is 1 or more; only {@link writeCommit0} makes anything durable. */
-export function writeCommit(log: LogBytes, at: number, inner: { session: number; level: number }): number {
+export function writeCommit(
+  log: LogBytes,
+  at: number,
+  inner: { readonly session: number; readonly level: number },
+): number {
   return writeInner(log, at, { type: RECORD.commit, session: inner.session, levels: inner.level })
 }
 
 /** Rollback: `session` leaves `levels` levels, undone; what it had changed was undone by the records before. */
-export function writeRollback(log: LogBytes, at: number, inner: { session: number; levels: number }): number {
-  return writeInner(log, at, { type: RECORD.rollback, ...inner })
+export function writeRollback(
+  log: LogBytes,
+  at: number,
+  inner: { readonly session: number; readonly levels: number },
+): number {
+  return writeInner(log, at, { type: RECORD.rollback, session: inner.session, levels: inner.levels })
 }
 
 /** What a macro of a session says at its begin and at its end. */
-export interface Macro {
+interface Macro {
   readonly session: number
   /** The dbtime that every page of the macro gets; a macro that is aborted has it too. */
   readonly dbtime: number
@@ -48,17 +74,17 @@ export interface Macro {
 
 /** MacroBegin: the records of `session` from here to its end are redone together or not at all. */
 export function writeMacroBegin(log: LogBytes, at: number, macro: Macro): number {
-  return writeMacro(log, at, { type: RECORD.macroBegin, ...macro })
+  return writeMacro(log, at, { type: RECORD.macroBegin, session: macro.session, dbtime: macro.dbtime })
 }
 
 /** MacroCommit: the records of the macro are redone now. */
 export function writeMacroCommit(log: LogBytes, at: number, macro: Macro): number {
-  return writeMacro(log, at, { type: RECORD.macroCommit, ...macro })
+  return writeMacro(log, at, { type: RECORD.macroCommit, session: macro.session, dbtime: macro.dbtime })
 }
 
 /** MacroAbort: the records of the macro are dropped. */
 export function writeMacroAbort(log: LogBytes, at: number, macro: Macro): number {
-  return writeMacro(log, at, { type: RECORD.macroAbort, ...macro })
+  return writeMacro(log, at, { type: RECORD.macroAbort, session: macro.session, dbtime: macro.dbtime })
 }
 
 /** The session of a transaction, macro or page record at `at`. */

@@ -141,7 +141,7 @@ function writeOpening(log: LogBytes, at: number, body: { plan: LogPlan; header: 
   const opened =
     database === undefined
       ? next
-      : writeCreateDatabase(log, next, { ...database, databaseId: 1, options: 0, pagesMax: 0 })
+      : writeCreateDatabase(log, next, { ...database, session: 0, databaseId: 1, options: 0, pagesMax: 0 })
   assert(opened <= body.endByte, 'the first log has room for the records that begin a stream')
   return opened
 }
@@ -152,8 +152,8 @@ function writeTransaction(
   work: { plan: LogPlan; transaction: number; change: number; inserts: number },
 ): number {
   const { plan, transaction, change } = work
-  const outer = { session: SESSION, id: transaction }
-  const inner = { session: SESSION, level: 1 }
+  const outer = { session: SESSION, id: transaction, levels: 1 }
+  const inner = { session: SESSION, level: 1, levels: 1 }
   let at = writeBegin0(log, start, outer)
   for (let index = 0; index < work.inserts; index++) {
     at = writeBegin(log, at, inner)

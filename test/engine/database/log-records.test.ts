@@ -28,13 +28,7 @@ import {
   versionOf,
 } from '../../../engine/database/log-record-page.ts'
 import { RECORD, recordTypeMax, shapeOfRecord } from '../../../engine/database/log-record-table.ts'
-import {
-  levelBefore,
-  levelsOpened,
-  sessionOf,
-  writeBegin,
-  writeBegin0,
-} from '../../../engine/database/log-record-transaction.ts'
+import { sessionOf } from '../../../engine/database/log-record-transaction.ts'
 import { ANY_RECORD, type RecordCase } from './record-kinds.ts'
 
 /** The records laid behind one another in memory that is full of rubbish. */
@@ -87,15 +81,6 @@ describe('a record', () => {
       const [record] = fc.sample(kind, { numRuns: 1, seed: 1 })
       expect(shapeOfRecord(record?.type ?? 0)?.name).toBe(record?.name)
     }
-  })
-
-  test('of a transaction has levels that the engine reads', () => {
-    const log = openLogBytes(new Uint8Array(64))
-    writeBegin0(log, 0, { session: 3, id: 9 })
-    writeBegin(log, 8, { session: 3, level: 2 })
-
-    expect([levelBefore(log.view, 0), levelsOpened(log.view, 0)]).toEqual([0, 1])
-    expect([levelBefore(log.view, 8), levelsOpened(log.view, 8)]).toEqual([2, 1])
   })
 
   test('of a page gives single fields to who makes no object of it', () => {

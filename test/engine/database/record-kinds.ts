@@ -57,12 +57,15 @@ import {
   writeUndo,
   writeUndoInfo,
 } from '../../../engine/database/log-record-node.ts'
-import { NODE_CHANGE_BYTES, readNodeChange } from '../../../engine/database/log-record-page.ts'
+import { NODE_CHANGE_BYTES, type NodeChange, readNodeChange } from '../../../engine/database/log-record-page.ts'
 import {
+  INNER_TRANSACTION_BYTES,
   levelBefore,
   levelsOf,
+  levelsOpened,
   MACRO_BYTES,
   macroDbtimeOf,
+  OUTER_TRANSACTION_BYTES,
   sessionOf,
   transactionOf,
   writeBegin,
@@ -87,6 +90,7 @@ import {
 } from '../../../engine/database/log-record-tree.ts'
 import { logTimeAt } from '../../../engine/database/log-time.ts'
 
+const nibble = fc.nat(15)
 const u8 = fc.nat(0xff)
 const u16 = fc.nat(0xffff)
 const u32 = fc.nat(0xffffffff)
@@ -158,27 +162,49 @@ function casesOf<Fields>(kind: Kind<Fields>): fc.Arbitrary<RecordCase> {
 
 const outer = fc.record({ session: u16, id: u32 })
 const readOuter = ({ view }: LogBytes, at: number) => ({ session: sessionOf(view, at), id: transactionOf(view, at) })
-const inner = fc.record({ session: u16, level: fc.nat(15) })
+const inner = fc.record({ session: u16, level: u8 })
 const readMacro = ({ view }: LogBytes, at: number) => ({
   session: sessionOf(view, at),
   dbtime: macroDbtimeOf(view, at),
 })
 const MACRO = { read: readMacro, bytes: () => MACRO_BYTES }
+const NODE = {
+  read: ({ view }: LogBytes, at: number): NodeChange => readNodeChange(view, at),
+  bytes: () => NODE_CHANGE_BYTES,
+}
 const textRecord = fc.record({ session: u16, text })
 const QUIT = { read: ({ view }: LogBytes, at: number): EngineEnd => readEngineEnd(view, at), bytes: () => QUIT_BYTES }
 const TEXT = { read: readTextRecord, bytes: (record: TextRecord) => TEXT_FIXED_BYTES + record.text.length + 1 }
 
 /** Every type that this engine writes, each with any fields. */
 export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
-  casesOf({ name: 'Begin0', type: 8, fields: outer, write: writeBegin0, read: readOuter, bytes: () => 8 }),
-  casesOf({ name: 'Commit0', type: 9, fields: outer, write: writeCommit0, read: readOuter, bytes: () => 8 }),
+  casesOf({
+    name: 'Begin0',
+    type: 8,
+    fields: fc.record({ session: u16, id: u32, levels: nibble }),
+    write: writeBegin0,
+    read: (log, at) => ({ ...readOuter(log, at), levels: levelsOpened(log.view, at) }),
+    bytes: () => OUTER_TRANSACTION_BYTES,
+  }),
+  casesOf({
+    name: 'Commit0',
+    type: 9,
+    fields: outer,
+    write: writeCommit0,
+    read: readOuter,
+    bytes: () => OUTER_TRANSACTION_BYTES,
+  }),
   casesOf({
     name: 'Begin',
     type: 5,
-    fields: inner,
+    fields: fc.record({ session: u16, level: nibble, levels: nibble }),
     write: writeBegin,
-    read: ({ view }, at) => ({ session: sessionOf(view, at), level: levelBefore(view, at) }),
-    bytes: () => 4,
+    read: ({ view }, at) => ({
+      session: sessionOf(view, at),
+      level: levelBefore(view, at),
+      levels: levelsOpened(view, at),
+    }),
+    bytes: () => INNER_TRANSACTION_BYTES,
   }),
   casesOf({
     name: 'Commit',
@@ -186,7 +212,7 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
     fields: inner,
     write: writeCommit,
     read: ({ view }, at) => ({ session: sessionOf(view, at), level: levelsOf(view, at) }),
-    bytes: () => 4,
+    bytes: () => INNER_TRANSACTION_BYTES,
   }),
   casesOf({
     name: 'Rollback',
@@ -194,7 +220,7 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
     fields: fc.record({ session: u16, levels: u8 }),
     write: writeRollback,
     read: ({ view }, at) => ({ session: sessionOf(view, at), levels: levelsOf(view, at) }),
-    bytes: () => 4,
+    bytes: () => INNER_TRANSACTION_BYTES,
   }),
   casesOf({ name: 'MacroBegin', type: 11, fields: macro, write: writeMacroBegin, ...MACRO }),
   casesOf({ name: 'MacroCommit', type: 12, fields: macro, write: writeMacroCommit, ...MACRO }),
@@ -215,22 +241,8 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
     read: readReplace,
     bytes: ({ data }) => REPLACE_FIXED_BYTES + data.length,
   }),
-  casesOf({
-    name: 'FlagDelete',
-    type: 32,
-    fields: fc.record(nodeChange),
-    write: writeFlagDelete,
-    read: ({ view }, at) => readNodeChange(view, at),
-    bytes: () => NODE_CHANGE_BYTES,
-  }),
-  casesOf({
-    name: 'Delete',
-    type: 35,
-    fields: fc.record(nodeChange),
-    write: writeDelete,
-    read: ({ view }, at) => readNodeChange(view, at),
-    bytes: () => NODE_CHANGE_BYTES,
-  }),
+  casesOf({ name: 'FlagDelete', type: 32, fields: fc.record(nodeChange), write: writeFlagDelete, ...NODE }),
+  casesOf({ name: 'Delete', type: 35, fields: fc.record(nodeChange), write: writeDelete, ...NODE }),
   casesOf({
     name: 'UndoInfo',
     type: 36,
@@ -335,7 +347,7 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
   casesOf({
     name: 'CreateDB',
     type: 14,
-    fields: fc.record({ databaseId: u8, options: u32, pagesMax: u32, signature, path }),
+    fields: fc.record({ session: u16, databaseId: u8, options: u32, pagesMax: u32, signature, path }),
     write: writeCreateDatabase,
     read: readCreateDatabase,
     bytes: (database) => CREATE_DATABASE_FIXED_BYTES + pathBytesOf(database.path),
@@ -344,6 +356,7 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
     name: 'AttachDB',
     type: 15,
     fields: fc.record({
+      session: u16,
       databaseId: u8,
       pagesMax: u32,
       consistent: position,
@@ -358,7 +371,7 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
   casesOf({
     name: 'DetachDB',
     type: 16,
-    fields: fc.record({ databaseId: u8, path }),
+    fields: fc.record({ session: u16, databaseId: u8, path }),
     write: writeDetachDatabase,
     read: readDetachDatabase,
     bytes: (database) => DETACH_DATABASE_FIXED_BYTES + pathBytesOf(database.path),
