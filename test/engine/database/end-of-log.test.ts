@@ -3,14 +3,18 @@
 
 import { describe, expect, test } from 'vitest'
 import { findEndOfLog } from '../../../engine/database/end-of-log.ts'
+import { fillWithPattern } from '../../../engine/database/fill-pattern.ts'
+import { LogBuffer } from '../../../engine/database/log-buffer.ts'
 import { openLogBytes } from '../../../engine/database/log-bytes.ts'
 import { firstSectorEnd } from '../../../engine/database/log-checksum.ts'
-import { verifyLog } from '../../../engine/database/log-file.ts'
+import { type SoundLog, verifyLog } from '../../../engine/database/log-file.ts'
+import { openRecords } from '../../../engine/database/log-record.ts'
 import { sealChain } from '../../../engine/database/log-seal.ts'
-import { withFlippedBit } from './build.ts'
-import { crashes, insertsOf, type PlayedHistory, play } from './flush-history.ts'
+import { HAS_SPECIMENS, SPECIMEN_STREAMS, SPECIMENS_NOTE, specimen, withFlippedBit } from './build.ts'
+import { crashes, insertsOf, layRecord, type PlayedHistory, play } from './flush-history.ts'
 
 const SECTOR = 512
+const RECORD_OF_CHECKSUM = 42
 
 /** The states after each sector that came to the disk, and how many records recovery keeps. */
 function statesOf(played: PlayedHistory): string[] {
@@ -125,3 +129,53 @@ describe('a log whose checksums fit', () => {
     expect(end.detail).toBe('the record at byte 4196 passes the end of the log')
   })
 })
+
+describe.skipIf(!HAS_SPECIMENS)(`a real open log${SPECIMENS_NOTE} on a disk of`, () => {
+  test.each(SPECIMEN_STREAMS)('$name goes on where its engine stopped', ({ open }) => {
+    const bytes = specimen(open)
+    const { header, endByte } = sound(bytes)
+
+    expect(findEndOfLog(openLogBytes(bytes), header)).toMatchObject({ state: 'sound', endByte, patched: null })
+    const resumed = LogBuffer.resume(header, bytes, findEndOfLog(openLogBytes(bytes), header))
+    layRecord(resumed, 5000)
+    resumed.close()
+    expect(verifyLog(resumed.fileImage(), { walk: true })).toMatchObject({ verdict: 'sound' })
+  })
+
+  test.each(SPECIMEN_STREAMS)('$name is mended from its shadow, to the byte', ({ open }) => {
+    const bytes = specimen(open)
+    const { header, endByte } = sound(bytes)
+
+    const end = findEndOfLog(openLogBytes(withFlippedBit(bytes, (endByte - 4) * 8)), header)
+
+    expect(end).toMatchObject({ state: 'shadow', endByte })
+    expect(Buffer.compare(end.patched ?? new Uint8Array(), bytes)).toBe(0)
+  })
+
+  test.each(SPECIMEN_STREAMS)('$name is cut behind a whole record, wherever its writes had stopped', ({ open }) => {
+    const bytes = specimen(open)
+    const { header, endByte } = sound(bytes)
+    const ends = new Set<number>()
+    const cursor = openRecords(openLogBytes(bytes), header, endByte)
+    while (cursor.next()) ends.add(cursor.at)
+    ends.add(endByte)
+
+    for (let lo = 4096; lo < endByte; lo += header.sectorBytes) {
+      const torn = bytes.slice()
+      fillWithPattern(torn, lo, torn.length)
+      const end = findEndOfLog(openLogBytes(torn), header)
+      expect(end.state).toBe('torn')
+      const kept = openRecords(openLogBytes(torn), header, end.endByte)
+      let last = 4096
+      while (kept.next()) if (kept.type !== RECORD_OF_CHECKSUM) last = kept.at
+      expect(last === 4096 || ends.has(last)).toBe(true)
+      expect(verifyLog(end.patched ?? torn, { walk: true }).verdict).toBe('sound')
+    }
+  })
+})
+
+function sound(bytes: Uint8Array): SoundLog {
+  const verdict = verifyLog(bytes)
+  if (verdict.verdict === 'rejected') throw new Error(verdict.rejection.detail)
+  return verdict
+}
