@@ -1,7 +1,6 @@
 import type { LogBytes } from './log-bytes.ts'
-import { positionOf } from './log-dump.ts'
 import type { LogHeader } from './log-header.ts'
-import type { LogPosition } from './log-position.ts'
+import { type LogPosition, positionOf } from './log-position.ts'
 import { openRecords, type RecordCursor } from './log-record.ts'
 import { databaseIdOf } from './log-record-page.ts'
 import { RECORD } from './log-record-table.ts'

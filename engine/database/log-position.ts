@@ -21,6 +21,14 @@ export function writeLogPosition(view: DataView, offset: number, position: LogPo
   view.setInt32(offset + 4, position.generation, true)
 }
 
+/** The position of byte `at`, counted from the start of the file, of a log. */
+export function positionOf(
+  log: { readonly generation: number; readonly sectorBytes: number },
+  at: number,
+): LogPosition {
+  return { generation: log.generation, sector: Math.floor(at / log.sectorBytes), byte: at % log.sectorBytes }
+}
+
 /** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
 export function formatLogPosition(position: LogPosition): string {
   const hex = (value: number): string => (value >>> 0).toString(16).toUpperCase()
