@@ -2,7 +2,8 @@ import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, writeSync
 import { join } from 'node:path'
 import { beginStream, type LogStream, nextInStream } from '../engine/database/log-stream.ts'
 import { logTimeAt } from '../engine/database/log-time.ts'
-import { composeLog, LOG_BYTES_2007 } from '../engine/database/log-writer.ts'
+import { composeLog } from '../engine/database/log-writer.ts'
+import { LOG_BYTES_2007 } from '../engine/database/prepared-log.ts'
 import { asGeneration } from '../engine/generation.ts'
 import { eseLogName } from '../engine/log-format.ts'
 

@@ -44,3 +44,8 @@ export function endOfPattern(log: LogBytes, lo: number, hi: number): number {
   }
   return hi
 }
+
+/** Whether nothing was ever written from `lo`, a multiple of 512, to the end of the file; nothing at all counts as that. */
+export function isUnwritten(log: LogBytes, lo: number): boolean {
+  return endOfPattern(log, lo, log.view.byteLength) >= log.view.byteLength
+}

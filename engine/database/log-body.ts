@@ -1,4 +1,4 @@
-import { endOfPattern } from './fill-pattern.ts'
+import { endOfPattern, isUnwritten } from './fill-pattern.ts'
 import type { LogBytes } from './log-bytes.ts'
 import {
   type BodyGeometry,
@@ -24,6 +24,8 @@ export interface BodyVerdict {
   readonly endByte: number
   /** How many checksum records are sound. */
   readonly checksums: number
+  /** Where the newest checksum record lies that proves bytes, by its range or its shadow; null when none does. */
+  readonly checksumAt: number | null
   /** The sector at fault; the last one of the body when sound. */
   readonly sector: number
   /** For an operator: what is wrong, `''` when nothing is. */
@@ -78,7 +80,8 @@ function afterSoundRecord(log: LogBytes, place: ChainPlace): ChainPlace | null {
 function classifyEnd(log: LogBytes, geometry: BodyGeometry, place: ChainPlace): BodyVerdict {
   const record = readChecksumRecord(log, place.at)
   const endByte = place.at + CHECKSUM_RECORD_BYTES + (record === null ? 0 : record.forwards)
-  const found = { endByte, checksums: place.checksums + 1, sector: Math.floor((endByte - 1) / geometry.sectorBytes) }
+  const sector = Math.floor((endByte - 1) / geometry.sectorBytes)
+  const found = { endByte, checksums: place.checksums + 1, checksumAt: place.at, sector }
   const tail = Math.ceil(endByte / geometry.sectorBytes) * geometry.sectorBytes
   // Only a range of one sector ends in a sector that was written together with its shadow. In a closed log that shadow may be
   // an older image of the sector, so the two are not compared.
@@ -91,7 +94,11 @@ function classifyEnd(log: LogBytes, geometry: BodyGeometry, place: ChainPlace): 
   return { state: 'sound', ...found, detail: '' }
 }
 
-function afterEnd(geometry: BodyGeometry, found: { endByte: number; checksums: number }, broken: number): BodyVerdict {
+function afterEnd(
+  geometry: BodyGeometry,
+  found: { endByte: number; checksums: number; checksumAt: number },
+  broken: number,
+): BodyVerdict {
   const sector = Math.floor(broken / geometry.sectorBytes)
   const detail = `sector ${sector} is neither unwritten nor a shadow, but the body ends at byte ${found.endByte}`
   return { ...found, state: 'corrupt', sector, detail }
@@ -104,11 +111,16 @@ function classifyFault(
   place: ChainPlace & { readonly fault: ChecksumFault },
 ): BodyVerdict {
   const sector = Math.floor(place.at / geometry.sectorBytes)
-  const found = { endByte: place.provedEnd, checksums: place.checksums, sector }
+  const found = { endByte: place.provedEnd, checksums: place.checksums, checksumAt: place.previousAt, sector }
   const end = firstSectorEnd(place.at, geometry)
   if (place.fault === 'full' && hasSeveralSectors(log, place.at, end)) return classifyLongRange(log, geometry, place)
   if (hasShadow(log, place.at, geometry) && isUnwritten(log, end + geometry.sectorBytes))
-    return { state: 'shadow', ...found, detail: `checksum of sector ${sector} is bad, its shadow is whole` }
+    return {
+      state: 'shadow',
+      ...found,
+      checksumAt: place.at,
+      detail: `checksum of sector ${sector} is bad, its shadow is whole`,
+    }
   if (isUnwritten(log, end - geometry.sectorBytes))
     return { state: 'torn', ...found, detail: `the chain leads to sector ${sector}, which was never written` }
   if (landsOnShadowOfPrevious(log, geometry, place))
@@ -126,7 +138,7 @@ function classifyLongRange(log: LogBytes, geometry: BodyGeometry, place: ChainPl
   const end = firstSectorEnd(place.at, geometry)
   const rangeEnd = place.at + CHECKSUM_RECORD_BYTES + (record === null ? 0 : record.forwards)
   const sector = Math.floor(place.at / geometry.sectorBytes)
-  const found = { endByte: end, checksums: place.checksums, sector }
+  const found = { endByte: end, checksums: place.checksums, checksumAt: place.at, sector }
   const twoSectors = rangeEnd === end + geometry.sectorBytes
   const neverWritten = hasUnwrittenSector(log, geometry, { lo: end, hi: rangeEnd })
   if (isUnwritten(log, rangeEnd) && (neverWritten || (twoSectors && hasShadow(log, place.at, geometry))))
@@ -145,11 +157,6 @@ function landsOnShadowOfPrevious(log: LogBytes, geometry: BodyGeometry, place: C
   const shadowStart = firstSectorEnd(place.previousAt, geometry)
   if (place.at < shadowStart || place.at >= shadowStart + geometry.sectorBytes) return false
   return hasShadow(log, place.previousAt, geometry) && isUnwritten(log, shadowStart + geometry.sectorBytes)
-}
-
-/** Whether everything from `lo` on is the fill pattern; nothing at all counts as that. */
-function isUnwritten(log: LogBytes, lo: number): boolean {
-  return endOfPattern(log, lo, log.view.byteLength) >= log.view.byteLength
 }
 
 function hasUnwrittenSector(log: LogBytes, geometry: BodyGeometry, range: { lo: number; hi: number }): boolean {

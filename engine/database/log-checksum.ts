@@ -131,6 +131,15 @@ export function firstSectorEnd(at: number, geometry: BodyGeometry): number {
   return at - (at % geometry.sectorBytes) + geometry.sectorBytes
 }
 
+/**
+ * Where the checksum record of a flush lies whose first byte would be at `at`: there, or where too little of the sector is left
+ * for it, at the start of the next one.
+ */
+export function checksumPlace(at: number, sectorBytes: number): number {
+  const left = sectorBytes - (at % sectorBytes)
+  return left < CHECKSUM_RECORD_BYTES ? at + left : at
+}
+
 /** The generation goes in, so that the body of a log that is used again under another number does not pass. */
 function fieldSum(record: ChecksumRecord, geometry: BodyGeometry): number {
   return record.backwards ^ record.forwards ^ record.next ^ record.shortMark ^ geometry.generation

@@ -1,7 +1,7 @@
 import type { LogAttachment } from './log-attachment.ts'
 import type { LogEnvironment } from './log-environment.ts'
 import { FORMAT_7, FORMAT_8, type LogHeader } from './log-header.ts'
-import { formatLogPosition, type LogPosition } from './log-position.ts'
+import { formatLogPosition, type LogPosition, positionOf } from './log-position.ts'
 import { formatSignature } from './log-signature.ts'
 import { formatLogTime } from './log-time.ts'
 
@@ -47,15 +47,6 @@ export function dumpLogHeader(subject: LogDumpSubject): string[] {
     '',
     `Last Lgpos: ${formatLogPosition(positionOf(header, subject.endByte))}`,
   ].map((line) => (line === '' ? '' : INDENT + line))
-}
-
-/** The position of byte `at` of the file in its stream. */
-export function positionOf(header: LogHeader, at: number): LogPosition {
-  return {
-    generation: header.generation,
-    sector: Math.floor(at / header.sectorBytes),
-    byte: at % header.sectorBytes,
-  }
 }
 
 function versionLines(header: LogHeader): string[] {

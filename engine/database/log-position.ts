@@ -26,6 +26,14 @@ export function comparePositions(a: LogPosition, b: LogPosition): number {
   return a.generation - b.generation || a.sector - b.sector || a.byte - b.byte
 }
 
+/** The position of byte `at`, counted from the start of the file, of a log. */
+export function positionOf(
+  log: { readonly generation: number; readonly sectorBytes: number },
+  at: number,
+): LogPosition {
+  return { generation: log.generation, sector: Math.floor(at / log.sectorBytes), byte: at % log.sectorBytes }
+}
+
 /** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
 export function formatLogPosition(position: LogPosition): string {
   const hex = (value: number): string => (value >>> 0).toString(16).toUpperCase()

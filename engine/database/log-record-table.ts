@@ -123,6 +123,62 @@ const SHAPES: Readonly<Record<number, RecordShape>> = {
   101: { name: 'ExtentFreed2', fixed: 19, variable: null },
 }
 
+/** The numbers of the types that this engine writes or looks into. */
+export const RECORD = {
+  nop: 0,
+  begin: 5,
+  commit: 6,
+  rollback: 7,
+  begin0: 8,
+  commit0: 9,
+  macroBegin: 11,
+  macroCommit: 12,
+  macroAbort: 13,
+  createDatabase: 14,
+  attachDatabase: 15,
+  detachDatabase: 16,
+  trace: 22,
+  shutDownMark: 23,
+  createMultipleExtent: 24,
+  createSingleExtent: 25,
+  convert: 26,
+  split: 27,
+  merge: 28,
+  insert: 29,
+  flagInsert: 30,
+  flagInsertAndReplace: 31,
+  flagDelete: 32,
+  replace: 33,
+  replaceDifference: 34,
+  delete: 35,
+  undoInfo: 36,
+  delta: 37,
+  setExternalHeader: 38,
+  undo: 39,
+  emptyTree: 48,
+  init2: 49,
+  term2: 50,
+  recoveryUndo2: 51,
+  recoveryQuit2: 52,
+  convert2: 58,
+  backup2: 60,
+  forceLogRollover: 61,
+  split2: 62,
+  merge2: 63,
+  scrub: 64,
+  pageMove: 65,
+} as const
+
+/**
+ * The highest record type that a log of format 7,3704 may hold, by the update in its header: an engine of that age knows no
+ * higher one. Source: the engine's version history; 10 is Exchange 2007, 12 its first service pack.
+ */
+export function recordTypeMax(update: number): number {
+  if (update >= 13) return RECORD.pageMove
+  if (update === 12) return RECORD.scrub
+  return update === 11 ? RECORD.merge2 : RECORD.backup2
+}
+
 /** Types that an engine may skip without knowing them (MacroInfo, ExtendDB, CommitCtx, ScanCheck and more): two runs. */
 const SKIPPABLE: readonly (readonly [number, number])[] = [
   [67, 75],

@@ -42,11 +42,20 @@ export function sealChain(
 export function writeShadow(log: LogBytes, geometry: BodyGeometry, at: number): void {
   const start = at - (at % geometry.sectorBytes)
   log.bytes.copyWithin(start + geometry.sectorBytes, start, start + geometry.sectorBytes)
-  const checksumAt = at + geometry.sectorBytes + 13
+  turnShadow(log, at + geometry.sectorBytes)
+}
+
+/** Makes a copy of a sector its shadow, or a shadow the sector again; `at` is where its checksum record lies. */
+export function turnShadow(log: LogBytes, at: number): void {
+  const checksumAt = at + 13
   log.view.setInt32(checksumAt, log.view.getInt32(checksumAt, true) ^ SHADOW_MARK, true)
 }
 
-function sealRange(
+/**
+ * Writes the one checksum record at `at`, whose range ends at `rangeEnd`: anywhere in the record's own sector, or at the end of
+ * a later one. `nextAt` is where the next record lies, in the sector that begins there; undefined in the last.
+ */
+export function sealRange(
   log: LogBytes,
   geometry: BodyGeometry,
   range: { at: number; rangeEnd: number; nextAt: number | undefined },

@@ -51,7 +51,15 @@ export function verifySegments(log: LogBytes, generation: number): SegmentsVerdi
     live++
   }
   const endByte = (live + 1) * SEGMENT_BYTES
-  return { state: 'sound', endByte, checksums: live, sector: live, detail: '', accumulatedChecksum: accumulated(sums) }
+  return {
+    state: 'sound',
+    endByte,
+    checksums: live,
+    checksumAt: null,
+    sector: live,
+    detail: '',
+    accumulatedChecksum: accumulated(sums),
+  }
 }
 
 /** What segment `segment` of a log of `generation` is, by its checksum and the position that it states. */
@@ -92,6 +100,7 @@ function damaged(
     state: 'corrupt',
     endByte: (found.live + 1) * SEGMENT_BYTES,
     checksums: found.live,
+    checksumAt: null,
     sector: found.segment,
     detail: `segment ${found.segment}: ${why}`,
     accumulatedChecksum: accumulated(found.sums),

@@ -2,9 +2,10 @@
 // Method: composed logs, whole outputs compared; each fault of a set gives its own line and takes the closing line away.
 
 import { describe, expect, test } from 'vitest'
-import { dumpLogHeader, positionOf } from '../../../engine/database/log-dump.ts'
+import { dumpLogHeader } from '../../../engine/database/log-dump.ts'
 import { type LogVerdict, verifyLog } from '../../../engine/database/log-file.ts'
 import { readLogHeader } from '../../../engine/database/log-header.ts'
+import { positionOf } from '../../../engine/database/log-position.ts'
 import { dumpLogSet, type LogSetEntry } from '../../../engine/database/log-set-dump.ts'
 import { beginStream } from '../../../engine/database/log-stream.ts'
 import { logTimeAt } from '../../../engine/database/log-time.ts'
@@ -47,7 +48,7 @@ describe('the dump of a header', () => {
       '      Circular Logging Flag (current file): off',
       '      Circular Logging Flag (past files): off',
       '      1 D:\\Mailbox Database.edb',
-      '         dbtime: 8589934592 (2-0)',
+      '         dbtime: 4194304 (0-4194304)',
       '         objidLast: 10',
       '         Signature: Create time:12/15/2006 00:00:00 Rand:17 Computer:',
       '         MaxDbSize: 0 pages',
