@@ -80,7 +80,19 @@ export type DatabaseOrder =
       readonly header: DatabaseHeader
     }
   | {
-      /** Pages in ascending order; each is whole or torn after a crash, in any order. Nothing is durable before `sync-database`. */
+      /**
+       * Copies of the pages that the next order writes go to a file of their own beside the database, over those of the time before. A
+       * crash may tear a page that is written in place, and no log can mend half a page: its copy can.
+       *
+       * Nothing needs to be whole after a crash in this order: each image proves itself by its checksum, which holds the page's number. An
+       * image that is whole is always the newest of its page that was ever written in place. A database that is replaced by another one
+       * takes the file with it.
+       */
+      readonly order: 'save-pages'
+      readonly pages: readonly PageImage[]
+    }
+  | {
+      /** Pages in ascending order; each is old, new or torn after a crash, in any order. Nothing is durable before `sync-database`. */
       readonly order: 'write-pages'
       readonly pages: readonly PageImage[]
     }
@@ -111,16 +123,21 @@ export interface PageImage {
   readonly bytes: Uint8Array
 }
 
-/** What a recovery or a replay asks to be read. The answer is the fact of the same name in the past tense. */
+/** What a recovery or a replay asks to be read. */
 export type StoreQuestion =
   | {
-      /** One page, unverified; behind the end of the file it is all zero. */
+      /** What the last `save-pages` left, unverified; nothing where there is no such file. Answered by a list of {@link PageImage}. */
+      readonly order: 'read-saved-pages'
+    }
+  | {
+      /** One page, unverified; behind the end of the file it is all zero. Answered by its bytes, which the asker may keep and change. */
       readonly order: 'read-page'
       readonly number: number
     }
   | {
       /**
-       * A whole log, unverified. Logs are asked for in ascending order, so the next ones up to `last` may be read ahead.
+       * A whole log, unverified; null where there is none. Logs are asked for in ascending order, so the next ones up to `last` may
+       * be read ahead. The memory may be used again for the next log.
        */
       readonly order: 'read-log'
       readonly generation: Generation
