@@ -11,6 +11,8 @@ export const REPLACE_FIXED_BYTES = 50
 export const UNDO_INFO_FIXED_BYTES = 56
 /** Bytes of an Undo record before its key. */
 export const UNDO_FIXED_BYTES = 51
+/** Bytes of a SetExternalHeader record before its content. */
+export const EXTERNAL_HEADER_FIXED_BYTES = 46
 
 /** A node that is inserted. */
 export interface Insert extends NodeChange {
@@ -56,6 +58,16 @@ export interface Undo extends NodeChange {
   readonly operation: number
   /** The level of the change that is undone. */
   readonly levelUndone: number
+  /**
+   * The data that a replaced node gets back, in the place of the format where a bookmark has its data; empty for other
+   * operations. The engine looks it up among its versions instead; ours carries it, so that redo needs nothing but the record.
+   */
+  readonly dataBefore: Uint8Array
+}
+
+/** What a tree keeps beside the nodes of a page is replaced. */
+export interface SetExternalHeader extends NodeChange {
+  readonly content: Uint8Array
 }
 
 /** Byte offsets of the fields behind those of the node. */
@@ -63,6 +75,7 @@ const INSERT = { keyBytes: 44, prefixBytes: 46, dataBytes: 48 } as const
 const REPLACE = { bytes: 44, bytesBefore: 46, bytesAfter: 48 } as const
 const UNDO_INFO = { keyBytes: 44, bookmarkBytes: 46, operation: 48, max: 50, added: 52, dataBytes: 54 } as const
 const UNDO = { keyBytes: 44, bookmarkBytes: 46, operation: 48, level: 50 } as const
+const EXTERNAL_HEADER = { bytes: 44 } as const
 /** The bits of a Replace's length field that are length. */
 const LENGTH_MASK = 0x7fff
 
@@ -138,11 +151,21 @@ export function writeUndo(log: LogBytes, at: number, undo: Undo): number {
   view.setUint8(at, RECORD.undo)
   writeNodeChange(view, at, undo)
   view.setUint16(at + UNDO.keyBytes, undo.key.byteLength, true)
-  view.setUint16(at + UNDO.bookmarkBytes, 0, true)
+  view.setUint16(at + UNDO.bookmarkBytes, undo.dataBefore.byteLength, true)
   view.setUint16(at + UNDO.operation, undo.operation, true)
   view.setUint8(at + UNDO.level, undo.levelUndone)
   log.bytes.set(undo.key, at + UNDO_FIXED_BYTES)
-  return at + UNDO_FIXED_BYTES + undo.key.byteLength
+  log.bytes.set(undo.dataBefore, at + UNDO_FIXED_BYTES + undo.key.byteLength)
+  return at + UNDO_FIXED_BYTES + undo.key.byteLength + undo.dataBefore.byteLength
+}
+
+/** SetExternalHeader. */
+export function writeSetExternalHeader(log: LogBytes, at: number, change: SetExternalHeader): number {
+  log.view.setUint8(at, RECORD.setExternalHeader)
+  writeNodeChange(log.view, at, change)
+  log.view.setUint16(at + EXTERNAL_HEADER.bytes, change.content.byteLength, true)
+  log.bytes.set(change.content, at + EXTERNAL_HEADER_FIXED_BYTES)
+  return at + EXTERNAL_HEADER_FIXED_BYTES + change.content.byteLength
 }
 
 /** Bytes of the key of the Insert at `at`; it begins {@link INSERT_FIXED_BYTES} behind `at`, and the data follows it. */
@@ -158,6 +181,26 @@ export function insertDataBytesOf(view: DataView, at: number): number {
 /** Bytes of the data of the Replace at `at`; it begins {@link REPLACE_FIXED_BYTES} behind `at`. */
 export function replaceDataBytesOf(view: DataView, at: number): number {
   return view.getUint16(at + REPLACE.bytes, true) & LENGTH_MASK
+}
+
+/** Bytes of the content of the SetExternalHeader at `at`; it begins {@link EXTERNAL_HEADER_FIXED_BYTES} behind `at`. */
+export function externalHeaderBytesOf(view: DataView, at: number): number {
+  return view.getUint16(at + EXTERNAL_HEADER.bytes, true)
+}
+
+/** One of {@link OPERATION}: what the Undo at `at` undoes. */
+export function undoneOperationOf(view: DataView, at: number): number {
+  return view.getUint16(at + UNDO.operation, true)
+}
+
+/** Bytes of the key of the Undo at `at`; it begins {@link UNDO_FIXED_BYTES} behind `at`, and the data follows it. */
+export function undoKeyBytesOf(view: DataView, at: number): number {
+  return view.getUint16(at + UNDO.keyBytes, true)
+}
+
+/** Bytes of the data that the Undo at `at` gives back. */
+export function undoDataBytesOf(view: DataView, at: number): number {
+  return view.getUint16(at + UNDO.bookmarkBytes, true)
 }
 
 /** Reads the Insert at `at`. Its key and data are views of the log's own memory; so are the parts of all below. */
@@ -201,11 +244,22 @@ export function readUndoInfo(log: LogBytes, at: number): UndoInfo {
 export function readUndo(log: LogBytes, at: number): Undo {
   const { bytes, view } = log
   const keyAt = at + UNDO_FIXED_BYTES
+  const dataAt = keyAt + undoKeyBytesOf(view, at)
   return {
     ...readNodeChange(view, at),
-    key: bytes.subarray(keyAt, keyAt + view.getUint16(at + UNDO.keyBytes, true)),
-    operation: view.getUint16(at + UNDO.operation, true),
+    key: bytes.subarray(keyAt, dataAt),
+    operation: undoneOperationOf(view, at),
     levelUndone: view.getUint8(at + UNDO.level),
+    dataBefore: bytes.subarray(dataAt, dataAt + undoDataBytesOf(view, at)),
+  }
+}
+
+/** Reads the SetExternalHeader at `at`. */
+export function readSetExternalHeader(log: LogBytes, at: number): SetExternalHeader {
+  const contentAt = at + EXTERNAL_HEADER_FIXED_BYTES
+  return {
+    ...readNodeChange(log.view, at),
+    content: log.bytes.subarray(contentAt, contentAt + externalHeaderBytesOf(log.view, at)),
   }
 }
 

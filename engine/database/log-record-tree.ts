@@ -58,6 +58,13 @@ export interface Split2 extends PageChange {
   readonly pageImage: Uint8Array
 }
 
+/** The kinds of split, in `splitType`. Source: the engine's own numbers. */
+export const SPLIT_TYPE: { readonly vertical: 0; readonly right: 1; readonly append: 2 } = {
+  vertical: 0,
+  right: 1,
+  append: 2,
+}
+
 /** Byte offsets of the fields behind those of the page. */
 const CREATE_SINGLE = { objectId: 32, parentPage: 36, extentPages: 40, pageFlags: 44 } as const
 const CREATE_MULTIPLE = {
