@@ -76,6 +76,8 @@ export class PageCache implements PagePool {
   #heldImages = 0
   readonly #spareImages: Page[] = []
   readonly #blank: Frame[] = []
+  /** What the operation under way has changed. */
+  readonly #changed: Debt[] = []
   #hand = 0
   #operation = NO_OPERATION
   #operations = 0
@@ -123,9 +125,14 @@ export class PageCache implements PagePool {
     this.#operation = ++this.#operations
   }
 
-  /** The operation has ended. A page that it made and did not write in is forgotten. */
-  endOperation(): void {
+  /**
+   * The operation has ended. A page that it made and did not write in is forgotten.
+   *
+   * @param newest its last record: its changes count together, so none goes to the file before that record is durable
+   */
+  endOperation(newest: LogPosition): void {
     this.#operation = NO_OPERATION
+    for (const debt of this.#changed.splice(0)) debt.newest = newest
     for (const frame of this.#blank.splice(0)) if (frame.blank) this.#empty(frame)
   }
 
@@ -150,13 +157,12 @@ export class PageCache implements PagePool {
     assert(frame !== undefined && this.#horizon !== null, 'a page that is changed is in memory')
     assert(frame.operation === this.#operation && frame.operation !== NO_OPERATION, 'it was found by this operation')
     frame.blank = false
-    if (frame.changes !== null) {
-      frame.changes.newest = position
-      return
+    if (frame.changes === null) {
+      if (isClean(frame)) this.#dirty++
+      frame.changes = { frame, oldest: this.#horizon, newest: position, image: null }
+      this.#debts.add(frame.changes)
     }
-    if (isClean(frame)) this.#dirty++
-    frame.changes = { frame, oldest: this.#horizon, newest: position, image: null }
-    this.#debts.add(frame.changes)
+    this.#changed.push(frame.changes)
   }
 
   /**

@@ -58,6 +58,13 @@ export type LogOrder =
       readonly reuse: Generation | null
     }
   | {
+      /**
+       * Recovery: the open log and the names of all logs are durable. What a killed process wrote last can be read, although only the
+       * memory of the system has it; nothing may rest on it before.
+       */
+      readonly order: 'sync-logs'
+    }
+  | {
       /** Recovery: the open log is replaced by `bytes`, its whole file, as a file that appears whole or not at all. */
       readonly order: 'mend-log'
       readonly generation: Generation
@@ -162,7 +169,5 @@ export type StoreFact =
   | { readonly fact: 'database-written'; readonly sequence: number }
   /** The prepared log lies there; `reserve` says that it was made of a reserve log, as the disk is full. */
   | { readonly fact: 'log-prepared'; readonly reserve: boolean }
-  /** A page that an operation needs; the memory is free afterwards. */
-  | { readonly fact: 'page-read'; readonly number: number; readonly bytes: Uint8Array }
   /** Some time has passed, about a second. */
   | { readonly fact: 'clock-ticked'; readonly nowMs: number }

@@ -85,7 +85,7 @@ describe('a page cache', () => {
     const model = new Model()
     model.cache.beginOperation(model.end)
     expect(model.cache.make(9)).not.toBeNull()
-    model.cache.endOperation()
+    model.cache.endOperation(model.end)
 
     expect(model.cache.find(9)).toBeNull()
   })
@@ -100,6 +100,7 @@ class Model {
   #durable: LogPosition = { generation: 10, sector: 8, byte: 0 }
   #batch: readonly PageImage[] = []
   #counter = 0
+  #last: LogPosition = this.end
 
   get end(): LogPosition {
     return { generation: this.generation, sector: 8, byte: this.#byte }
@@ -151,7 +152,7 @@ class Model {
     // To admit all of them at once may need more memory than there is.
     if (found.every(({ page }) => page !== null))
       for (const { number, page } of found) if (page !== null) this.#change(number, page, horizon)
-    this.cache.endOperation()
+    this.cache.endOperation(this.#last)
   }
 
   #make(pages: readonly number[], fresh: number): void {
@@ -164,7 +165,7 @@ class Model {
       this.#change(fresh, page, horizon)
     }
     for (const { number, page } of found) if (page !== null) expect(this.cache.find(number)).toBe(page)
-    this.cache.endOperation()
+    this.cache.endOperation(this.#last)
   }
 
   #change(number: number, page: Page, horizon: LogPosition): void {
@@ -175,6 +176,7 @@ class Model {
     page.view.setUint32(COUNTER, counter, true)
     page.view.setUint32(36, 0x2002, true)
     const position = this.end
+    this.#last = position
     this.#byte++
     this.cache.changed(number, position)
     this.changes.set(number, [...changes, { counter, horizon, position }])

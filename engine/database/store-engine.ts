@@ -1,0 +1,379 @@
+import { assert, unreachable } from '../assert.ts'
+import { asGeneration, type Generation, lowerOf, previousGeneration } from '../generation.ts'
+import type { CheckpointFile } from './checkpoint-file.ts'
+import { CircularLogs } from './circular-logs.ts'
+import type { DatabaseHeader } from './database-header.ts'
+import { DatabaseWriter, type WriteGoal } from './database-writer.ts'
+import type { LogBuffer } from './log-buffer.ts'
+import type { LogBytes } from './log-bytes.ts'
+import type { LogHeader } from './log-header.ts'
+import { comparePositions, type LogPosition, positionBefore, positionOf } from './log-position.ts'
+import {
+  QUIT_BYTES,
+  SHUT_DOWN_MARK_BYTES,
+  TEXT_FIXED_BYTES,
+  writeForceLogRollover,
+  writeRecoveryQuit2,
+  writeShutDownMark,
+  writeTerm2,
+} from './log-record-engine.ts'
+import { RECORD, recordTypeMax } from './log-record-table.ts'
+import { headerOfNextLog } from './log-succession.ts'
+import { logTimeAt } from './log-time.ts'
+import { isRollDue, nextWaypoint } from './lost-log-resilience.ts'
+import { OpenLog } from './open-log.ts'
+import type { PageCache } from './page-cache.ts'
+import type { DatabaseOrder, LogOrder, OrderBundle, StoreFact } from './store-order.ts'
+
+/** How a store works. */
+export interface StoreSettings {
+  /** As the attach lists of the logs name the database. */
+  readonly databasePath: string
+  /** See `resilienceDepth`: 1 and more. */
+  readonly resilienceDepth: number
+  /** How far the checkpoint may lag behind the log, in bytes, before pages are written for its sake. */
+  readonly checkpointDepthBytes: number
+  readonly circularLogging: boolean
+}
+
+/** What the store asks of those who make its changes. */
+export interface StoreContent {
+  /** Where the oldest transaction began that is still open: an undo needs the log from there on. Null when none is open. */
+  readonly oldestTransaction: LogPosition | null
+  /** The last dbtime that a record was given. */
+  readonly dbtime: number
+  readonly objectIdLast: number
+}
+
+/** The state of a store as its start leaves it: made anew, found clean, or redone by a recovery. */
+export interface StoreStart {
+  readonly settings: StoreSettings
+  readonly content: StoreContent
+  readonly nowMs: number
+  readonly log: LogBuffer
+  /** Whether the log does not lie on the disk yet. */
+  readonly isNewLog: boolean
+  readonly cache: PageCache
+  readonly header: DatabaseHeader
+  readonly checkpoint: CheckpointFile
+  /** The lowest closed log that lies there, or where none does the open one. */
+  readonly lowestLog: Generation
+}
+
+/** What a store wants done now; null where a lane has nothing. */
+export interface StoreWork {
+  readonly log: OrderBundle<LogOrder> | null
+  readonly database: OrderBundle<DatabaseOrder> | null
+}
+
+/** How a store ends its work: in order, or as the last step of a recovery. Both leave the database clean. */
+export type StoreEnd = 'term' | 'recovery-quit'
+
+/**
+ * Where a store stands: `resting`, its database is clean or not made yet; `attaching`, the record that opens it is on its way;
+ * `running`; `stopping`, all pages go to the file; `quitting`, the last record is on its way.
+ */
+type Phase = 'resting' | 'attaching' | 'running' | 'stopping' | 'quitting'
+
+/** The checkpoint depth of Exchange 2007: 20 MiB. Source: the engine's default, JET_paramCheckpointDepthMax. */
+export const CHECKPOINT_DEPTH_2007 = 20_971_520
+
+/** Below a fourth of free memory pages are written although the checkpoint does not need it. */
+const SCARCE_PART = 4
+/** Below an eighth, but at least this many pages, the waypoint is pushed on by rolls. Twelve: a split of a root and the way to it. */
+const PRESSED_PART = 8
+const PRESSED_PAGES_MIN = 12
+
+/**
+ * The store of an active database, below the trees: the open log, the pages in memory, and what of them may go to the disk when.
+ *
+ * Whoever changes something begins an operation, lays records, applies each to the pages, and ends it; asks for a flush when a
+ * commit is wanted durable; and waits until {@link durable} has passed it. After operations and facts, {@link work} gives the orders
+ * that have become due. Source of the rules: the engine's, as far as its headers and files show them.
+ *
+ * A class, since it owns the memory of the log and of the pages.
+ */
+export class StoreEngine {
+  readonly cache: PageCache
+  readonly #settings: StoreSettings
+  readonly #content: StoreContent
+  readonly #log: OpenLog
+  readonly #writer: DatabaseWriter
+  readonly #circular: CircularLogs
+  #phase: Phase
+  #nowMs: number
+  #lastRollMs: number
+  #fromReserve = false
+  #lastRecord: LogPosition
+  /** What is to be done when the log is durable up to an end, ascending. */
+  readonly #whenDurable: { readonly end: LogPosition; readonly act: () => void }[] = []
+  #stopsBy: StoreEnd = 'term'
+  #databaseSequence = 0
+  #databaseBusy = false
+
+  constructor(start: StoreStart) {
+    const { settings, content, cache, header, checkpoint } = start
+    this.#settings = settings
+    this.#content = content
+    this.cache = cache
+    this.#nowMs = start.nowMs
+    this.#lastRollMs = start.nowMs
+    this.#lastRecord = positionOf(start.log.header, start.log.end)
+    this.#phase = header.state === 'dirty-shutdown' ? 'running' : 'resting'
+    this.#writer = new DatabaseWriter(cache, header, checkpoint)
+    this.#circular = new CircularLogs(start.lowestLog, () => this.#lowestRequired())
+    const succession = {
+      nextHeader: (log: LogHeader) => this.#nextHeader(log),
+      reusable: () => (settings.circularLogging ? this.#circular.reuse() : null),
+    }
+    this.#log = new OpenLog(succession, start.log, start.isNewLog)
+  }
+
+  /** The memory in which records are laid; another one after a {@link lay}, perhaps. */
+  get log(): LogBytes {
+    return this.#log.log
+  }
+
+  /** The header of the log in which records are laid. */
+  get logHeader(): LogHeader {
+    return this.#log.header
+  }
+
+  /** Where the next record begins, or before that. */
+  get end(): LogPosition {
+    return this.#log.end
+  }
+
+  /** The end of what is durable of the log: a record before it survives every crash. */
+  get durable(): LogPosition {
+    return this.#log.durable
+  }
+
+  /** The log that is open on the disk; those before it are closed, durable and may be shipped. */
+  get openGeneration(): Generation {
+    return this.#log.onDisk.generation
+  }
+
+  /** The header that is durable. */
+  get header(): DatabaseHeader {
+    return this.#writer.header
+  }
+
+  /** The checkpoint file that is durable. */
+  get checkpoint(): CheckpointFile {
+    return this.#writer.checkpoint
+  }
+
+  /** Whether operations may begin: the database is attached, and the disk keeps up with the log. */
+  get mayBegin(): boolean {
+    return this.#phase === 'running' && !this.#log.isBackedUp
+  }
+
+  /** Whether nothing is attached and nothing is under way: before the first order, and after the last. */
+  get isAtRest(): boolean {
+    return this.#phase === 'resting' && !this.#databaseBusy && !this.#writer.hasDue
+  }
+
+  /** An operation begins: pages that it finds stay, and redo of its changes begins here. */
+  beginOperation(): void {
+    assert(this.#phase === 'running', 'changes are made while the store runs')
+    this.cache.beginOperation(this.#log.end)
+  }
+
+  /** The operation has ended. Its changes count together: none goes to the file before all of them are durable in the log. */
+  endOperation(): void {
+    this.cache.endOperation(this.#lastRecord)
+  }
+
+  /**
+   * Takes the next `bytes` of the log for records, in the next log where they do not fit into this one. The caller writes them before
+   * anything else is asked.
+   *
+   * @returns where in {@link log} they begin
+   */
+  lay(bytes: number): number {
+    const at = this.#log.lay(bytes)
+    this.#lastRecord = positionOf(this.#log.header, at)
+    return at
+  }
+
+  /** Everything that was laid so far is wanted durable. */
+  requestFlush(): void {
+    this.#log.requestFlush()
+  }
+
+  /** Closes the log although it is not full: for a backup, or since changes are held back. Returns the log that is closed. */
+  forceRoll(text: string): Generation {
+    const { generation, version } = this.#log.header
+    const bytes = TEXT_FIXED_BYTES + text.length + 1
+    if (recordTypeMax(version.update) >= RECORD.forceLogRollover && bytes <= this.#log.room)
+      writeForceLogRollover(this.log, this.#log.lay(bytes), { session: 0, text })
+    this.#log.roll()
+    return generation
+  }
+
+  /** Circular logging leaves closed logs from this one on while a backup reads them; null when it has ended. */
+  holdLogsFrom(generation: Generation | null): void {
+    this.#circular.holdFrom(generation)
+  }
+
+  /**
+   * The database is opened, by the record that was laid last: a CreateDB where no file is yet, or an AttachDB.
+   *
+   * @param header what its header says as soon as the record is durable: dirty, attached at the record
+   */
+  attach(header: DatabaseHeader): void {
+    assert(
+      this.#phase === 'resting' && header.state === 'dirty-shutdown',
+      'a clean database is attached, and dirty then',
+    )
+    this.#phase = 'attaching'
+    this.#afterFlush(() => {
+      this.#phase = 'running'
+      if (this.header.state === 'just-created') this.#writer.create(header)
+      else this.#writer.amend(header)
+    })
+  }
+
+  /** The header says this too, as soon as everything laid so far is durable: the backup of which the records tell. */
+  amendHeader(change: Pick<DatabaseHeader, 'backups'>): void {
+    this.#afterFlush(() => this.#writer.amend(change))
+  }
+
+  /** Ends the work: no transaction is open, and no operation begins any more. The database is clean when {@link isAtRest}. */
+  stop(by: StoreEnd): void {
+    assert(this.#phase === 'running' && this.#content.oldestTransaction === null, 'nothing is open when a store stops')
+    this.#phase = 'stopping'
+    this.#stopsBy = by
+    if (by === 'term') writeShutDownMark(this.log, this.lay(SHUT_DOWN_MARK_BYTES))
+    this.#log.requestFlush()
+  }
+
+  /** Takes in what happened. */
+  take(fact: StoreFact): void {
+    switch (fact.fact) {
+      case 'log-written':
+        this.#log.written(fact.sequence)
+        return
+      case 'database-written':
+        assert(fact.sequence === this.#databaseSequence, 'one bundle of the database is under way')
+        this.#databaseBusy = false
+        if (this.#writer.isBusy) this.#writer.ended()
+        return
+      case 'log-prepared':
+        this.#fromReserve = fact.reserve
+        return
+      case 'clock-ticked':
+        this.#nowMs = fact.nowMs
+        if (this.#phase === 'running' && this.#isRollDue()) this.forceRoll('changes wait for the waypoint')
+        return
+      default:
+        unreachable(fact)
+    }
+  }
+
+  /** The orders that have become due. */
+  work(): StoreWork {
+    while (this.#whenDurable[0] !== undefined && this.#isDurable(this.#whenDurable[0].end))
+      this.#whenDurable.shift()?.act()
+    const orders = this.#databaseBusy ? [] : this.#databaseOrders()
+    const database = orders.length === 0 ? null : { sequence: ++this.#databaseSequence, orders }
+    if (database !== null) this.#databaseBusy = true
+    return { log: this.#log.work(), database }
+  }
+
+  #databaseOrders(): readonly DatabaseOrder[] {
+    const isStopping = this.#phase === 'stopping'
+    if (this.#phase === 'attaching' || this.#phase === 'quitting') return []
+    const orders = this.#writer.next(this.#goal(isStopping || this.#isShortOf(SCARCE_PART) ? null : this.#depthLimit()))
+    if (orders.length > 0 || this.#phase === 'resting') return orders
+    if (isStopping && this.#writer.isDone && this.#isDurable(this.end)) this.#quit()
+    if (this.#isShortOf(PRESSED_PART)) this.#relieve()
+    return this.#settings.circularLogging ? this.#circular.deletion() : []
+  }
+
+  /** Nothing can be written and the memory is full of changes: they wait for the waypoint, or for the log. */
+  #relieve(): void {
+    if (this.#log.isRolling) return
+    if (this.cache.heldBack(asGeneration(this.header.required.last)) > 0) this.forceRoll('memory is full of changes')
+    else this.#log.requestFlush()
+  }
+
+  /** The file has every change: the last record is laid, and the header says so when it is durable. */
+  #quit(): void {
+    this.#phase = 'quitting'
+    const at = this.lay(QUIT_BYTES)
+    const time = logTimeAt(this.#nowMs)
+    const write = this.#stopsBy === 'term' ? writeTerm2 : writeRecoveryQuit2
+    const position = positionOf(this.logHeader, at)
+    write(this.log, at, { position, redoFrom: this.checkpoint.checkpoint, hard: false, time })
+    const end = this.end
+    this.#afterFlush(() => {
+      this.#phase = 'resting'
+      this.#writer.clean(this.#goal(null), { position: end, time })
+    })
+  }
+
+  #afterFlush(act: () => void): void {
+    this.#whenDurable.push({ end: this.end, act })
+    this.#log.requestFlush()
+  }
+
+  #isDurable(end: LogPosition): boolean {
+    return comparePositions(this.#log.durable, end) >= 0
+  }
+
+  #isShortOf(part: number): boolean {
+    const { freeable, capacity } = this.cache
+    return freeable < Math.max(part === PRESSED_PART ? PRESSED_PAGES_MIN : 0, capacity / part)
+  }
+
+  /** A change waits for the waypoint, and the log was not rolled for long. */
+  #isRollDue(): boolean {
+    const holdsChangesBack = this.cache.heldBack(asGeneration(this.header.required.last)) > 0
+    const { resilienceDepth: depth } = this.#settings
+    return isRollDue({ nowMs: this.#nowMs, lastRollMs: this.#lastRollMs, depth, holdsChangesBack })
+  }
+
+  #goal(oldest: LogPosition | null): WriteGoal {
+    const { oldestTransaction, dbtime, objectIdLast } = this.#content
+    const { durable, onDisk: committed } = this.#log
+    const isBefore = oldestTransaction !== null && comparePositions(oldestTransaction, durable) < 0
+    const redoFrom = isBefore ? oldestTransaction : durable
+    return { durable, waypoint: this.#waypoint(), committed, redoFrom, oldest, dbtime, objectIdLast }
+  }
+
+  /** Nothing is held back of a database that is opened or closed: no log of this moment may be lost for it. */
+  #waypoint(): Generation {
+    const { onDisk } = this.#log
+    const isWhole = this.#phase === 'stopping' && this.#isDurable(this.end)
+    if (isWhole || this.header.state !== 'dirty-shutdown') return onDisk.generation
+    const log = { open: onDisk.generation, durable: previousGeneration(onDisk.generation) }
+    return nextWaypoint(asGeneration(this.header.required.last), { ...log, depth: this.#settings.resilienceDepth })
+  }
+
+  /** Changes before this hold the checkpoint back. */
+  #depthLimit(): LogPosition {
+    return positionBefore(this.#log.header, this.end, this.#settings.checkpointDepthBytes)
+  }
+
+  #lowestRequired(): Generation {
+    const checkpoint = asGeneration(this.checkpoint.checkpoint.generation)
+    const { first } = this.header.required
+    return first === 0 ? checkpoint : lowerOf(checkpoint, asGeneration(first))
+  }
+
+  #nextHeader(previous: LogHeader): LogHeader {
+    this.#lastRollMs = this.#nowMs
+    return headerOfNextLog(previous, {
+      createTime: logTimeAt(this.#nowMs),
+      database: this.header,
+      databasePath: this.#settings.databasePath,
+      dbtime: this.#content.dbtime,
+      objectIdLast: this.#content.objectIdLast,
+      checkpoint: this.checkpoint.checkpoint,
+      circularLogging: this.#settings.circularLogging,
+      reserveLog: this.#fromReserve,
+    })
+  }
+}

@@ -1,0 +1,103 @@
+import { asGeneration } from '../generation.ts'
+import { newCheckpointFile } from './checkpoint-file.ts'
+import { type DatabaseHeader, newDatabaseHeader } from './database-header.ts'
+import { LogBuffer } from './log-buffer.ts'
+import { LOG_HEADER_BYTES } from './log-header.ts'
+import { type LogPosition, positionOf } from './log-position.ts'
+import {
+  ATTACH_DATABASE_FIXED_BYTES,
+  CREATE_DATABASE_FIXED_BYTES,
+  pathBytesOf,
+  writeAttachDatabase,
+  writeCreateDatabase,
+} from './log-record-database.ts'
+import { INIT2_BYTES, writeInit2 } from './log-record-engine.ts'
+import type { LogSignature } from './log-signature.ts'
+import { beginStream } from './log-stream.ts'
+import { logTimeAt } from './log-time.ts'
+import type { PageCache } from './page-cache.ts'
+import { headerOfNewLog, type LogLayout } from './prepared-log.ts'
+import type { StoreEngine, StoreStart } from './store-engine.ts'
+
+/** A store that has no log yet. */
+export interface NewStore extends Pick<StoreStart, 'settings' | 'content' | 'nowMs'> {
+  readonly cache: PageCache
+  /** Of the stream. */
+  readonly signature: LogSignature
+  /** The database, where a clean one lies there; null where there is none. */
+  readonly database: DatabaseHeader | null
+  readonly layout?: Pick<LogLayout, 'sectorBytes' | 'sizeBytes' | 'environment'>
+}
+
+/** How a database is opened. */
+export interface DatabaseOpening {
+  readonly path: string
+  /** The signature that it gets where it has to be created first. */
+  readonly signature: LogSignature
+  readonly nowMs: number
+}
+
+/** The first service pack: the first version of Exchange 2007 whose logs have Split2, Merge2 and ForceLogRollover. */
+const UPDATE_OF_STORE = 12
+/** Records of the store itself name no session. */
+const NO_SESSION = 0
+
+/** What the first start of a store begins with: generation 1 of a new stream. */
+export function startOfNewStore(store: NewStore): StoreStart {
+  const header = headerOfNewLog(beginStream(store.signature), { ...store.layout, update: UPDATE_OF_STORE })
+  const { settings, content, nowMs, cache } = store
+  return {
+    settings,
+    content,
+    nowMs,
+    cache,
+    log: new LogBuffer(header),
+    isNewLog: true,
+    header: store.database ?? newDatabaseHeader(store.signature, store.signature),
+    checkpoint: newCheckpointFile(header, positionOf(header, LOG_HEADER_BYTES)),
+    lowestLog: asGeneration(1),
+  }
+}
+
+/**
+ * Opens the database of a store that is at rest, and creates it where it is not there yet: by records of the log first, then by its
+ * header. Operations may begin when `mayBegin` says so.
+ */
+export function openDatabase(store: StoreEngine, opening: DatabaseOpening): void {
+  const { header, logHeader } = store
+  const time = logTimeAt(opening.nowMs)
+  writeInit2(store.log, store.lay(INIT2_BYTES), { environment: logHeader.environment, time })
+  const isNew = header.state === 'just-created'
+  const position = isNew ? layCreate(store, opening) : layAttach(store, opening)
+  const { generation, createTime, signature: logSignature } = store.logHeader
+  store.attach({
+    ...header,
+    signature: isNew ? opening.signature : header.signature,
+    logSignature,
+    state: 'dirty-shutdown',
+    attach: { position, time },
+    required: { first: generation, last: generation, lastCommitted: generation, lastCommittedTime: createTime },
+  })
+}
+
+function layCreate(store: StoreEngine, { path, signature }: DatabaseOpening): LogPosition {
+  const at = store.lay(CREATE_DATABASE_FIXED_BYTES + pathBytesOf(path))
+  const { databaseId } = store.header
+  writeCreateDatabase(store.log, at, { session: NO_SESSION, databaseId, options: 0, pagesMax: 0, signature, path })
+  return positionOf(store.logHeader, at)
+}
+
+function layAttach(store: StoreEngine, { path }: DatabaseOpening): LogPosition {
+  const at = store.lay(ATTACH_DATABASE_FIXED_BYTES + pathBytesOf(path))
+  const { databaseId, signature, consistent } = store.header
+  writeAttachDatabase(store.log, at, {
+    session: NO_SESSION,
+    databaseId,
+    pagesMax: 0,
+    consistent: consistent.position,
+    signature,
+    logSignature: store.logHeader.signature,
+    path,
+  })
+  return positionOf(store.logHeader, at)
+}
