@@ -47,6 +47,8 @@ export class StoreLogFiles {
       case 'prepare-log':
         this.#prepared.begin(order.fileBytes, order.reuse)
         return Promise.resolve()
+      case 'sync-logs':
+        return this.#sync()
       case 'mend-log':
         return this.#mend(order)
       case 'discard-logs':
@@ -115,6 +117,16 @@ export class StoreLogFiles {
     reach('roll-log.open-log-renamed')
     await files.syncDirectory(places.logs)
     await this.close()
+  }
+
+  /** What a killed process wrote last may be in the memory of the system only, as may be the names that it gave. */
+  async #sync(): Promise<void> {
+    const { files, places } = this.#tools
+    if ((await files.lookUp(logPath(places, places.openLogName))) !== null) {
+      const open = this.#open ?? (await this.#openAnew())
+      await files.datasync(open.file)
+    }
+    await files.syncDirectory(places.logs)
   }
 
   async #mend({ bytes }: OrderNamed<'mend-log'>): Promise<void> {

@@ -100,7 +100,7 @@ export class LogRedo {
         ? yield* this.#redoMark(source, cursor)
         : yield* this.#redoRecord(source, cursor)
       if (fault !== null) return fault
-      this.#transactions.take(source, cursor)
+      this.#transactions.note(source, cursor)
       this.#end = positionOf(header, cursor.at + cursor.bytes)
     }
     return null
@@ -225,7 +225,6 @@ export class LogRedo {
         return null
       case 'end':
         this.#context = openRedo({ pool: this.cache, databaseId: DATABASE_ID })
-        this.#transactions.clear()
         if (effect.change !== null) this.writer.amend(effect.change)
         return null
     }

@@ -1,7 +1,6 @@
 import { assert } from '../assert.ts'
 import type { Generation } from '../generation.ts'
 import { LogBuffer } from './log-buffer.ts'
-import type { LogBytes } from './log-bytes.ts'
 import { LOG_HEADER_BYTES, type LogHeader } from './log-header.ts'
 import { type LogPosition, positionOf } from './log-position.ts'
 import type { LogOrder, OrderBundle } from './store-order.ts'
@@ -68,19 +67,9 @@ export class OpenLog {
     else this.#queue.push({ order: 'prepare-log', fileBytes: fileBytesOf(buffer.header), reuse: null })
   }
 
-  /** The memory in which records are laid. Another one after each {@link lay}, perhaps. */
-  get log(): LogBytes {
-    return this.#buffer.log
-  }
-
-  /** Of the log that records are laid in. */
-  get header(): LogHeader {
-    return this.#buffer.header
-  }
-
-  /** Bytes that fit into this log; {@link lay} takes more into the next one. */
-  get room(): number {
-    return this.#buffer.room
+  /** The log that records are laid in. Another one after each roll. */
+  get buffer(): LogBuffer {
+    return this.#buffer
   }
 
   /** Where the next record begins, or before that. */
@@ -112,7 +101,7 @@ export class OpenLog {
    * Takes the next `bytes` for records, in the next log where they do not fit into this one. The caller writes them before anything
    * else is asked.
    *
-   * @returns where in {@link log} they begin
+   * @returns where in {@link buffer} they begin
    */
   lay(bytes: number): number {
     if (bytes > this.#buffer.room) this.roll()

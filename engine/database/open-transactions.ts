@@ -10,9 +10,7 @@ export interface TransactionWatch {
   /** Where the oldest transaction began that is open still, or null. An undo needs the log from there on. */
   readonly oldestBegin: LogPosition | null
   /** The next record, whatever it is. Records may begin in the middle of a transaction, of which nothing is known then. */
-  take(source: RedoLog, record: LogRecord): void
-  /** Nothing is open any more: the store was stopped in order, or a recovery has undone what was. */
-  clear(): void
+  note(source: RedoLog, record: LogRecord): void
 }
 
 /** A transaction of a session, by how deep it is. */
@@ -35,7 +33,7 @@ export class OpenTransactions implements TransactionWatch {
     return null
   }
 
-  take({ header, log }: RedoLog, { type, at }: LogRecord): void {
+  note({ header, log }: RedoLog, { type, at }: LogRecord): void {
     if (type < RECORD.begin || type > RECORD.commit0) return
     const session = sessionOf(log.view, at)
     const open = this.#bySession.get(session)
@@ -47,10 +45,6 @@ export class OpenTransactions implements TransactionWatch {
     else if (type === RECORD.begin) open.level += levelsOpened(log.view, at)
     else if (type === RECORD.commit) open.level = levelsOf(log.view, at)
     else if (type === RECORD.rollback) this.#leave(session, open, levelsOf(log.view, at))
-  }
-
-  clear(): void {
-    this.#bySession.clear()
   }
 
   #leave(session: number, open: OpenTransaction, levels: number): void {

@@ -84,7 +84,8 @@ interface MarkPlace {
 
 function judgeCreate({ log, header }: RedoSource, { at }: LogRecord, { database, position }: MarkPlace): MarkEffect {
   const { signature } = readCreateDatabase(log, at)
-  if (database.state !== 'just-created') return wrongDatabase(position, database)
+  if (database.state !== 'just-created')
+    return sameSignature(signature, database.signature) ? NONE : wrongDatabase(position, database)
   const { generation, createTime } = header
   return {
     effect: 'create',

@@ -23,6 +23,7 @@ import { logTimeAt } from './log-time.ts'
 import { isRollDue, nextWaypoint } from './lost-log-resilience.ts'
 import { OpenLog } from './open-log.ts'
 import type { PageCache } from './page-cache.ts'
+import { readPage } from './page-reading.ts'
 import type { DatabaseOrder, LogOrder, OrderBundle, StoreFact } from './store-order.ts'
 
 /** How a store works. */
@@ -104,7 +105,7 @@ export class StoreEngine {
   #nowMs: number
   #lastRollMs: number
   #fromReserve = false
-  #lastRecord: LogPosition
+  readonly #badPages = new Map<number, string>()
   /** What is to be done when the log is durable up to an end, ascending. */
   readonly #whenDurable: { readonly end: LogPosition; readonly act: () => void }[] = []
   #stopsBy: StoreEnd = 'term'
@@ -118,7 +119,6 @@ export class StoreEngine {
     this.cache = cache
     this.#nowMs = start.nowMs
     this.#lastRollMs = start.nowMs
-    this.#lastRecord = positionOf(start.log.header, start.log.end)
     this.#phase = header.state === 'dirty-shutdown' ? 'running' : 'resting'
     this.#writer = new DatabaseWriter(cache, header, checkpoint)
     this.#circular = new CircularLogs(start.lowestLog, () => this.#lowestRequired())
@@ -129,14 +129,14 @@ export class StoreEngine {
     this.#log = new OpenLog(succession, start.log, start.isNewLog)
   }
 
-  /** The memory in which records are laid; another one after a {@link lay}, perhaps. */
-  get log(): LogBytes {
-    return this.#log.log
+  /** The log that records are laid in; another one after each roll, and a roll may come with each call. */
+  get buffer(): LogBuffer {
+    return this.#log.buffer
   }
 
-  /** The header of the log in which records are laid. */
-  get logHeader(): LogHeader {
-    return this.#log.header
+  /** Pages that were found bad when they were read, and why. What needs one of them cannot be done. */
+  get badPages(): ReadonlyMap<number, string> {
+    return this.#badPages
   }
 
   /** Where the next record begins, or before that. */
@@ -176,25 +176,31 @@ export class StoreEngine {
 
   /** An operation begins: pages that it finds stay, and redo of its changes begins here. */
   beginOperation(): void {
-    assert(this.#phase === 'running', 'changes are made while the store runs')
+    assert(this.#phase === 'running' || this.isAtRest, 'changes are made while the store runs, or before it is opened')
     this.cache.beginOperation(this.#log.end)
   }
 
   /** The operation has ended. Its changes count together: none goes to the file before all of them are durable in the log. */
   endOperation(): void {
-    this.cache.endOperation(this.#lastRecord)
+    const { header, end } = this.#log.buffer
+    this.cache.endOperation(positionOf(header, end - 1))
   }
 
   /**
-   * Takes the next `bytes` of the log for records, in the next log where they do not fit into this one. The caller writes them before
-   * anything else is asked.
+   * Lays a record, in the next log where it does not fit into this one. Who looks for room first lays records in {@link buffer}
+   * itself, and calls {@link roll} where there is none.
    *
-   * @returns where in {@link log} they begin
+   * @returns where it begins
    */
-  lay(bytes: number): number {
+  write(bytes: number, lay: (log: LogBytes, at: number) => void): LogPosition {
     const at = this.#log.lay(bytes)
-    this.#lastRecord = positionOf(this.#log.header, at)
-    return at
+    lay(this.buffer.log, at)
+    return positionOf(this.buffer.header, at)
+  }
+
+  /** Closes the log, and opens the next one. */
+  roll(): void {
+    this.#log.roll()
   }
 
   /** Everything that was laid so far is wanted durable. */
@@ -204,10 +210,10 @@ export class StoreEngine {
 
   /** Closes the log although it is not full: for a backup, or since changes are held back. Returns the log that is closed. */
   forceRoll(text: string): Generation {
-    const { generation, version } = this.#log.header
+    const { generation, version } = this.#log.buffer.header
     const bytes = TEXT_FIXED_BYTES + text.length + 1
-    if (recordTypeMax(version.update) >= RECORD.forceLogRollover && bytes <= this.#log.room)
-      writeForceLogRollover(this.log, this.#log.lay(bytes), { session: 0, text })
+    if (recordTypeMax(version.update) >= RECORD.forceLogRollover && bytes <= this.#log.buffer.room)
+      this.write(bytes, (log, at) => writeForceLogRollover(log, at, { session: 0, text }))
     this.#log.roll()
     return generation
   }
@@ -245,7 +251,7 @@ export class StoreEngine {
     assert(this.#phase === 'running' && this.#content.oldestTransaction === null, 'nothing is open when a store stops')
     this.#phase = 'stopping'
     this.#stopsBy = by
-    if (by === 'term') writeShutDownMark(this.log, this.lay(SHUT_DOWN_MARK_BYTES))
+    if (by === 'term') this.write(SHUT_DOWN_MARK_BYTES, writeShutDownMark)
     this.#log.requestFlush()
   }
 
@@ -262,6 +268,9 @@ export class StoreEngine {
         return
       case 'log-prepared':
         this.#fromReserve = fact.reserve
+        return
+      case 'page-read':
+        this.#admit(fact.number, fact.bytes)
         return
       case 'clock-ticked':
         this.#nowMs = fact.nowMs
@@ -302,11 +311,12 @@ export class StoreEngine {
   /** The file has every change: the last record is laid, and the header says so when it is durable. */
   #quit(): void {
     this.#phase = 'quitting'
-    const at = this.lay(QUIT_BYTES)
     const time = logTimeAt(this.#nowMs)
     const write = this.#stopsBy === 'term' ? writeTerm2 : writeRecoveryQuit2
-    const position = positionOf(this.logHeader, at)
-    write(this.log, at, { position, redoFrom: this.checkpoint.checkpoint, hard: false, time })
+    const redoFrom = this.checkpoint.checkpoint
+    this.write(QUIT_BYTES, (log, at) => {
+      write(log, at, { position: positionOf(this.buffer.header, at), redoFrom, hard: false, time })
+    })
     const end = this.end
     this.#afterFlush(() => {
       this.#phase = 'resting'
@@ -317,6 +327,13 @@ export class StoreEngine {
   #afterFlush(act: () => void): void {
     this.#whenDurable.push({ end: this.end, act })
     this.#log.requestFlush()
+  }
+
+  /** A page for which there is no room is not taken in: who needs it asks again. */
+  #admit(number: number, bytes: Uint8Array): void {
+    const page = readPage(number, bytes)
+    if (page.reading === 'bad') this.#badPages.set(number, page.detail)
+    else this.cache.admit(number, page.bytes)
   }
 
   #isDurable(end: LogPosition): boolean {
@@ -354,7 +371,7 @@ export class StoreEngine {
 
   /** Changes before this hold the checkpoint back. */
   #depthLimit(): LogPosition {
-    return positionBefore(this.#log.header, this.end, this.#settings.checkpointDepthBytes)
+    return positionBefore(this.#log.buffer.header, this.end, this.#settings.checkpointDepthBytes)
   }
 
   #lowestRequired(): Generation {

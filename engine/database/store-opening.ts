@@ -1,3 +1,4 @@
+import { assert } from '../assert.ts'
 import { asGeneration } from '../generation.ts'
 import { newCheckpointFile } from './checkpoint-file.ts'
 import { type DatabaseHeader, newDatabaseHeader } from './database-header.ts'
@@ -35,6 +36,8 @@ export interface DatabaseOpening {
   /** The signature that it gets where it has to be created first. */
   readonly signature: LogSignature
   readonly nowMs: number
+  /** Lays what a new database begins with: an Init2, a CreateDB behind it, its first pages. By default the first two alone. */
+  readonly create?: () => void
 }
 
 /** The first service pack: the first version of Exchange 2007 whose logs have Split2, Merge2 and ForceLogRollover. */
@@ -64,12 +67,11 @@ export function startOfNewStore(store: NewStore): StoreStart {
  * header. Operations may begin when `mayBegin` says so.
  */
 export function openDatabase(store: StoreEngine, opening: DatabaseOpening): void {
-  const { header, logHeader } = store
+  const { header } = store
   const time = logTimeAt(opening.nowMs)
-  writeInit2(store.log, store.lay(INIT2_BYTES), { environment: logHeader.environment, time })
   const isNew = header.state === 'just-created'
-  const position = isNew ? layCreate(store, opening) : layAttach(store, opening)
-  const { generation, createTime, signature: logSignature } = store.logHeader
+  const position = isNew ? layCreation(store, opening) : layAttach(store, opening)
+  const { generation, createTime, signature: logSignature } = store.buffer.header
   store.attach({
     ...header,
     signature: isNew ? opening.signature : header.signature,
@@ -80,24 +82,44 @@ export function openDatabase(store: StoreEngine, opening: DatabaseOpening): void
   })
 }
 
-function layCreate(store: StoreEngine, { path, signature }: DatabaseOpening): LogPosition {
-  const at = store.lay(CREATE_DATABASE_FIXED_BYTES + pathBytesOf(path))
-  const { databaseId } = store.header
-  writeCreateDatabase(store.log, at, { session: NO_SESSION, databaseId, options: 0, pagesMax: 0, signature, path })
-  return positionOf(store.logHeader, at)
+/** What a new database begins with, in a log that has room for it. Returns where its CreateDB lies. */
+function layCreation(store: StoreEngine, opening: DatabaseOpening): LogPosition {
+  const position = positionOf(store.buffer.header, store.buffer.end + INIT2_BYTES)
+  store.beginOperation()
+  if (opening.create !== undefined) opening.create()
+  else layCreate(store, opening)
+  store.endOperation()
+  assert(store.buffer.header.generation === position.generation, 'a new database begins in one log')
+  return position
 }
 
-function layAttach(store: StoreEngine, { path }: DatabaseOpening): LogPosition {
-  const at = store.lay(ATTACH_DATABASE_FIXED_BYTES + pathBytesOf(path))
-  const { databaseId, signature, consistent } = store.header
-  writeAttachDatabase(store.log, at, {
+function layInit(store: StoreEngine, { nowMs }: DatabaseOpening): void {
+  const start = { environment: store.buffer.header.environment, time: logTimeAt(nowMs) }
+  store.write(INIT2_BYTES, (log, at) => writeInit2(log, at, start))
+}
+
+function layCreate(store: StoreEngine, opening: DatabaseOpening): void {
+  layInit(store, opening)
+  const { path, signature } = opening
+  const database = {
     session: NO_SESSION,
-    databaseId,
+    databaseId: store.header.databaseId,
+    options: 0,
     pagesMax: 0,
-    consistent: consistent.position,
     signature,
-    logSignature: store.logHeader.signature,
     path,
+  }
+  const bytes = CREATE_DATABASE_FIXED_BYTES + pathBytesOf(path)
+  store.write(bytes, (log, at) => writeCreateDatabase(log, at, database))
+}
+
+function layAttach(store: StoreEngine, opening: DatabaseOpening): LogPosition {
+  layInit(store, opening)
+  const { path } = opening
+  const { databaseId, signature, consistent: at } = store.header
+  const logSignature = store.buffer.header.signature
+  const database = { databaseId, pagesMax: 0, consistent: at.position, signature, logSignature, path }
+  return store.write(ATTACH_DATABASE_FIXED_BYTES + pathBytesOf(path), (log, to) => {
+    writeAttachDatabase(log, to, { session: NO_SESSION, ...database })
   })
-  return positionOf(store.logHeader, at)
 }

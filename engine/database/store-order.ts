@@ -169,5 +169,7 @@ export type StoreFact =
   | { readonly fact: 'database-written'; readonly sequence: number }
   /** The prepared log lies there; `reserve` says that it was made of a reserve log, as the disk is full. */
   | { readonly fact: 'log-prepared'; readonly reserve: boolean }
+  /** A page that an operation needs; the memory is free afterwards. */
+  | { readonly fact: 'page-read'; readonly number: number; readonly bytes: Uint8Array }
   /** Some time has passed, about a second. */
   | { readonly fact: 'clock-ticked'; readonly nowMs: number }

@@ -35,6 +35,8 @@ function after(twin: LogTwin, order: LogOrder): LogTwin {
     }
     case 'prepare-log':
       return { ...twin, closed: twin.closed.filter((generation) => generation !== order.reuse) }
+    case 'sync-logs':
+      return twin
     case 'mend-log':
       return { ...twin, contents: contents.set(order.generation, order.bytes) }
     case 'discard-logs':

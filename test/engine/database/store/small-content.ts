@@ -62,8 +62,8 @@ export class SmallTransactions extends OpenTransactions {
   readonly done = new Map<number, Done[]>()
   #dataBefore = new Uint8Array(0)
 
-  override take(source: RedoLog, record: LogRecord): void {
-    super.take(source, record)
+  override note(source: RedoLog, record: LogRecord): void {
+    super.note(source, record)
     const { view } = source.log
     const { type, at } = record
     if (type === RECORD.begin0) this.done.set(sessionOf(view, at), [])
@@ -80,11 +80,6 @@ export class SmallTransactions extends OpenTransactions {
     if (type !== RECORD.replace) return
     const version = readReplace(source.log, at).version
     done.push({ page, key: keyOf(version), operation: OPERATION.replace, dataBefore: this.#dataBefore })
-  }
-
-  override clear(): void {
-    super.clear()
-    this.done.clear()
   }
 }
 
@@ -174,7 +169,7 @@ export class SmallContent implements StoreContent {
   /** Says that an undo begins. */
   recoveryUndo(): void {
     const { store } = this.#opened
-    writeRecoveryUndo2(store.log, store.lay(RECOVERY_UNDO2_BYTES), logTimeAt(MOMENT_MS))
+    store.write(RECOVERY_UNDO2_BYTES, (log, at) => writeRecoveryUndo2(log, at, logTimeAt(MOMENT_MS)))
   }
 
   get #opened(): { readonly store: StoreEngine; readonly redo: RedoContext } {
@@ -228,13 +223,12 @@ export class SmallContent implements StoreContent {
   #lay(write: Write): void {
     const { store, redo } = this.#opened
     const bytes = write(SCRATCH, 0)
-    const at = store.lay(bytes)
-    store.log.bytes.set(SCRATCH.bytes.subarray(0, bytes), at)
-    const source = { header: store.logHeader, log: store.log }
-    const record = { type: store.log.view.getUint8(at), at, bytes }
+    store.write(bytes, (log, at) => log.bytes.set(SCRATCH.bytes.subarray(0, bytes), at))
+    const source = store.buffer
+    const record = { type: SCRATCH.view.getUint8(0), at: source.end - bytes, bytes }
     const step = applyRecord(redo, source, record)
     if (step.kind === 'fault' || step.kind === 'page-needed') throw new Error(`${step.kind} of a record of ours`)
-    this.transactions.take(source, record)
+    this.transactions.note(source, record)
   }
 }
 
