@@ -118,7 +118,7 @@ export class DatabaseWriter {
     if (this.#due !== null) return this.#giveDue(this.#due)
     const header = this.#dueHeader(goal)
     if (header !== null) return this.#headerOrders(header, goal)
-    if (this.#header.state === 'clean-shutdown') return []
+    if (this.#header.state !== 'dirty-shutdown') return []
     const limits = { durable: goal.durable, waypoint: asGeneration(this.#header.required.last), oldest: goal.oldest }
     if (goal.oldest !== null) this.cache.holdImages(limits)
     const pages = this.cache.takeBatch(limits)
@@ -162,7 +162,7 @@ export class DatabaseWriter {
     const amendment = this.#amendment
     const amended = this.nextHeader
     const { required } = amended
-    if (amended.state === 'clean-shutdown') return null
+    if (amended.state !== 'dirty-shutdown') return null
     const last = higherOf(asGeneration(required.last), goal.waypoint)
     const first = higherOf(asGeneration(required.first), lowerOf(asGeneration(this.#redoFrom(goal).generation), last))
     if (amendment === null && last === required.last && first === required.first) return null

@@ -231,12 +231,18 @@ export class LogRedo {
   }
 }
 
-/** A log that knows the database as attached, while the database knows nothing of that: logs between are missing. */
-function faultOfAttachments({ attachments, generation }: LogHeader, { state }: DatabaseHeader): StoreFault | null {
-  if (state === 'dirty-shutdown' || attachments.length === 0) return null
+/** A log that was begun in a later life of the database than the one that its header tells of: logs between are missing. */
+function faultOfAttachments(
+  { attachments, generation }: LogHeader,
+  { state, attach }: DatabaseHeader,
+): StoreFault | null {
+  const [logged] = attachments
+  if (logged === undefined) return null
   if (state === 'just-created')
     return logFault(STORE_ERROR.databaseMissing, generation, 'the log needs a database that is not there')
-  return logFault(STORE_ERROR.attachedMismatch, generation, 'the log needs a later state of the database than this')
+  if (comparePositions(logged.attach, attach.position) <= 0) return null
+  const detail = `the log knows the database as attached at ${formatLogPosition(logged.attach)}, it was last attached at ${formatLogPosition(attach.position)}`
+  return logFault(STORE_ERROR.attachedMismatch, generation, detail)
 }
 
 function faultOfStep(step: RedoStepFault, { header }: RedoSource, { at }: RecordCursor): StoreFault {

@@ -2,7 +2,7 @@ import { assert } from '../assert.ts'
 import type { Generation } from '../generation.ts'
 import { LogBuffer } from './log-buffer.ts'
 import { LOG_HEADER_BYTES, type LogHeader } from './log-header.ts'
-import { type LogPosition, positionOf } from './log-position.ts'
+import { comparePositions, type LogPosition, positionOf } from './log-position.ts'
 import type { LogOrder, OrderBundle } from './store-order.ts'
 
 /** What an open log asks its owner for when it is full. */
@@ -11,12 +11,15 @@ export interface LogSuccession {
   readonly nextHeader: (previous: LogHeader) => LogHeader
   /** A closed log whose file may become the next prepared one, or null. Asked once for each roll; it is gone then. */
   readonly reusable: () => Generation | null
+  /** Where the oldest transaction began that is open after the records laid so far; null when none is. */
+  readonly oldestTransaction: () => LogPosition | null
 }
 
 /** A bundle that was given out, and what is durable when it has ended. */
 interface BundleUnderWay {
   readonly sequence: number
   readonly durable: LogPosition
+  readonly oldestTransaction: LogPosition | null
   /** Memory of closed logs that nobody reads afterwards. */
   readonly freed: readonly Uint8Array[]
   readonly rolls: number
@@ -46,6 +49,9 @@ export class OpenLog {
   readonly #spare: Uint8Array[] = []
   #sequence = 0
   #durable: LogPosition
+  /** The oldest transaction that is open after what is durable, and after what is in a flush. */
+  #durableTransaction: LogPosition | null
+  #flushedTransaction: LogPosition | null
   #flushWanted = false
   /** The end of what is in a flush, of this log. */
   #flushedEnd: number
@@ -62,6 +68,8 @@ export class OpenLog {
     this.#buffer = buffer
     this.#flushedEnd = buffer.end
     this.#durable = isNew ? startOf(buffer.header) : this.end
+    this.#flushedTransaction = succession.oldestTransaction()
+    this.#durableTransaction = this.#flushedTransaction
     this.#onDisk = buffer.header
     if (isNew) this.#queueRoll(null, null)
     else this.#queue.push({ order: 'prepare-log', fileBytes: fileBytesOf(buffer.header), reuse: null })
@@ -80,6 +88,15 @@ export class OpenLog {
   /** The end of what is durable: a record before it survives every crash. */
   get durable(): LogPosition {
     return this.#durable
+  }
+
+  /**
+   * Where a redo has to begin for what is durable, so that everything open then can be undone. A transaction whose end is not durable
+   * is open after a crash, however long ago it has ended.
+   */
+  get redoFrom(): LogPosition {
+    const oldest = this.#durableTransaction
+    return oldest !== null && comparePositions(oldest, this.#durable) < 0 ? oldest : this.#durable
   }
 
   /** The log that is open on the disk: the one before it is closed and durable, with all its records. */
@@ -111,6 +128,7 @@ export class OpenLog {
   /** Closes the log, full or not, and opens the next one. */
   roll(): void {
     const closed = this.#buffer
+    this.#flushedTransaction = this.#succession.oldestTransaction()
     for (const { at, bytes } of closed.close()) this.#queueWrite(closed.header.generation, at, bytes)
     const header = this.#succession.nextHeader(closed.header)
     this.#buffer = new LogBuffer(header, this.#spare.pop())
@@ -134,6 +152,7 @@ export class OpenLog {
     this.#underWay.push({
       sequence: this.#sequence,
       durable: positionOf(this.#buffer.header, this.#flushedEnd),
+      oldestTransaction: this.#flushedTransaction,
       freed: this.#freed,
       rolls: this.#rolls,
       open: this.#buffer.header,
@@ -151,6 +170,7 @@ export class OpenLog {
       if (bundle === undefined || bundle.sequence > sequence) return
       this.#underWay.shift()
       this.#durable = bundle.durable
+      this.#durableTransaction = bundle.oldestTransaction
       this.#onDisk = bundle.open
       this.#spare.push(...bundle.freed.slice(0, SPARE_LOGS_MAX - this.#spare.length))
     }
@@ -163,6 +183,7 @@ export class OpenLog {
     if (buffer.end <= this.#flushedEnd) return
     for (const { at, bytes } of buffer.seal()) this.#queueWrite(buffer.header.generation, at, bytes)
     this.#flushedEnd = buffer.end
+    this.#flushedTransaction = this.#succession.oldestTransaction()
     this.#tailSequence = this.#sequence + 1
   }
 

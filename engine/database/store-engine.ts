@@ -125,6 +125,7 @@ export class StoreEngine {
     const succession = {
       nextHeader: (log: LogHeader) => this.#nextHeader(log),
       reusable: () => (settings.circularLogging ? this.#circular.reuse() : null),
+      oldestTransaction: () => content.oldestTransaction,
     }
     this.#log = new OpenLog(succession, start.log, start.isNewLog)
   }
@@ -353,10 +354,8 @@ export class StoreEngine {
   }
 
   #goal(oldest: LogPosition | null): WriteGoal {
-    const { oldestTransaction, dbtime, objectIdLast } = this.#content
-    const { durable, onDisk: committed } = this.#log
-    const isBefore = oldestTransaction !== null && comparePositions(oldestTransaction, durable) < 0
-    const redoFrom = isBefore ? oldestTransaction : durable
+    const { dbtime, objectIdLast } = this.#content
+    const { durable, redoFrom, onDisk: committed } = this.#log
     return { durable, waypoint: this.#waypoint(), committed, redoFrom, oldest, dbtime, objectIdLast }
   }
 
