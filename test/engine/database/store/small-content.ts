@@ -20,6 +20,8 @@ import {
   sessionOf,
   writeBegin0,
   writeCommit0,
+  writeMacroBegin,
+  writeMacroCommit,
   writeRollback,
 } from '../../../../engine/database/log-record-transaction.ts'
 import { writeCreateSingleExtent } from '../../../../engine/database/log-record-tree.ts'
@@ -56,6 +58,9 @@ type Write = (log: LogBytes, at: number) => number
 const RECORD_BYTES_MAX = 2048
 const SCRATCH = openLogBytes(new Uint8Array(RECORD_BYTES_MAX))
 const LEVEL = 1
+const MACRO_SESSION = 9
+/** Every page has this one, from its creation on. */
+const FIRST_KEY = 1000
 
 /** Follows the transactions of a stream with all that is needed to undo them. */
 export class SmallTransactions extends OpenTransactions {
@@ -189,10 +194,17 @@ export class SmallContent implements StoreContent {
     return this.#opened.store.cache.find(page)
   }
 
-  #createPage({ session, page }: Change): void {
-    const change = { ...NODE, session, page, line: 0, dbtime: ++this.dbtime, dbtimeBefore: NO_DBTIME, rootPage: page }
+  /** The page and a first node in it, as one macro: redone together or not at all, though they may lie in two logs. */
+  #createPage({ page }: Change): void {
+    const dbtime = ++this.dbtime
+    const macro = { session: MACRO_SESSION, dbtime }
+    const change = { ...NODE, ...macro, page, line: 0, dbtimeBefore: NO_DBTIME, rootPage: page }
     const pageFlags = PAGE_FLAGS.leaf | PAGE_FLAGS.root
+    const first = { key: keyOf(FIRST_KEY), data: dataOf({ value: page, bytes: 40 }) }
+    this.#lay((log, at) => writeMacroBegin(log, at, macro))
     this.#lay((log, at) => writeCreateSingleExtent(log, at, { ...change, parentPage: 1, extentPages: 1, pageFlags }))
+    this.#lay((log, at) => writeInsert(log, at, { ...change, ...first }))
+    this.#lay((log, at) => writeMacroCommit(log, at, macro))
   }
 
   #replace(page: Page, line: number, change: Change): void {
@@ -237,7 +249,8 @@ export function valuesOf(page: Page): Record<number, number> {
   const values: Record<number, number> = {}
   for (let line = 0; line < nodeCount(page); line++) {
     const start = nodeDataStart(page, line)
-    values[page.view.getUint32(start - 4, false)] = page.view.getUint32(start, true)
+    const key = page.view.getUint32(start - 4, false)
+    if (key !== FIRST_KEY) values[key] = page.view.getUint32(start, true)
   }
   return values
 }
@@ -248,7 +261,7 @@ function keyOf(key: number): Uint8Array {
   return Uint8Array.of(key >>> 24, key >>> 16, key >>> 8, key)
 }
 
-function dataOf({ value, bytes }: Change): Uint8Array {
+function dataOf({ value, bytes }: Pick<Change, 'value' | 'bytes'>): Uint8Array {
   // Irregular: the XOR of what is regular is zero, and a checksum could not tell a torn page from a whole one.
   const data = Uint8Array.from({ length: Math.max(4, bytes) }, (_, at) => Math.imul(value + at * at, 0x9e3779b1) >>> 24)
   new DataView(data.buffer).setUint32(0, value, true)
