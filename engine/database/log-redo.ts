@@ -120,19 +120,29 @@ export class LogRedo {
     }
   }
 
-  /** How far the file may come; null before the first log. Every log that is redone is durable with all its records. */
+  /**
+   * How far the file may come; null before the first log. Every log that is redone is durable with all its records, but the header
+   * says that it is required only when a page of it is written: what it does not require may still be replaced.
+   */
   goal(oldest: LogPosition | null): WriteGoal | null {
     const log = this.#log
     if (log === null) return null
+    const { required } = this.writer.nextHeader
     return {
       durable: { generation: log.generation + 1, sector: 0, byte: 0 },
-      waypoint: log.generation,
+      waypoint: required.last === 0 || this.#isDue(oldest) ? log.generation : asGeneration(required.last),
       committed: log,
       redoFrom: this.#horizon(this.#end, this.#transactions.oldestBegin),
       oldest,
       dbtime: this.#dbtime,
       objectIdLast: this.writer.header.objectIdLast,
     }
+  }
+
+  /** Whether a page is to be written now. */
+  #isDue(oldest: LogPosition | null): boolean {
+    const { oldestDirty } = this.cache
+    return oldestDirty !== null && (oldest === null || comparePositions(oldestDirty, oldest) <= 0)
   }
 
   /** One record. Its pages are brought in before anything is changed. */

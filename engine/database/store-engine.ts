@@ -165,9 +165,9 @@ export class StoreEngine {
     return this.#writer.checkpoint
   }
 
-  /** Whether operations may begin: the database is attached, and the disk keeps up with the log. */
+  /** Whether operations may begin: the database is attached and its header says so, and the disk keeps up with the log. */
   get mayBegin(): boolean {
-    return this.#phase === 'running' && !this.#log.isBackedUp
+    return this.#phase === 'running' && this.header.state === 'dirty-shutdown' && !this.#log.isBackedUp
   }
 
   /** Whether nothing is attached and nothing is under way: before the first order, and after the last. */

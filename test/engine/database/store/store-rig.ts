@@ -1,5 +1,6 @@
 // A store over a model disk: its two lanes run side by side, step by step, and end anywhere.
 import { comparePositions, type LogPosition } from '../../../../engine/database/log-position.ts'
+import type { LogSignature } from '../../../../engine/database/log-signature.ts'
 import { logTimeAt } from '../../../../engine/database/log-time.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
 import { PageCache } from '../../../../engine/database/page-cache.ts'
@@ -204,6 +205,8 @@ export interface RigStart {
   readonly settings?: Partial<StoreSettings>
   readonly ignoreLostLogs?: boolean
   readonly cachePages?: number
+  /** Of a stream that begins. */
+  readonly signature?: LogSignature
 }
 
 /** Starts a store, whatever lies on the disk, up to the point where changes may be made. */
@@ -223,7 +226,7 @@ export function startRig(disk: ModelStoreDisk, start: RigStart = {}): StoreRig {
       content,
       nowMs,
       cache,
-      signature: SIGNATURE,
+      signature: start.signature ?? SIGNATURE,
       database: disk.scan().database,
       layout,
     })
