@@ -80,7 +80,11 @@ class EseNames implements LogNames {
   constructor(baseName: string, parse: Parse) {
     this.parse = parse
     this.openLogNames = [`${baseName}.log`, `${baseName}tmp.log`]
-    this.#companion = new RegExp(`^${baseName}((tmp)?\\.log|\\.chk|res[0-9a-f]{5}\\.jrs)$|^tmp\\.edb$`, 'i')
+    this.#companion = new RegExp(
+      // A file that replaces one of them has a temporary name for a moment.
+      `^${baseName}((tmp)?\\.log|\\.chk|res[0-9a-f]{5}\\.jrs)(\\.[a-z0-9_-]{1,64}\\.tmp)?$|^tmp\\.edb$`,
+      'i',
+    )
     this.#fallback = [8, 5].map((width) => ({ base: baseName, width, lowerDigits: false, extension: '.log' }))
   }
 
