@@ -4,16 +4,6 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
-import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
-import { fillWithPattern } from '../../engine/database/fill-pattern.ts'
-import { PAGE_BYTES } from '../../engine/database/page.ts'
-import { asGeneration } from '../../engine/generation.ts'
-import { type FileOperations, wholeOf } from '../../storage/file-operations.ts'
-import { nodeFileOperations } from '../../storage/node-file-operations.ts'
-import type { StoreFilesOptions } from '../../storage/store-files.ts'
-import { CrashDisk } from '../storage/crash-disk.ts'
-import { operationsOver } from '../storage/crash-disk-operations.ts'
 import {
   aPage,
   BODY,
@@ -24,9 +14,19 @@ import {
   logHeader,
   prepare,
   roll,
-  StoreRig,
   write,
-} from '../storage/store-rig.ts'
+} from '../../bench/soak/store-script.ts'
+import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
+import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
+import { fillWithPattern } from '../../engine/database/fill-pattern.ts'
+import { PAGE_BYTES } from '../../engine/database/page.ts'
+import { asGeneration } from '../../engine/generation.ts'
+import { type FileOperations, wholeOf } from '../../storage/file-operations.ts'
+import { nodeFileOperations } from '../../storage/node-file-operations.ts'
+import type { StoreFilesOptions } from '../../storage/store-files.ts'
+import { CrashDisk } from '../storage/crash-disk.ts'
+import { operationsOver } from '../storage/crash-disk-operations.ts'
+import { StoreRig } from '../storage/store-rig.ts'
 
 interface World {
   readonly files: FileOperations

@@ -1,13 +1,6 @@
 // Goal: a store ends at the first error of its disk, says which file and what to do, and what it promised before is there afterwards.
 // Method: the real code over the modelled disk, which fails one call at a time; the failpoints of the orders; two lanes at once.
 import { describe, expect, it } from 'vitest'
-import { ReplicationError } from '../../engine/error.ts'
-import { asGeneration } from '../../engine/generation.ts'
-import type { FileOperation } from '../../storage/file-error.ts'
-import type { OpenFile } from '../../storage/file-operations.ts'
-import { STORE_FAILPOINTS, type StoreFailpoint } from '../../storage/store-failpoint.ts'
-import { CrashDisk, DirectoryNode, FileNode } from './crash-disk.ts'
-import { Crashed, type InjectedFault, operationsOver } from './crash-disk-operations.ts'
 import {
   aPage,
   BODY,
@@ -17,9 +10,16 @@ import {
   LOG_BYTES,
   prepare,
   roll,
-  StoreRig,
   write,
-} from './store-rig.ts'
+} from '../../bench/soak/store-script.ts'
+import { ReplicationError } from '../../engine/error.ts'
+import { asGeneration } from '../../engine/generation.ts'
+import type { FileOperation } from '../../storage/file-error.ts'
+import type { OpenFile } from '../../storage/file-operations.ts'
+import { STORE_FAILPOINTS, type StoreFailpoint } from '../../storage/store-failpoint.ts'
+import { CrashDisk, DirectoryNode, FileNode } from './crash-disk.ts'
+import { Crashed, type InjectedFault, operationsOver } from './crash-disk-operations.ts'
+import { StoreRig } from './store-rig.ts'
 
 const LOGS = '/data/SG1/logs'
 const PAGES = [aPage(1, 20), aPage(2, 20)]
