@@ -12,6 +12,7 @@ import {
   roll,
   write,
 } from '../../bench/soak/store-script.ts'
+import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import type { FileOperation } from '../../storage/file-error.ts'
@@ -19,6 +20,7 @@ import type { OpenFile } from '../../storage/file-operations.ts'
 import { STORE_FAILPOINTS, type StoreFailpoint } from '../../storage/store-failpoint.ts'
 import { CrashDisk, DirectoryNode, FileNode } from './crash-disk.ts'
 import { Crashed, type InjectedFault, operationsOver } from './crash-disk-operations.ts'
+import { FATES } from './power-cuts.ts'
 import { StoreRig } from './store-rig.ts'
 
 const LOGS = '/data/SG1/logs'
@@ -190,6 +192,29 @@ describe('a full disk', () => {
     const again = await StoreRig.open(operationsOver(disk))
     expect([reserveLogs, (await again.store.list()).reserveLogs]).toEqual([1, 2])
     await again.store.close()
+  })
+
+  it('leaves room for the checkpoint, which goes over the one that is there, old or new after a crash', async () => {
+    const checkpointOn = (disk: CrashDisk): number => {
+      const node = disk.find(`${LOGS}/E00.chk`)
+      const read = readCheckpointFile(node instanceof FileNode ? node.content : new Uint8Array())
+      return read.verdict === 'read' ? read.checkpoint.checkpoint.generation : 0
+    }
+    for (let crashAt = 1; crashAt <= 8; crashAt++)
+      for (const choose of FATES) {
+        const disk = new CrashDisk()
+        const before = await StoreRig.open(operationsOver(disk))
+        await before.database({ order: 'write-checkpoint', checkpoint: checkpointAt(4) })
+        await before.store.close()
+        const files = operationsOver(disk, { crashAt: 4 + crashAt, faults: full('create', 1) })
+        const rig = await StoreRig.open(files)
+
+        const ended = await rig.database({ order: 'write-checkpoint', checkpoint: checkpointAt(5) })
+
+        expect(ended ? [5] : [4, 5]).toContain(checkpointOn(disk.afterPowerCut('any subset', choose())))
+        expect(ended).toBe(crashAt > 4)
+        await rig.store.close().catch(() => undefined) // where it has crashed
+      }
   })
 
   it('leaves a new store without reserve logs, which is no fault', async () => {
