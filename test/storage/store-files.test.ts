@@ -129,6 +129,40 @@ describe('an error of the disk', () => {
     await rig.store.close()
   })
 
+  it.each([
+    ['/data/SG1/logs', 'DIRECTORY_MISSING'],
+    ['/data/SG1/database', 'DIRECTORY_MISSING'],
+    ['/data/SG1/logs/E00.log', 'LOG_MISSING'],
+  ])('that nobody meets, as %s was removed, is found by a look', async (path, code) => {
+    const disk = new CrashDisk()
+    const rig = await StoreRig.open(operationsOver(disk))
+    await rig.log(prepare(), roll(null, 1), prepare(), roll(1, 2))
+    await rig.store.checkStillThere()
+    expect(rig.failure).toBeNull()
+    const slash = path.lastIndexOf('/')
+    const directory = disk.find(path.slice(0, slash))
+    if (directory instanceof DirectoryNode) disk.rename(directory, [{ name: path.slice(slash + 1), node: null }])
+
+    await rig.store.checkStillThere()
+    await rig.store.close()
+
+    expect(rig.failure).toMatchObject({ code, message: expect.stringContaining(path) })
+  })
+
+  it('of its lock ends it from outside', async () => {
+    const files = operationsOver(new CrashDisk())
+    const rig = await StoreRig.open(files)
+    await rig.log(prepare(), roll(null, 1))
+    const steps = files.steps()
+
+    rig.store.abandon(new ReplicationError({ code: 'STORE_LOCKED', message: 'the lock was lost', hint: 'Restart it.' }))
+    await rig.log(write(1, 0, 1))
+    await rig.store.close()
+
+    expect(rig.failure).toMatchObject({ code: 'STORE_LOCKED', hint: expect.stringContaining('Restart it; then mount') })
+    expect(files.steps()).toBe(steps)
+  })
+
   it('that is none of the world is told as it is', async () => {
     const rig = await StoreRig.open(operationsOver(new CrashDisk()))
     await rig.log(prepare(), roll(null, 1))
