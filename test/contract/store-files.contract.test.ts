@@ -135,6 +135,14 @@ describe.each(MAKERS)('the files of a store over %s', (_name, make) => {
     expect(await content('logs/E00.log')).toEqual(freshLog(2))
   })
 
+  it('a roll to logs of another length prepares anew, and no reserve log of the old length is taken', async () => {
+    const longer = LOG_BYTES + 1024
+    await rig.log(prepare(), { ...roll(null, 1), fileBytes: longer })
+
+    expect((await content('logs/E00.log')).length).toBe(longer)
+    expect((await rig.store.list()).reserveLogs).toBe(2)
+  })
+
   it('an order that is given again does no harm', async () => {
     await rollThrough(2)
     await rig.log(write(2, 0, 1))
