@@ -1,7 +1,8 @@
 // Goal: whatever moment the power fails at, each page of a store's database is old, new, or torn with a whole image of it.
 // Method: as for its logs: the power is cut at every call with every kind of loss, and the script itself says what was promised.
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { judgeDatabase } from '../../bench/soak/store-oracle.ts'
+import { judgeDatabase, type StoreContents } from '../../bench/soak/store-oracle.ts'
 import { CREATE, DATABASE_SCRIPT, databaseHeader } from '../../bench/soak/store-script.ts'
 import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
 import type { DatabaseOrder } from '../../engine/database/store-order.ts'
@@ -43,6 +44,13 @@ async function searchDatabase(variant: Variant = (files) => files): Promise<stri
   return null
 }
 
+/** What recovery reads of the database, its files by their digests. */
+function readOf({ database, saved, logs }: StoreContents): unknown {
+  const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+  const files = [database, logs.get('E00.chk')].map((bytes) => (bytes ? digestOf(bytes) : null))
+  return { files, saved: [...saved] }
+}
+
 /** The sync of one file is left out. */
 function unsynced(end: string): Variant {
   return (files) => ({
@@ -57,6 +65,19 @@ describe('the database of a store', () => {
   }, async () => {
     expect((await playDatabase(new CrashDisk(), DATABASE_SCRIPT)).ended).toBe(DATABASE_SCRIPT.length)
     expect(await searchDatabase()).toBeNull()
+  })
+
+  it('that a killed process left is durable as soon as the next one has opened the store', async () => {
+    const { steps } = await playDatabase(new CrashDisk(), DATABASE_SCRIPT)
+    for (let crashAt = 5; crashAt <= steps; crashAt++) {
+      const { disk } = await playDatabase(new CrashDisk(), DATABASE_SCRIPT, { crashAt })
+      const next = await StoreRig.open(operationsOver(disk))
+      const seen = readOf(await storeOn(disk))
+
+      for (const choose of FATES)
+        expect(readOf(await storeOn(disk.afterPowerCut('any subset', choose())))).toEqual(seen)
+      await next.store.close()
+    }
   })
 
   it.each(['.saved', '.edb', '.tmp'])('loses something when %s is not synced, which the search finds', async (end) => {

@@ -2,7 +2,14 @@
 // Method: the real code over the modelled disk; the power is cut at every call with every kind of loss, and a dumb twin that knows
 // nothing of files says which logs there may be. Then a new process gives the same orders again. Syncs left out must be found.
 import { describe, expect, it } from 'vitest'
-import { afterOrder, judgeLogs, type LogPromise, type LogTwin, NOTHING } from '../../bench/soak/store-oracle.ts'
+import {
+  afterOrder,
+  judgeLogs,
+  type LogPromise,
+  type LogTwin,
+  NOTHING,
+  type StoreContents,
+} from '../../bench/soak/store-oracle.ts'
 import { freshLog, LOG_SCRIPT } from '../../bench/soak/store-script.ts'
 import type { LogOrder } from '../../engine/database/store-order.ts'
 import { CrashDisk } from './crash-disk.ts'
@@ -14,6 +21,12 @@ interface LogRun extends LogPromise {
   readonly disk: CrashDisk
   readonly steps: number
   readonly ended: number
+}
+
+/** What recovery reads of the logs. A prepared log is not trusted, whatever it holds. */
+function closedAndOpen({ logs }: StoreContents): [string, string][] {
+  const read = [...logs].filter(([name]) => /^E00([0-9A-F]{8})?\.log$/.test(name))
+  return read.map(([name, bytes]): [string, string] => [name, Buffer.from(bytes).toString('hex')]).sort()
 }
 
 async function judge(disk: CrashDisk, run: LogPromise): Promise<string[]> {
@@ -81,6 +94,19 @@ describe('the logs of a store', () => {
 
   it.each(PLANTED)('lose something with %s, which the search finds', { timeout: 180_000 }, async (_name, variant) => {
     expect(await searchLogs(variant)).toMatch(/^cut at/)
+  })
+
+  it('that a killed process left are durable as soon as the next one has opened the store', async () => {
+    const { steps } = await playLogs(new CrashDisk(), { at: 0, twin: NOTHING })
+    for (let crashAt = 5; crashAt <= steps; crashAt++) {
+      const { disk } = await playLogs(new CrashDisk(), { at: 0, twin: NOTHING, crashAt })
+      const next = await StoreRig.open(operationsOver(disk))
+      const seen = closedAndOpen(await storeOn(disk))
+
+      for (const choose of FATES)
+        expect(closedAndOpen(await storeOn(disk.afterPowerCut('any subset', choose()))), `${crashAt}`).toEqual(seen)
+      await next.store.close()
+    }
   })
 
   it('go on with the same orders after a power cut', { timeout: 180_000 }, async () => {
