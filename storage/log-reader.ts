@@ -17,11 +17,11 @@ interface ReadAhead {
 
 /**
  * Reads logs in ascending order, the next one while the one before is used. Two memories take turns: an answer is whole until the
- * next question is asked.
+ * next question is asked. At the end of the stream they are let go: a store that runs reads no logs.
  */
 export class LogReader {
   readonly #tools: StoreTools
-  readonly #memories: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)]
+  #memories = noMemories()
   #turn: 0 | 1 = 0
   #ahead: ReadAhead | null = null
 
@@ -35,11 +35,14 @@ export class LogReader {
     this.#ahead = null
     if (open) {
       await ahead?.bytes.catch(() => null) // nobody asks for it any more
-      return this.#load([this.#tools.places.openLogName])
+      const bytes = await this.#load([this.#tools.places.openLogName])
+      this.#memories = noMemories()
+      return bytes
     }
     if (ahead !== null && ahead.generation !== generation) await ahead.bytes.catch(() => null)
     const bytes = await (ahead?.generation === generation ? ahead.bytes : this.#loadClosed(generation))
     if (bytes !== null && generation < last) this.#readAhead(nextGeneration(generation))
+    else this.#memories = noMemories()
     return bytes
   }
 
@@ -85,4 +88,8 @@ export class LogReader {
       await files.close(file)
     }
   }
+}
+
+function noMemories(): [Uint8Array, Uint8Array] {
+  return [new Uint8Array(0), new Uint8Array(0)]
 }

@@ -38,6 +38,7 @@ export class PreparedLog {
   readonly #options: PreparedLogOptions
   /** The newest preparation, resolved when it lies there; null when what lies there is not ours. */
   #preparation: Promise<void> | null = null
+  #fileBytes = 0
   #restocking: Promise<void> = Promise.resolve()
   #hasReserves = false
   #pattern = new Uint8Array(0)
@@ -49,13 +50,14 @@ export class PreparedLog {
   /** Begins to prepare a log of `fileBytes`, out of the closed log `reuse` where there is one; answers at once. */
   begin(fileBytes: number, reuse: Generation | null): void {
     const before = this.#preparation ?? Promise.resolve()
+    this.#fileBytes = fileBytes
     this.#preparation = before.then(() => this.#prepare(fileBytes, reuse))
     this.#preparation.catch(this.#options.onFailed)
   }
 
-  /** Resolves when a log of `fileBytes` lies prepared; prepares it where nobody has asked for it before. */
+  /** Resolves when a log of `fileBytes` lies prepared; prepares it where nobody has asked for one of this length before. */
   async ready(fileBytes: number): Promise<void> {
-    if (this.#preparation === null) this.begin(fileBytes, null)
+    if (this.#preparation === null || this.#fileBytes !== fileBytes) this.begin(fileBytes, null)
     await this.#preparation
   }
 

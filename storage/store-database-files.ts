@@ -1,12 +1,14 @@
 import { assert } from '../engine/assert.ts'
-import { composeCheckpointFile } from '../engine/database/checkpoint-file.ts'
+import { CHECKPOINT_COPY_BYTES, composeCheckpointFile } from '../engine/database/checkpoint-file.ts'
 import type { DatabaseOrder, PageImage } from '../engine/database/store-order.ts'
 import { deleteAscending } from './ascending-deletion.ts'
 import { createDatabaseFile, type DatabaseFile, openDatabaseFile } from './database-file.ts'
 import { PIECE_BYTES_MAX, replaceDurably } from './durable-file.ts'
+import { isDiskFull } from './file-error.ts'
 import { pathIn, wholeOf } from './file-operations.ts'
 import type { StoreTools } from './prepared-log.ts'
 import { SavedPages } from './saved-pages.ts'
+import { logPath } from './store-places.ts'
 
 type OrderNamed<Name extends DatabaseOrder['order']> = Extract<DatabaseOrder, { order: Name }>
 
@@ -134,8 +136,32 @@ export class StoreDatabaseFiles {
     const { files, places, newId, reach } = this.#tools
     reach('write-checkpoint.before')
     const bytes = composeCheckpointFile(checkpoint)
-    await replaceDurably(files, { directory: places.logs, name: places.checkpointName, attemptId: newId(), bytes })
+    try {
+      await replaceDurably(files, { directory: places.logs, name: places.checkpointName, attemptId: newId(), bytes })
+    } catch (error) {
+      if (!isDiskFull(error) || !(await this.#overwriteCheckpoint(bytes))) throw error
+    }
     reach('write-checkpoint.after')
+  }
+
+  /**
+   * On a full disk, so that a store can still close its books: one copy after the other, the first durable before the second, so
+   * that one of the two is whole. Answers whether there is a checkpoint to go over.
+   */
+  async #overwriteCheckpoint(bytes: Uint8Array): Promise<boolean> {
+    const { files, places } = this.#tools
+    const path = logPath(places, places.checkpointName)
+    if ((await files.lookUp(path))?.sizeBytes !== bytes.length) return false
+    const file = await files.open(path, 'extend')
+    try {
+      for (let offset = 0; offset < bytes.length; offset += CHECKPOINT_COPY_BYTES) {
+        await files.write(file, { bytes, offset, length: CHECKPOINT_COPY_BYTES }, offset)
+        await files.datasync(file)
+      }
+    } finally {
+      await files.close(file)
+    }
+    return true
   }
 
   async #deleteLogs({ first, last }: OrderNamed<'delete-logs'>): Promise<void> {

@@ -165,6 +165,25 @@ export class StoreFiles {
     return this.#prepared.restock(this.#options.logFileBytes)
   }
 
+  /**
+   * Looks whether the directories and the open log are still there; a store that has lost one of them ends. A write into a file that
+   * was removed succeeds and is lost, so a store asks this about once a second. Costs three look-ups.
+   */
+  async checkStillThere(): Promise<void> {
+    this.#refuseClosed()
+    try {
+      await this.#layout.check()
+      await this.#logFiles.check()
+    } catch (error) {
+      this.#fail(error, 'check')
+    }
+  }
+
+  /** Ends the store from outside, as when its lock was lost: nothing more is written. */
+  abandon(error: ReplicationError): void {
+    this.#fail(error, 'lock')
+  }
+
   /** Carries out what was ordered, unless the store has ended, closes every file and gives the lock back. May be called twice. */
   close(): Promise<void> {
     this.#closed ??= this.#close()

@@ -12,7 +12,7 @@ export interface StoreLayout {
 
 /**
  * Makes the directories of a store durably, or checks that they are there, and clears away what a crash left half done: temporary
- * files, and logs that were being kept apart and have both names; these stay where they were.
+ * files, and logs that were being kept apart and have both names; these stay where they were. What lies there then is durable.
  *
  * Errors: `DIRECTORY_MISSING` where the store must exist, `DIRECTORY_CONFLICT`, and those of the file system.
  */
@@ -32,6 +32,7 @@ export async function settleStore(
   await makeDirectoriesDurably(files, places.outOfDate)
   for (const directory of [places.logs, places.database, places.outOfDate]) await sweepTemporaryFiles(files, directory)
   await undoHalfMoves(files, places.outOfDate)
+  await keepWhatIsThere(files, places)
   return {
     check: async () => {
       for (const [directory, before] of opened) {
@@ -39,6 +40,28 @@ export async function settleStore(
         if (facts === null || facts.inode !== before.inode || facts.device !== before.device) throw vanished(directory)
       }
     },
+  }
+}
+
+/**
+ * A killed process may have left names and bytes that no sync has reached. Recovery reads them and builds on them, so they are made
+ * durable first.
+ */
+async function keepWhatIsThere(files: FileOperations, places: StorePlaces): Promise<void> {
+  const { logs, database } = places
+  for (const directory of [logs, database]) await files.syncDirectory(directory)
+  await syncContent(files, pathIn(logs, places.openLogName))
+  await syncContent(files, pathIn(database, places.databaseName))
+  await syncContent(files, pathIn(database, places.savedPagesName))
+}
+
+async function syncContent(files: FileOperations, path: string): Promise<void> {
+  if ((await files.lookUp(path)) === null) return
+  const file = await files.open(path, 'read')
+  try {
+    await files.datasync(file)
+  } finally {
+    await files.close(file)
   }
 }
 

@@ -26,8 +26,8 @@ export interface StoreListing {
   readonly foreign: ForeignFiles
 }
 
-/** Directories that belong among the logs. */
-const EXPECTED_AMONG_LOGS: ReadonlySet<string> = new Set(['inspector', 'IgnoredLogs', '.ccr'])
+/** The folder of the source that serves the logs. */
+const EXPECTED_AMONG_LOGS: ReadonlySet<string> = new Set(['.ccr'])
 
 /** Reads the directories, the checkpoint and the start of the database. Changes nothing. */
 export async function listStore({ files, places, names }: StoreTools): Promise<StoreListing> {

@@ -47,13 +47,21 @@ export class StoreLogFiles {
       case 'prepare-log':
         this.#prepared.begin(order.fileBytes, order.reuse)
         return Promise.resolve()
-      case 'sync-logs':
-        return this.#sync()
       case 'mend-log':
         return this.#mend(order)
       case 'discard-logs':
         return this.#discard(order)
     }
+  }
+
+  /** Throws `LOG_MISSING` when the open log has been removed. */
+  async check(): Promise<void> {
+    const open = this.#open
+    if (open === null) return
+    const { names } = await this.#tools.files.factsOf(open.file)
+    // A log that a roll has closed meanwhile was looked at for nothing.
+    if (names === 0 && this.#open === open)
+      throw fileError({ operation: 'open', path: open.file.path, errno: 'ENOENT' })
   }
 
   /** Ends the use of the open log. Nothing may be under way. */
@@ -74,6 +82,7 @@ export class StoreLogFiles {
 
   async #roll({ closes, opens, header, fileBytes }: OrderNamed<'roll-log'>): Promise<void> {
     const { files, places, reach } = this.#tools
+    const openPath = logPath(places, places.openLogName)
     reach('roll-log.before')
     if (await this.#beginsWith(opens, header)) {
       await files.syncDirectory(places.logs) // whoever did it before us may have been killed in front of its sync
@@ -86,7 +95,7 @@ export class StoreLogFiles {
       reach('roll-log.header-written')
       await this.#closeOpenLog(closes)
       reach('roll-log.open-log-closed')
-      await files.rename(logPath(places, places.preparedLogName), logPath(places, places.openLogName))
+      await files.rename(logPath(places, places.preparedLogName), openPath)
       reach('roll-log.prepared-log-renamed')
       await files.syncDirectory(places.logs)
     } catch (error) {
@@ -94,7 +103,8 @@ export class StoreLogFiles {
       throw error
     }
     this.#prepared.taken()
-    this.#open = { file, generation: opens, sizeBytes: fileBytes }
+    // It was opened by the name that it had before, and errors are to name the one that it has.
+    this.#open = { file: { ...file, path: openPath }, generation: opens, sizeBytes: fileBytes }
     reach('roll-log.after')
   }
 
@@ -117,16 +127,6 @@ export class StoreLogFiles {
     reach('roll-log.open-log-renamed')
     await files.syncDirectory(places.logs)
     await this.close()
-  }
-
-  /** What a killed process wrote last may be in the memory of the system only, as may be the names that it gave. */
-  async #sync(): Promise<void> {
-    const { files, places } = this.#tools
-    if ((await files.lookUp(logPath(places, places.openLogName))) !== null) {
-      const open = this.#open ?? (await this.#openAnew())
-      await files.datasync(open.file)
-    }
-    await files.syncDirectory(places.logs)
   }
 
   async #mend({ bytes }: OrderNamed<'mend-log'>): Promise<void> {

@@ -60,7 +60,7 @@ type Recover = Extract<RecoveryPlan, { plan: 'recover' }>
  * Brings the files of an active store into the state that its log tells of: everything that was logged is redone. What was not
  * committed is undone afterwards, by who knows the trees, through the store that goes on from here.
  *
- * 1. Everything that can be read is made durable; pages that a crash tore are put back.
+ * 1. Pages that a crash tore are put back.
  * 2. Every log that may be needed is read and judged; the plan decides how far the run of them goes (see `planRecovery`).
  * 3. Logs of an accepted loss leave the directory; the open log is mended.
  * 4. The logs are redone, from the start of the first that the header requires. The checkpoint file is not relied on: it only
@@ -73,8 +73,6 @@ export function* recoverStore(start: RecoveryStart): StoreMachine<RecoveryOutcom
   const fault = faultOfFiles(files)
   if (fault !== null) return { outcome: 'refused', fault }
   if (files.closed.length === 0 && !files.hasOpenLog) return { outcome: 'nothing-there' }
-  yield* execute([{ order: 'sync-logs' }])
-  if (files.database !== null) yield* execute([{ order: 'sync-database' }])
   const mended = files.database === null ? [] : yield* mendPages()
   const first = firstLogOf(files)
   const signature = files.database === null ? null : signatureDigits(files.database.logSignature)

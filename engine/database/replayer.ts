@@ -14,7 +14,7 @@ import { faultOfFiles } from './recovery.ts'
 import { digitsOfTime, judgeClosed, type StoreFiles } from './recovery-evidence.ts'
 import { signatureDigits } from './redo-mark.ts'
 import { logFault, STORE_ERROR, type StoreFault } from './store-fault.ts'
-import { askLog, execute, type StoreMachine } from './store-machine.ts'
+import { askLog, type StoreMachine } from './store-machine.ts'
 
 /** The files of a copy, and how it replays. */
 export interface ReplayStart {
@@ -69,11 +69,10 @@ export class Replayer {
     return this.#next
   }
 
-  /** The first batch begins with this: what lies there is looked at, made durable, and what a crash tore is put back. */
+  /** The first batch begins with this: what lies there is looked at, and what a crash tore is put back. */
   *open(): StoreMachine<StoreFault | null> {
     this.#fault = faultOfCopy(this.#start)
     if (this.#fault !== null || this.#start.files.database === null) return this.#fault
-    yield* execute([{ order: 'sync-database' }])
     yield* mendPages()
     return null
   }

@@ -8,8 +8,8 @@ import type { DatabaseHeader } from './database-header.ts'
  * 1. Orders of one lane run one after the other, in list order; an order has ended when its effect is durable, except for
  *    `write-pages`, which `sync-database` makes durable. The two lanes, of the log and of the database, run side by side: whatever
  *    one needs of the other, the store has waited for before it gave the order.
- * 2. No order is kept anywhere. After a crash nothing is done again: recovery looks at what lies there. Done twice, an order
- *    does no harm.
+ * 2. No order is kept anywhere. After a crash nothing is done again: recovery looks at what lies there, which is made durable when the
+ *    files are opened, since a killed process may have left what no sync has reached. Done twice, an order does no harm.
  * 3. An order that fails ends the store. It is closed without another write, and the next start recovers it.
  */
 export type StoreOrder = LogOrder | DatabaseOrder
@@ -56,13 +56,6 @@ export type LogOrder =
       readonly order: 'prepare-log'
       readonly fileBytes: number
       readonly reuse: Generation | null
-    }
-  | {
-      /**
-       * Recovery: the open log and the names of all logs are durable. What a killed process wrote last can be read, although only the
-       * memory of the system has it; nothing may rest on it before.
-       */
-      readonly order: 'sync-logs'
     }
   | {
       /** Recovery: the open log is replaced by `bytes`, its whole file, as a file that appears whole or not at all. */

@@ -4,16 +4,6 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
-import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
-import { fillWithPattern } from '../../engine/database/fill-pattern.ts'
-import { PAGE_BYTES } from '../../engine/database/page.ts'
-import { asGeneration } from '../../engine/generation.ts'
-import { type FileOperations, wholeOf } from '../../storage/file-operations.ts'
-import { nodeFileOperations } from '../../storage/node-file-operations.ts'
-import type { StoreFilesOptions } from '../../storage/store-files.ts'
-import { CrashDisk } from '../storage/crash-disk.ts'
-import { operationsOver } from '../storage/crash-disk-operations.ts'
 import {
   aPage,
   BODY,
@@ -24,9 +14,19 @@ import {
   logHeader,
   prepare,
   roll,
-  StoreRig,
   write,
-} from '../storage/store-rig.ts'
+} from '../../bench/soak/store-script.ts'
+import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
+import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
+import { fillWithPattern } from '../../engine/database/fill-pattern.ts'
+import { PAGE_BYTES } from '../../engine/database/page.ts'
+import { asGeneration } from '../../engine/generation.ts'
+import { type FileOperations, wholeOf } from '../../storage/file-operations.ts'
+import { nodeFileOperations } from '../../storage/node-file-operations.ts'
+import type { StoreFilesOptions } from '../../storage/store-files.ts'
+import { CrashDisk } from '../storage/crash-disk.ts'
+import { operationsOver } from '../storage/crash-disk-operations.ts'
+import { StoreRig } from '../storage/store-rig.ts'
 
 interface World {
   readonly files: FileOperations
@@ -133,6 +133,14 @@ describe.each(MAKERS)('the files of a store over %s', (_name, make) => {
     await rig.log(roll(1, 2))
 
     expect(await content('logs/E00.log')).toEqual(freshLog(2))
+  })
+
+  it('a roll to logs of another length prepares anew, and no reserve log of the old length is taken', async () => {
+    const longer = LOG_BYTES + 1024
+    await rig.log(prepare(), { ...roll(null, 1), fileBytes: longer })
+
+    expect((await content('logs/E00.log')).length).toBe(longer)
+    expect((await rig.store.list()).reserveLogs).toBe(2)
   })
 
   it('an order that is given again does no harm', async () => {

@@ -1,13 +1,6 @@
 // Goal: a store ends at the first error of its disk, says which file and what to do, and what it promised before is there afterwards.
 // Method: the real code over the modelled disk, which fails one call at a time; the failpoints of the orders; two lanes at once.
 import { describe, expect, it } from 'vitest'
-import { ReplicationError } from '../../engine/error.ts'
-import { asGeneration } from '../../engine/generation.ts'
-import type { FileOperation } from '../../storage/file-error.ts'
-import type { OpenFile } from '../../storage/file-operations.ts'
-import { STORE_FAILPOINTS, type StoreFailpoint } from '../../storage/store-failpoint.ts'
-import { CrashDisk, DirectoryNode, FileNode } from './crash-disk.ts'
-import { Crashed, type InjectedFault, operationsOver } from './crash-disk-operations.ts'
 import {
   aPage,
   BODY,
@@ -17,9 +10,18 @@ import {
   LOG_BYTES,
   prepare,
   roll,
-  StoreRig,
   write,
-} from './store-rig.ts'
+} from '../../bench/soak/store-script.ts'
+import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
+import { ReplicationError } from '../../engine/error.ts'
+import { asGeneration } from '../../engine/generation.ts'
+import type { FileOperation } from '../../storage/file-error.ts'
+import type { OpenFile } from '../../storage/file-operations.ts'
+import { STORE_FAILPOINTS, type StoreFailpoint } from '../../storage/store-failpoint.ts'
+import { CrashDisk, DirectoryNode, FileNode } from './crash-disk.ts'
+import { Crashed, type InjectedFault, operationsOver } from './crash-disk-operations.ts'
+import { FATES } from './power-cuts.ts'
+import { StoreRig } from './store-rig.ts'
 
 const LOGS = '/data/SG1/logs'
 const PAGES = [aPage(1, 20), aPage(2, 20)]
@@ -127,6 +129,40 @@ describe('an error of the disk', () => {
     await rig.store.close()
   })
 
+  it.each([
+    ['/data/SG1/logs', 'DIRECTORY_MISSING'],
+    ['/data/SG1/database', 'DIRECTORY_MISSING'],
+    ['/data/SG1/logs/E00.log', 'LOG_MISSING'],
+  ])('that nobody meets, as %s was removed, is found by a look', async (path, code) => {
+    const disk = new CrashDisk()
+    const rig = await StoreRig.open(operationsOver(disk))
+    await rig.log(prepare(), roll(null, 1), prepare(), roll(1, 2))
+    await rig.store.checkStillThere()
+    expect(rig.failure).toBeNull()
+    const slash = path.lastIndexOf('/')
+    const directory = disk.find(path.slice(0, slash))
+    if (directory instanceof DirectoryNode) disk.rename(directory, [{ name: path.slice(slash + 1), node: null }])
+
+    await rig.store.checkStillThere()
+    await rig.store.close()
+
+    expect(rig.failure).toMatchObject({ code, message: expect.stringContaining(path) })
+  })
+
+  it('of its lock ends it from outside', async () => {
+    const files = operationsOver(new CrashDisk())
+    const rig = await StoreRig.open(files)
+    await rig.log(prepare(), roll(null, 1))
+    const steps = files.steps()
+
+    rig.store.abandon(new ReplicationError({ code: 'STORE_LOCKED', message: 'the lock was lost', hint: 'Restart it.' }))
+    await rig.log(write(1, 0, 1))
+    await rig.store.close()
+
+    expect(rig.failure).toMatchObject({ code: 'STORE_LOCKED', hint: expect.stringContaining('Restart it; then mount') })
+    expect(files.steps()).toBe(steps)
+  })
+
   it('that is none of the world is told as it is', async () => {
     const rig = await StoreRig.open(operationsOver(new CrashDisk()))
     await rig.log(prepare(), roll(null, 1))
@@ -190,6 +226,29 @@ describe('a full disk', () => {
     const again = await StoreRig.open(operationsOver(disk))
     expect([reserveLogs, (await again.store.list()).reserveLogs]).toEqual([1, 2])
     await again.store.close()
+  })
+
+  it('leaves room for the checkpoint, which goes over the one that is there, old or new after a crash', async () => {
+    const checkpointOn = (disk: CrashDisk): number => {
+      const node = disk.find(`${LOGS}/E00.chk`)
+      const read = readCheckpointFile(node instanceof FileNode ? node.content : new Uint8Array())
+      return read.verdict === 'read' ? read.checkpoint.checkpoint.generation : 0
+    }
+    for (let crashAt = 1; crashAt <= 8; crashAt++)
+      for (const choose of FATES) {
+        const disk = new CrashDisk()
+        const before = await StoreRig.open(operationsOver(disk))
+        await before.database({ order: 'write-checkpoint', checkpoint: checkpointAt(4) })
+        await before.store.close()
+        const files = operationsOver(disk, { crashAt: 4 + crashAt, faults: full('create', 1) })
+        const rig = await StoreRig.open(files)
+
+        const ended = await rig.database({ order: 'write-checkpoint', checkpoint: checkpointAt(5) })
+
+        expect(ended ? [5] : [4, 5]).toContain(checkpointOn(disk.afterPowerCut('any subset', choose())))
+        expect(ended).toBe(crashAt > 4)
+        await rig.store.close().catch(() => undefined) // where it has crashed
+      }
   })
 
   it('leaves a new store without reserve logs, which is no fault', async () => {

@@ -72,7 +72,15 @@ export class ModelStoreDisk {
     if (kind === 'power') for (const file of this.files.values()) file.powerCut(choose)
   }
 
-  /** What a start finds. A copy of the header that is not like the other one is mended, as who opens the file does. */
+  /** The files are opened: what lies there is made durable, and a header whose other copy is not like it is written anew. */
+  open(): void {
+    for (const file of this.files.values()) file.sync()
+    const header = this.#readHeader()
+    if (header !== null) for (const step of this.#headerSteps(header).slice(0, 3)) step()
+    this.files.get(DATABASE)?.sync()
+  }
+
+  /** What a start finds. */
   scan(): StoreFiles {
     const closed = [...this.files.keys()].flatMap((name) => {
       const digits = /^E00([0-9A-F]{8})\.log$/.exec(name)?.[1]
@@ -139,8 +147,6 @@ export class ModelStoreDisk {
         return this.#rollSteps(order)
       case 'prepare-log':
         return this.#prepareSteps(order)
-      case 'sync-logs':
-        return [() => this.files.get(OPEN_LOG)?.sync()]
       case 'mend-log':
         return [() => this.#replace(OPEN_LOG, order.bytes.slice())]
       case 'discard-logs':
@@ -277,10 +283,6 @@ export class ModelStoreDisk {
     if (file === undefined) return null
     const verdict = readDatabaseHeader(file.content)
     if (verdict.verdict !== 'read') throw new Error(`the header is whole once: ${verdict.rejection.detail}`)
-    const bytes = new Uint8Array(PAGE_BYTES)
-    writeDatabaseHeader(bytes, verdict.header)
-    for (const at of [0, PAGE_BYTES]) file.write(at, bytes)
-    this.#syncHeader()
     return verdict.header
   }
 

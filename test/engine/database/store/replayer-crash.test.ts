@@ -83,6 +83,7 @@ class ReplayRun {
   /** The copy replays batches until it is cut off; what it has settled is what the active had then. */
   #liveCopy(closed: readonly Generation[], fuse: Fuse): void {
     try {
+      this.#copy.open()
       const replayer = new Replayer({
         files: this.#copy.scan(),
         inspected: this.#inspected,

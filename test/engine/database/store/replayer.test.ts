@@ -35,6 +35,7 @@ function aCopy(active: ModelStoreDisk, first: number, last: number, disk = new M
 
 /** Opens the copy and replays up to `through`. */
 function replay(disk: ModelStoreDisk, through: number): ReplayOutcome {
+  disk.open()
   const replayer = new Replayer({
     files: disk.scan(),
     inspected: asGeneration(through),

@@ -247,6 +247,7 @@ export function recover(
   disk: ModelStoreDisk,
   start: RigStart & { readonly cache?: PageCache; readonly transactions?: SmallTransactions } = {},
 ): RecoveryOutcome {
+  disk.open()
   const machine = recoverStore({
     files: disk.scan(),
     settings: { ...SETTINGS, ...start.settings },
