@@ -27,7 +27,7 @@ export interface StoreFiles {
 }
 
 /** The open log as it lies there, and what recovery makes of its end. */
-export interface FoundOpenLog {
+interface FoundOpenLog {
   readonly header: LogHeader
   readonly end: EndOfLog
   /** The whole file as recovery leaves it. */
@@ -44,7 +44,7 @@ export interface GatheredEvidence {
 }
 
 /** The range of a database as its header states it. */
-export function requiredRangeOf({ required }: DatabaseHeader): RequiredRange {
+function requiredRangeOf({ required }: DatabaseHeader): RequiredRange {
   return {
     minRequired: asGeneration(required.first),
     maxRequired: asGeneration(required.last),

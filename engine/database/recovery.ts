@@ -15,10 +15,10 @@ import { mendPages } from './page-mending.ts'
 import { type GatheredEvidence, gatherEvidence, judgeClosed, type StoreFiles } from './recovery-evidence.ts'
 import { planRecovery, type RecoveryPlan } from './recovery-plan.ts'
 import { sameSignature, signatureDigits } from './redo-mark.ts'
-import type { StoreSettings, StoreStart } from './store-engine.ts'
 import { logFault, STORE_ERROR, type StoreFault } from './store-fault.ts'
 import { askLog, execute, type StoreMachine } from './store-machine.ts'
 import type { LogOrder } from './store-order.ts'
+import type { StoreSettings, StoreStart } from './store-start.ts'
 
 /** A store that is to be started, whatever its last end was. */
 export interface RecoveryStart {

@@ -24,48 +24,8 @@ import { isRollDue, nextWaypoint } from './lost-log-resilience.ts'
 import { OpenLog } from './open-log.ts'
 import type { PageCache } from './page-cache.ts'
 import { readPage } from './page-reading.ts'
-import type { DatabaseOrder, LogOrder, OrderBundle, StoreFact } from './store-order.ts'
-
-/** How a store works. */
-export interface StoreSettings {
-  /** As the attach lists of the logs name the database. */
-  readonly databasePath: string
-  /** See `resilienceDepth`: 1 and more. */
-  readonly resilienceDepth: number
-  /** How far the checkpoint may lag behind the log, in bytes, before pages are written for its sake. */
-  readonly checkpointDepthBytes: number
-  readonly circularLogging: boolean
-}
-
-/** What the store asks of those who make its changes. */
-export interface StoreContent {
-  /** Where the oldest transaction began that is still open: an undo needs the log from there on. Null when none is open. */
-  readonly oldestTransaction: LogPosition | null
-  /** The last dbtime that a record was given. */
-  readonly dbtime: number
-  readonly objectIdLast: number
-}
-
-/** The state of a store as its start leaves it: made anew, found clean, or redone by a recovery. */
-export interface StoreStart {
-  readonly settings: StoreSettings
-  readonly content: StoreContent
-  readonly nowMs: number
-  readonly log: LogBuffer
-  /** Whether the log does not lie on the disk yet. */
-  readonly isNewLog: boolean
-  readonly cache: PageCache
-  readonly header: DatabaseHeader
-  readonly checkpoint: CheckpointFile
-  /** The lowest closed log that lies there, or where none does the open one. */
-  readonly lowestLog: Generation
-}
-
-/** What a store wants done now; null where a lane has nothing. */
-export interface StoreWork {
-  readonly log: OrderBundle<LogOrder> | null
-  readonly database: OrderBundle<DatabaseOrder> | null
-}
+import type { DatabaseOrder, StoreFact } from './store-order.ts'
+import type { StoreContent, StoreSettings, StoreStart, StoreWork } from './store-start.ts'
 
 /** How a store ends its work: in order, or as the last step of a recovery. Both leave the database clean. */
 export type StoreEnd = 'term' | 'recovery-quit'
@@ -75,9 +35,6 @@ export type StoreEnd = 'term' | 'recovery-quit'
  * `running`; `stopping`, all pages go to the file; `quitting`, the last record is on its way.
  */
 type Phase = 'resting' | 'attaching' | 'running' | 'stopping' | 'quitting'
-
-/** The checkpoint depth of Exchange 2007: 20 MiB. Source: the engine's default, JET_paramCheckpointDepthMax. */
-export const CHECKPOINT_DEPTH_2007 = 20_971_520
 
 /** Below a fourth of free memory pages are written although the checkpoint does not need it. */
 const SCARCE_PART = 4

@@ -18,7 +18,8 @@ import { beginStream } from './log-stream.ts'
 import { logTimeAt } from './log-time.ts'
 import type { PageCache } from './page-cache.ts'
 import { headerOfNewLog, type LogLayout } from './prepared-log.ts'
-import type { StoreEngine, StoreStart } from './store-engine.ts'
+import type { StoreEngine } from './store-engine.ts'
+import type { StoreStart } from './store-start.ts'
 
 /** A store that has no log yet. */
 export interface NewStore extends Pick<StoreStart, 'settings' | 'content' | 'nowMs'> {

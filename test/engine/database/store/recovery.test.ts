@@ -2,7 +2,7 @@
 // Method: stores of a few logs on a model disk, of which files are taken away or damaged.
 import { describe, expect, it } from 'vitest'
 import type { RecoveryOutcome } from '../../../../engine/database/recovery.ts'
-import type { StoreSettings } from '../../../../engine/database/store-engine.ts'
+import type { StoreSettings } from '../../../../engine/database/store-start.ts'
 import { asGeneration, type Generation } from '../../../../engine/generation.ts'
 import { withFlippedBit } from '../build.ts'
 import { ModelStoreDisk } from './model-store-disk.ts'

@@ -1,6 +1,23 @@
 // Goal: a copy replays what continues its database and nothing else, and says which number stands for what it refuses.
 // Method: the logs of a small active store, of which some are withheld, damaged or taken from another history.
 import { describe, expect, it } from 'vitest'
+import { fillWithPattern } from '../../../../engine/database/fill-pattern.ts'
+import { LogBuffer } from '../../../../engine/database/log-buffer.ts'
+import { openLogBytes } from '../../../../engine/database/log-bytes.ts'
+import { verifyLog } from '../../../../engine/database/log-file.ts'
+import { LOG_HEADER_BYTES } from '../../../../engine/database/log-header.ts'
+import { openRecords } from '../../../../engine/database/log-record.ts'
+import {
+  BACKUP_PHASE,
+  BACKUP_SCOPE,
+  BACKUP_TYPE,
+  BACKUP2_FIXED_BYTES,
+  writeBackup2,
+} from '../../../../engine/database/log-record-database.ts'
+import { QUIT_BYTES, TEXT_FIXED_BYTES, writeTrace } from '../../../../engine/database/log-record-engine.ts'
+import { RECORD } from '../../../../engine/database/log-record-table.ts'
+import { sealChain } from '../../../../engine/database/log-seal.ts'
+import { UNSET_LOG_TIME } from '../../../../engine/database/log-time.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
 import { PageCache } from '../../../../engine/database/page-cache.ts'
 import { Replayer, type ReplayOutcome } from '../../../../engine/database/replayer.ts'
@@ -50,6 +67,34 @@ function errorOf({ fault }: ReplayOutcome): number | undefined {
   return fault?.error
 }
 
+/** Where the records of a type lie. */
+function placesOf(bytes: Uint8Array, type: number): number[] {
+  const { header, endByte, log } = opened(bytes)
+  const cursor = openRecords(log, header, endByte)
+  const places: number[] = []
+  while (cursor.next()) if (cursor.type === type) places.push(cursor.at)
+  return places
+}
+
+/** The same log with a RecoveryQuit2 that tells nothing: a trace of its length stands there. */
+function withoutRecord(bytes: Uint8Array, at: number): Uint8Array {
+  const { header, endByte, log } = opened(bytes)
+  const buffer = LogBuffer.resume(header, log.bytes.slice(), { checksumAt: LOG_HEADER_BYTES, endByte })
+  writeTrace(buffer.log, at, { session: 0, text: ' '.repeat(QUIT_BYTES - TEXT_FIXED_BYTES - 1) })
+  const places: number[] = []
+  const cursor = openRecords(log, header, endByte)
+  while (cursor.next()) if (cursor.type === 42) places.push(cursor.at)
+  sealChain(buffer.log, header, { places, endByte })
+  fillWithPattern(buffer.log.bytes, endByte, buffer.log.bytes.length)
+  return buffer.log.bytes
+}
+
+function opened(bytes: Uint8Array) {
+  const verdict = verifyLog(bytes)
+  if (verdict.verdict !== 'sound') throw new Error(verdict.rejection.detail)
+  return { header: verdict.header, endByte: verdict.endByte, log: openLogBytes(bytes) }
+}
+
 describe('a copy', () => {
   it('begins with nothing: the first log creates its database', () => {
     const active = anActive()
@@ -72,6 +117,33 @@ describe('a copy', () => {
 
     expect(replay(copy, LOGS)).toEqual({ through: LOGS, fault: null })
     expect(differingPages(copy, naiveRedo(active, LOGS))).toEqual([])
+  })
+
+  it('goes on through a crash of the active, its recovery and its next start', () => {
+    const active = anActive()
+    const rig = startRig(active)
+    rig.store.forceRoll('behind the record that opens the database again')
+    rig.settle()
+    const copy = aCopy(active, 1, 7)
+
+    expect(replay(copy, 7)).toEqual({ through: 7, fault: null })
+    expect(copy.scan().database?.attach).toEqual(rig.store.header.attach)
+    expect(copy.scan().database?.consistent.position).toEqual(rig.store.header.consistent.position)
+  })
+
+  it('learns of a backup by the log that tells of it', () => {
+    const active = anActive()
+    const rig = startRig(active)
+    const mark = { position: rig.store.end, time: UNSET_LOG_TIME, generationLow: 2, generationHigh: 5 }
+    const step = { phase: BACKUP_PHASE.updateHeader, type: BACKUP_TYPE.surrogate, scope: BACKUP_SCOPE.full }
+    rig.store.write(BACKUP2_FIXED_BYTES, (log, at) => writeBackup2(log, at, { ...step, databaseId: 1, mark }))
+    rig.store.forceRoll('so that it ships soon')
+    rig.settle()
+    const copy = aCopy(active, 1, 7)
+    replay(copy, 7)
+
+    const backup = { firstGeneration: 2, lastGeneration: 5, kind: 'os-snapshot' }
+    expect(copy.scan().database?.backups.previousFull).toMatchObject(backup)
   })
 
   it('becomes the active one by a recovery of its own files', () => {
@@ -125,6 +197,22 @@ describe('a replay is refused', () => {
     aCopy(anActive({ random: 99 }), 4, 4, copy)
 
     expect(errorOf(replay(copy, 4))).toBe(-530)
+  })
+
+  it('where the database was closed at another place than the log says: -551', () => {
+    const active = anActive()
+    const rig = startRig(active)
+    rig.store.forceRoll('behind the record that opens the database again')
+    rig.settle()
+    const copy = aCopy(active, 1, 3)
+    replay(copy, 3)
+    aCopy(active, 4, 7, copy)
+    const log = copy.closedLog(asGeneration(7))
+    const [quit] = placesOf(log, RECORD.recoveryQuit2)
+    expect(quit).toBeDefined()
+    copy.letIn(asGeneration(7), withoutRecord(log, quit ?? 0))
+
+    expect(errorOf(replay(copy, 7))).toBe(-551)
   })
 
   it('where a page is damaged: -1018', () => {

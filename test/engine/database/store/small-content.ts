@@ -31,7 +31,8 @@ import { PAGE_FLAGS, type Page, pageDbtime } from '../../../../engine/database/p
 import { compareKey, findLine, nodeCount, nodeDataBytes, nodeDataStart } from '../../../../engine/database/page-node.ts'
 import { applyRecord, type RedoLog } from '../../../../engine/database/record-apply.ts'
 import { openRedo, type RedoContext } from '../../../../engine/database/redo-context.ts'
-import type { StoreContent, StoreEngine } from '../../../../engine/database/store-engine.ts'
+import type { StoreEngine } from '../../../../engine/database/store-engine.ts'
+import type { StoreContent } from '../../../../engine/database/store-start.ts'
 import { MOMENT_MS } from '../build.ts'
 
 /** A change of one node of one session. */

@@ -6,10 +6,11 @@ import { PAGE_BYTES } from '../../../../engine/database/page.ts'
 import { PageCache } from '../../../../engine/database/page-cache.ts'
 import { readPage } from '../../../../engine/database/page-reading.ts'
 import { type RecoveryOutcome, recoverStore } from '../../../../engine/database/recovery.ts'
-import { StoreEngine, type StoreSettings } from '../../../../engine/database/store-engine.ts'
+import { StoreEngine } from '../../../../engine/database/store-engine.ts'
 import type { StoreMachine } from '../../../../engine/database/store-machine.ts'
 import { openDatabase, startOfNewStore } from '../../../../engine/database/store-opening.ts'
 import type { OrderBundle, StoreFact, StoreOrder } from '../../../../engine/database/store-order.ts'
+import type { StoreSettings } from '../../../../engine/database/store-start.ts'
 import { MOMENT_MS, SIGNATURE } from '../build.ts'
 import type { Choose, DiskStep, ModelStoreDisk } from './model-store-disk.ts'
 import { type Change, SmallContent, SmallTransactions, valuesOf } from './small-content.ts'
@@ -32,14 +33,14 @@ export class Fuse {
   }
 }
 
-export const DATABASE_PATH = 'D:\\priv1.edb'
+const DATABASE_PATH = 'D:\\priv1.edb'
 const DATABASE_SIGNATURE = { random: 17, createTime: logTimeAt(MOMENT_MS), computer: '' }
 /** Small logs and a small cache, so that rolls and pressure are common. */
 export const LOG_BYTES = 16_384
-export const CACHE_PAGES = 20
+const CACHE_PAGES = 20
 
 /** Settings for small logs. */
-export const SETTINGS: StoreSettings = {
+const SETTINGS: StoreSettings = {
   databasePath: DATABASE_PATH,
   resilienceDepth: 2,
   checkpointDepthBytes: 3 * LOG_BYTES,
