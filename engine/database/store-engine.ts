@@ -63,6 +63,10 @@ export class StoreEngine {
   #lastRollMs: number
   #fromReserve = false
   readonly #badPages = new Map<number, string>()
+  /** Pages whose read is under way. */
+  readonly #reading = new Set<number>()
+  /** When nothing was found to write last: while nothing of this changes, nothing else is. */
+  #fruitless: { readonly durable: LogPosition; readonly isScarce: boolean } | null = null
   /** What is to be done when the log is durable up to an end, ascending. */
   readonly #whenDurable: { readonly end: LogPosition; readonly act: () => void }[] = []
   #stopsBy: StoreEnd = 'term'
@@ -90,6 +94,15 @@ export class StoreEngine {
   /** The log that records are laid in; another one after each roll, and a roll may come with each call. */
   get buffer(): LogBuffer {
     return this.#log.buffer
+  }
+
+  /**
+   * Says that an operation needs a page. True when it has to be read, which the fact `page-read` ends; false while that is under way.
+   */
+  needPage(number: number): boolean {
+    const isNew = !this.#reading.has(number)
+    this.#reading.add(number)
+    return isNew
   }
 
   /** Pages that were found bad when they were read, and why. What needs one of them cannot be done. */
@@ -209,6 +222,7 @@ export class StoreEngine {
     assert(this.#phase === 'running' && this.#content.oldestTransaction === null, 'nothing is open when a store stops')
     this.#phase = 'stopping'
     this.#stopsBy = by
+    this.#fruitless = null
     if (by === 'term') this.write(SHUT_DOWN_MARK_BYTES, writeShutDownMark)
     this.#log.requestFlush()
   }
@@ -222,6 +236,7 @@ export class StoreEngine {
       case 'database-written':
         assert(fact.sequence === this.#databaseSequence, 'one bundle of the database is under way')
         this.#databaseBusy = false
+        this.#fruitless = null
         if (this.#writer.isBusy) this.#writer.ended()
         return
       case 'log-prepared':
@@ -241,8 +256,10 @@ export class StoreEngine {
 
   /** The orders that have become due. */
   work(): StoreWork {
-    while (this.#whenDurable[0] !== undefined && this.#isDurable(this.#whenDurable[0].end))
+    while (this.#whenDurable[0] !== undefined && this.#isDurable(this.#whenDurable[0].end)) {
       this.#whenDurable.shift()?.act()
+      this.#fruitless = null
+    }
     const orders = this.#databaseBusy ? [] : this.#databaseOrders()
     const database = orders.length === 0 ? null : { sequence: ++this.#databaseSequence, orders }
     if (database !== null) this.#databaseBusy = true
@@ -250,13 +267,24 @@ export class StoreEngine {
   }
 
   #databaseOrders(): readonly DatabaseOrder[] {
-    const isStopping = this.#phase === 'stopping'
     if (this.#phase === 'attaching' || this.#phase === 'quitting') return []
-    const orders = this.#writer.next(this.#goal(isStopping || this.#isShortOf(SCARCE_PART) ? null : this.#depthLimit()))
+    const orders = this.#writes()
     if (orders.length > 0 || this.#phase === 'resting') return orders
-    if (isStopping && this.#writer.isDone && this.#isDurable(this.end)) this.#quit()
+    if (this.#phase === 'stopping' && this.#writer.isDone && this.#isDurable(this.end)) this.#quit()
     if (this.#isShortOf(PRESSED_PART)) this.#relieve()
     return this.#settings.circularLogging ? this.#circular.deletion() : []
+  }
+
+  /** Pages, and what the header says of them. Looked for again only when the log, or the want of memory, has changed. */
+  #writes(): readonly DatabaseOrder[] {
+    const { durable } = this.#log
+    const isScarce = this.#phase === 'stopping' || this.#isShortOf(SCARCE_PART)
+    if (this.#fruitless?.durable === durable && this.#fruitless.isScarce === isScarce) return []
+    const orders = this.#writer.next(this.#goal(isScarce ? null : this.#depthLimit()))
+    this.#fruitless = orders.length === 0 ? { durable, isScarce } : null
+    for (const order of orders)
+      if (order.order === 'write-pages') for (const { number } of order.pages) this.#reading.delete(number)
+    return orders
   }
 
   /** Nothing can be written and the memory is full of changes: they wait for the waypoint, or for the log. */
@@ -287,8 +315,11 @@ export class StoreEngine {
     this.#log.requestFlush()
   }
 
-  /** A page for which there is no room is not taken in: who needs it asks again. */
+  /**
+   * A page for which there is no room is not taken in, nor one that was written while it was read: who needs it asks again.
+   */
   #admit(number: number, bytes: Uint8Array): void {
+    if (!this.#reading.delete(number)) return
     const page = readPage(number, bytes)
     if (page.reading === 'bad') this.#badPages.set(number, page.detail)
     else this.cache.admit(number, page.bytes)

@@ -116,10 +116,27 @@ describe('memory', () => {
 
   it('takes no page in that is bad', () => {
     const rig = startRig(new ModelStoreDisk())
+    expect([rig.store.needPage(7), rig.store.needPage(7)]).toEqual([true, false])
     rig.take({ fact: 'page-read', number: 7, bytes: new Uint8Array(8192).fill(3) })
 
     expect([...rig.store.badPages.keys()]).toEqual([7])
     expect(rig.store.cache.find(7)).toBeNull()
+  })
+})
+
+describe('a page that is read', () => {
+  it('does not come back as it was before it was made and written meanwhile', () => {
+    const rig = startRig(new ModelStoreDisk(), { settings: { checkpointDepthBytes: 0, resilienceDepth: 1 } })
+    expect(rig.store.needPage(5)).toBe(true)
+    const before = rig.disk.page(5)
+    commitOne(rig, 5)
+    rig.store.forceRoll('so that the waypoint comes to it')
+    rig.settle()
+    expect(rig.disk.page(5)).not.toEqual(before)
+
+    rig.take({ fact: 'page-read', number: 5, bytes: before })
+    expect(rig.values([5])).toEqual([{ 1: 1 }])
+    expect(rig.store.needPage(5)).toBe(true)
   })
 })
 
