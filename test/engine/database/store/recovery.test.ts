@@ -141,6 +141,35 @@ describe('a damaged log', () => {
   })
 })
 
+describe('a clean database', () => {
+  it('needs no log: without any it begins a new stream', () => {
+    const disk = aKilledStore()
+    startRig(disk).stop('term')
+    for (const name of [...disk.files.keys()]) if (name.startsWith('E00')) disk.files.delete(name)
+
+    const rig = startRig(disk)
+    expect(rig.store.buffer.header.generation).toBe(1)
+    expect(rig.values([5])[0]).toHaveProperty('7')
+    disk.crash('power', () => 0)
+    expect(startRig(disk).values([5])[0]).toHaveProperty('7')
+  })
+
+  it('is not taken for the one that later logs tell of', () => {
+    const disk = aKilledStore()
+    startRig(disk).stop('term')
+    const clean = disk.files.get('priv1.edb')?.content.slice() ?? expect.fail()
+    const rig = startRig(disk)
+    for (let roll = 0; roll < 3; roll++) {
+      rig.store.forceRoll('a later life')
+      rig.settle()
+    }
+    disk.files.get('priv1.edb')?.write(0, clean)
+    for (const generation of disk.scan().closed.slice(0, -2)) remove(disk, generation)
+
+    expect(errorOf(recover(disk))).toBe(-1216)
+  })
+})
+
 describe('the files beside the logs', () => {
   it('may lack a checkpoint', () => {
     const disk = aKilledStore()
