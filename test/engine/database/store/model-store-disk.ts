@@ -1,12 +1,12 @@
 // The files of a store on a disk that may be cut off: sectors that no sync has reached are kept or lost one by one.
 // Each order is a list of small steps, so that a test can stop between any two of them. Names are durable at once.
-import { composeCheckpointFile, readCheckpointFile } from '../../../../engine/database/checkpoint-file.ts'
+import { composeCheckpointFile } from '../../../../engine/database/checkpoint-file.ts'
 import { type DatabaseHeader, writeDatabaseHeader } from '../../../../engine/database/database-header.ts'
-import { readDatabaseHeader } from '../../../../engine/database/database-header-copies.ts'
 import { fillWithPattern } from '../../../../engine/database/fill-pattern.ts'
 import { LOG_HEADER_BYTES, readLogHeader } from '../../../../engine/database/log-header.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
 import type { StoreFiles } from '../../../../engine/database/recovery-evidence.ts'
+import { readStore } from '../../../../engine/database/store-finding.ts'
 import type { StoreAnswer } from '../../../../engine/database/store-machine.ts'
 import type { PageImage, StoreOrder, StoreQuestion } from '../../../../engine/database/store-order.ts'
 import { asGeneration, type Generation } from '../../../../engine/generation.ts'
@@ -75,7 +75,7 @@ export class ModelStoreDisk {
   /** The files are opened: what lies there is made durable, and a header whose other copy is not like it is written anew. */
   open(): void {
     for (const file of this.files.values()) file.sync()
-    const header = this.#readHeader()
+    const header = this.scan().database
     if (header !== null) for (const step of this.#headerSteps(header).slice(0, 3)) step()
     this.files.get(DATABASE)?.sync()
   }
@@ -86,15 +86,15 @@ export class ModelStoreDisk {
       const digits = /^E00([0-9A-F]{8})\.log$/.exec(name)?.[1]
       return digits === undefined ? [] : [asGeneration(Number.parseInt(digits, 16))]
     })
-    const checkpoint = this.files.get(CHECKPOINT)
-    const verdict = checkpoint === undefined ? null : readCheckpointFile(checkpoint.content)
-    return {
-      closed: closed.sort((a, b) => a - b),
+    const finding = readStore({
+      closed: closed.sort((a, b) => a - b).map((generation) => ({ first: generation, last: generation })),
       hasOpenLog: this.files.has(OPEN_LOG),
       hasPreparedLog: this.files.has(PREPARED_LOG),
-      database: this.#readHeader(),
-      checkpoint: verdict?.verdict === 'read' ? verdict.checkpoint : null,
-    }
+      databaseStart: this.files.get(DATABASE)?.content ?? null,
+      checkpoint: this.files.get(CHECKPOINT)?.content ?? null,
+    })
+    if (finding.finding === 'unreadable') throw new Error(finding.fault.detail)
+    return finding.files
   }
 
   /** A closed log as it lies there. */
@@ -276,14 +276,6 @@ export class ModelStoreDisk {
       const lo = SAVED_HEADER_BYTES + index * PAGE_BYTES
       return { number: view.getUint32(4 + index * 4, true), bytes: bytes.slice(lo, lo + PAGE_BYTES) }
     })
-  }
-
-  #readHeader(): DatabaseHeader | null {
-    const file = this.files.get(DATABASE)
-    if (file === undefined) return null
-    const verdict = readDatabaseHeader(file.content)
-    if (verdict.verdict !== 'read') throw new Error(`the header is whole once: ${verdict.rejection.detail}`)
-    return verdict.header
   }
 
   #openGeneration(): number {

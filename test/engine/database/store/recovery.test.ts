@@ -1,10 +1,13 @@
 // Goal: whatever a crash, a lost file or a damaged one leaves, a recovery does the one right thing, or says which number stands for it.
 // Method: stores of a few logs on a model disk, of which files are taken away or damaged.
 import { describe, expect, it } from 'vitest'
+import { newDatabaseHeader } from '../../../../engine/database/database-header.ts'
 import type { RecoveryOutcome } from '../../../../engine/database/recovery.ts'
+import { readStore } from '../../../../engine/database/store-finding.ts'
 import type { StoreSettings } from '../../../../engine/database/store-start.ts'
 import { asGeneration, type Generation } from '../../../../engine/generation.ts'
-import { withFlippedBit } from '../build.ts'
+import { SIGNATURE, withFlippedBit } from '../build.ts'
+import { headersOf } from '../database-build.ts'
 import { ModelStoreDisk } from './model-store-disk.ts'
 import { recover, startRig } from './store-rig.ts'
 
@@ -176,6 +179,27 @@ describe('the files beside the logs', () => {
     disk.files.delete('E00.chk')
 
     expect(startRig(disk).values([5])[0]).toHaveProperty('7')
+  })
+
+  it('may not have a database whose header says nonsense: it is not begun with', () => {
+    const found = { hasOpenLog: false, hasPreparedLog: false, closed: [], checkpoint: null }
+    const header = newDatabaseHeader(SIGNATURE, SIGNATURE)
+    const range = { first: 3, last: 2, lastCommitted: 2, lastCommittedTime: header.attach.time }
+    const errors = [
+      new Uint8Array(16_384),
+      headersOf(header),
+      headersOf({ ...header, state: 'dirty-shutdown', required: range }),
+      headersOf({ ...header, state: 'clean-shutdown', pageBytes: 4096 }),
+    ].map((databaseStart) => readStore({ ...found, databaseStart }))
+
+    expect(errors).toMatchObject([-1206, -1206, -1206, -1213].map((error) => ({ fault: { error } })))
+  })
+
+  it('may have a checkpoint that cannot be read, which counts as none', () => {
+    const found = { hasOpenLog: true, hasPreparedLog: true, databaseStart: null, checkpoint: new Uint8Array(8192) }
+    const closed = [{ first: asGeneration(2), last: asGeneration(4) }]
+
+    expect(readStore({ ...found, closed })).toMatchObject({ files: { closed: [2, 3, 4], checkpoint: null } })
   })
 
   it('may lack the database where the first log is there, which creates it', () => {
