@@ -247,6 +247,7 @@ export class StoreEngine {
         return
       case 'clock-ticked':
         this.#nowMs = fact.nowMs
+        this.#log.requestFlush() // what nobody waits for holds pages back all the same
         if (this.#phase === 'running' && this.#isRollDue()) this.forceRoll('changes wait for the waypoint')
         return
       default:

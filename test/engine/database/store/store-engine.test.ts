@@ -51,6 +51,17 @@ describe('commits', () => {
   })
 })
 
+describe('what nobody waits for', () => {
+  it('is durable with the next tick of the clock', () => {
+    const rig = startRig(new ModelStoreDisk())
+    const end = commitOne(rig, 5)
+    rig.take({ fact: 'clock-ticked', nowMs: MOMENT_MS + 1000 })
+    rig.settle()
+
+    expect(rig.isDurable(end)).toBe(true)
+  })
+})
+
 describe('a log', () => {
   it('that is full is closed, named and followed, then the next one is prepared', () => {
     const rig = startRig(new ModelStoreDisk())
