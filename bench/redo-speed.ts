@@ -1,22 +1,25 @@
 // Measures redo alone: MB of log per second on one core, for ordinary inserts whose pages are in memory.
-// One full log of inserts is redone over empty pages, again and again; nothing is read, verified or written.
+// One full log of inserts is redone over empty pages, again and again; then the logs of a store, with its splits, transactions
+// and clean-ups. Nothing is read, verified or written.
 import { LogBuffer } from '../engine/database/log-buffer.ts'
 import { openRecords } from '../engine/database/log-record.ts'
 import { INSERT_FIXED_BYTES, writeInsert } from '../engine/database/log-record-node.ts'
 import { CREATE_SINGLE_EXTENT_BYTES, writeCreateSingleExtent } from '../engine/database/log-record-tree.ts'
 import { beginStream } from '../engine/database/log-stream.ts'
 import { logTimeAt } from '../engine/database/log-time.ts'
-import { openPage, PAGE_BYTES, PAGE_FLAGS, type Page, setPageDbtime } from '../engine/database/page.ts'
-import type { PagePool } from '../engine/database/page-pool.ts'
+import { PAGE_BYTES, PAGE_FLAGS, setPageDbtime } from '../engine/database/page.ts'
 import { headerOfNewLog } from '../engine/database/prepared-log.ts'
 import { applyRecord } from '../engine/database/record-apply.ts'
 import { openRedo } from '../engine/database/redo-context.ts'
+import { ResidentPages, StoreStream } from './store-stream.ts'
 
 /** MB (10^6 bytes) of log per second to reach: redo is then never what a copy waits for. */
 const TO_REACH = 200
 /** Rounds over the same log; the first ones warm up and do not count. */
 const WARM_UP_ROUNDS = 50
 const ROUNDS = 400
+/** Bytes of messages that a store writes. */
+const STORE_BYTES = 16_000_000
 const KEY_BYTES = 14
 /** A page is full before this is left, so that an insert always fits. */
 const PAGE_LEFT_BYTES = 100
@@ -25,7 +28,6 @@ const CHANGE = { session: 1, databaseId: 1, transaction: 1, level: 1, flags: 0, 
 
 interface InsertLog {
   readonly buffer: LogBuffer
-  readonly pages: number
   readonly records: number
 }
 
@@ -59,61 +61,68 @@ function logOfInserts(dataBytes: number): InsertLog {
     writeInsert(buffer.log, buffer.reserve(recordBytes), { ...change, page, line, key, data })
     line++
   }
-  return { buffer, pages: page, records }
+  return { buffer, records }
 }
 
-/** Pages that are all in memory. */
-class ResidentPages implements PagePool {
-  readonly pages: Page[]
-  changes = 0
-
-  constructor(count: number) {
-    this.pages = Array.from({ length: count + 1 }, () => openPage(new Uint8Array(PAGE_BYTES)))
-  }
-
-  find(number: number): Page | null {
-    return this.pages[number] ?? null
-  }
-
-  make(number: number): Page | null {
-    return this.find(number)
-  }
-
-  changed(): void {
-    this.changes++
-  }
-}
-
-function redoOnce({ buffer }: InsertLog, pool: ResidentPages): void {
+function redoLogs(logs: readonly LogBuffer[], pool: ResidentPages): void {
   const redo = openRedo({ pool, databaseId: 1 })
-  const cursor = openRecords(buffer.log, buffer.header, buffer.end)
-  while (cursor.next()) {
-    const step = applyRecord(redo, buffer, cursor)
-    if (step.kind === 'fault' || step.kind === 'page-needed') throw new Error(JSON.stringify(step))
+  for (const log of logs) {
+    const cursor = openRecords(log.log, log.header, log.end)
+    while (cursor.next()) {
+      let step = applyRecord(redo, log, cursor)
+      for (; step.kind === 'page-needed'; step = applyRecord(redo, log, cursor)) pool.make(step.page)
+      if (step.kind === 'fault') throw new Error(JSON.stringify(step))
+    }
   }
 }
 
-function measure(dataBytes: number): number {
-  const log = logOfInserts(dataBytes)
-  const pool = new ResidentPages(log.pages)
+/** Seconds of CPU of the whole process, its collector included. */
+function cpuSeconds(work: () => void): number {
+  const before = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
+}
+
+/** Redoes logs over pages that lack everything; MB of log per second. */
+function redoRate(logs: readonly LogBuffer[], rounds: { readonly warmUp: number; readonly counted: number }): number {
+  const pool = new ResidentPages()
   let seconds = 0
-  for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
-    for (const page of pool.pages) setPageDbtime(page, 0)
-    const before = process.cpuUsage()
-    redoOnce(log, pool)
-    const { user, system } = process.cpuUsage(before)
-    if (round >= WARM_UP_ROUNDS) seconds += (user + system) / 1e6
+  for (let round = 0; round < rounds.warmUp + rounds.counted; round++) {
+    for (const page of pool.pages) if (page !== undefined) setPageDbtime(page, 0)
+    const took = cpuSeconds(() => redoLogs(logs, pool))
+    if (round >= rounds.warmUp) seconds += took
   }
-  if (pool.changes !== log.records * (WARM_UP_ROUNDS + ROUNDS)) throw new Error('not every record was applied')
-  const megabytes = (log.buffer.end * ROUNDS) / seconds / 1e6
-  const records = Math.round((log.records * ROUNDS) / seconds).toLocaleString('en-US')
-  console.log(
-    `inserts of ${String(dataBytes).padStart(4)} bytes: ${megabytes.toFixed(0)} MB/s of CPU, ${records} records/s`,
-  )
-  return megabytes
+  const bytes = logs.reduce((sum, log) => sum + log.end, 0)
+  return (bytes * rounds.counted) / seconds / 1e6
 }
 
-const rates = [100, 1000, 4000].map(measure)
+function measureInserts(dataBytes: number): number {
+  const log = logOfInserts(dataBytes)
+  const rate = redoRate([log.buffer], { warmUp: WARM_UP_ROUNDS, counted: ROUNDS })
+  const records = Math.round((rate * 1e6 * log.records) / log.buffer.end).toLocaleString('en-US')
+  console.log(
+    `redo, inserts of ${String(dataBytes).padStart(4)} bytes: ${rate.toFixed(0)} MB/s of CPU, ${records} records/s`,
+  )
+  return rate
+}
+
+function measureStore(bytes: number): void {
+  const load = { messages: STORE_BYTES / bytes, bytes, mailboxes: 50, deleteEvery: 10 }
+  new StoreStream().write(load) // warms up
+  const stream = new StoreStream()
+  const seconds = cpuSeconds(() => stream.write(load))
+  const rate = redoRate(stream.logs, { warmUp: 2, counted: 8 })
+  const logBytes = stream.logs.reduce((sum, log) => sum + log.end, 0)
+  console.log(
+    `store, messages of ${String(bytes).padStart(5)} bytes: written at ${(logBytes / seconds / 1e6).toFixed(0)} MB of log/s, ` +
+      `${Math.round(load.messages / seconds).toLocaleString('en-US')} messages/s; redone at ${rate.toFixed(0)} MB/s; ` +
+      `${(logBytes / STORE_BYTES).toFixed(2)} bytes of log for a byte of message, ${stream.pool.pages.length - 1} pages`,
+  )
+}
+
+const rates = [100, 1000, 4000].map(measureInserts)
+for (const bytes of [500, 4000, 50_000]) measureStore(bytes)
 const ordinary = rates[1] ?? 0
 console.log(`to reach ${TO_REACH} MB/s with inserts of 1000 bytes: ${ordinary >= TO_REACH ? 'reached' : 'missed'}`)
 process.exitCode = ordinary >= TO_REACH ? 0 : 1

@@ -29,7 +29,7 @@ export function childAt(page: Page, line: number): number {
 }
 
 /** The entry that leads to page `child`, or -1. A walk over all entries: pages go out of a tree rarely. */
-export function lineOfChild(page: Page, child: number): number {
+function lineOfChild(page: Page, child: number): number {
   const lines = nodeCount(page)
   for (let line = 0; line < lines; line++) if (childAt(page, line) === child) return line
   return -1

@@ -3,8 +3,10 @@ import type { LogBuffer } from './log-buffer.ts'
 import type { LogBytes } from './log-bytes.ts'
 import { type LogPosition, positionOf } from './log-position.ts'
 import type { NodeChange } from './log-record-page.ts'
+import { RECORD } from './log-record-table.ts'
 import { MACRO_BYTES, writeMacroBegin, writeMacroCommit } from './log-record-transaction.ts'
 import type { Page } from './page.ts'
+import { touchesPages } from './page-reference.ts'
 import { applyRecord } from './record-apply.ts'
 import type { RedoContext } from './redo-context.ts'
 import { type PageNeeded, pageNeeded } from './redo-step.ts'
@@ -25,7 +27,7 @@ export interface RecordDraft {
 }
 
 /** What a writer begins with. */
-export interface WriterStart {
+interface WriterStart {
   readonly redo: RedoContext
   readonly log: LogBuffer
   /** The highest dbtime that was ever given; 0 in a new database. */
@@ -43,6 +45,8 @@ export const NO_AUTHOR: Pick<NodeChange, 'session' | 'transaction' | 'level' | '
 
 /** Split2 and Merge2 came with this update of format 7,3704: Exchange 2007 SP1 wrote 12. */
 const UPDATE_MIN = 11
+/** A split carries one page; with this many even the smallest logs have room for it beside their header. */
+const LOG_PAGES_MIN = 6
 
 /**
  * Writes records into the open log and applies them at once, by the function that redo uses: there is no other way to change a
@@ -57,13 +61,18 @@ export class ChangeWriter {
 
   constructor({ redo, log, dbtime }: WriterStart) {
     this.redo = redo
-    this.#log = checked(log)
+    this.#log = this.#checked(log)
     this.#dbtime = dbtime
   }
 
   /** The highest dbtime given out so far: what a header of a log or of the database says. */
   get dbtime(): number {
     return this.#dbtime
+  }
+
+  /** The size of the database's pages. */
+  get pageBytes(): number {
+    return this.redo.image.bytes.byteLength
   }
 
   /** Where the next record would begin, or the last one has ended. */
@@ -73,7 +82,7 @@ export class ChangeWriter {
 
   /** The owner has rolled the log: records go into the next one from now on. */
   continueIn(log: LogBuffer): void {
-    this.#log = checked(log)
+    this.#log = this.#checked(log)
   }
 
   /** A page that must be in memory. */
@@ -106,8 +115,10 @@ export class ChangeWriter {
     const at = log.reserve(bytes)
     const end = lay(log.log, at)
     assert(end === at + bytes, 'a record has the length that was reserved')
-    const step = applyRecord(this.redo, log, { type: log.log.view.getUint8(at), at, bytes })
-    assert(step.kind !== 'page-needed' && step.kind !== 'fault', 'a record fits the pages that it was made for')
+    const type = log.log.view.getUint8(at)
+    const { kind } = applyRecord(this.redo, log, { type, at, bytes })
+    const isChange = touchesPages(type) || type === RECORD.macroCommit
+    assert(kind === 'applied' || kind === 'held' || !isChange, 'a record fits the pages that it was made for')
   }
 
   /** Writes records as one macro, at `dbtime`. */
@@ -117,6 +128,12 @@ export class ChangeWriter {
     for (const record of records) this.write(record)
     this.write({ bytes: MACRO_BYTES, lay: (log, at) => writeMacroCommit(log, at, macro) })
   }
+
+  #checked(log: LogBuffer): LogBuffer {
+    assert(log.header.version.update >= UPDATE_MIN, 'the log is of update 11 or later, which has Split2 and Merge2')
+    assert(log.log.bytes.byteLength >= LOG_PAGES_MIN * this.pageBytes, 'an empty log has room for any macro')
+    return log
+  }
 }
 
 /** Bytes of a macro with these records. */
@@ -124,12 +141,10 @@ export function macroBytes(records: readonly Pick<RecordDraft, 'bytes'>[]): numb
   return records.reduce((sum, { bytes }) => sum + bytes, 2 * MACRO_BYTES)
 }
 
-/** Whether an answer says what is lacking; answers that do not are what was asked for. */
-export function isBlocked(answer: object | null): answer is Blocked {
-  return answer !== null && 'kind' in answer
-}
+/** The kinds of {@link Blocked}; no other answer has one of them. */
+const BLOCKED_KINDS: ReadonlySet<unknown> = new Set<Blocked['kind']>(['page-needed', 'log-full', 'memory-needed'])
 
-function checked(log: LogBuffer): LogBuffer {
-  assert(log.header.version.update >= UPDATE_MIN, 'the log is of update 11 or later, which has Split2 and Merge2')
-  return log
+/** Whether an answer says what is lacking; any other is what was asked for. */
+export function isBlocked(answer: unknown): answer is Blocked {
+  return typeof answer === 'object' && answer !== null && 'kind' in answer && BLOCKED_KINDS.has(answer.kind)
 }

@@ -16,7 +16,7 @@ import { SPACE_PAGE, SPACE_RECORD_BYTES, spaceRecord } from './space.ts'
 import { SPACE_OBJECT } from './tree-change.ts'
 
 /** A database that comes into being in a new stream of logs. */
-export interface DatabaseCreation {
+interface DatabaseCreation {
   /** Of the engine, as the headers of the stream tell it. */
   readonly environment: LogEnvironment
   readonly time: LogTime

@@ -27,7 +27,7 @@ export interface RedoContext {
 }
 
 /** A database to redo on. `pageBytes` is 8 KB by default, as in Exchange 2007. */
-export interface RedoTarget {
+interface RedoTarget {
   readonly pool: PagePool
   readonly databaseId: number
   readonly pageBytes?: number

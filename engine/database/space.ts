@@ -10,7 +10,7 @@ import { SPACE_OBJECT } from './tree-change.ts'
 export const SPACE_PAGE = 1
 
 /** Which pages of the database are in use. */
-export interface Space {
+interface Space {
   /** The first page of the chain of free ones; each of them names the next in its external header. 0 for none. */
   readonly firstFree: number
   /** The highest page that was ever taken. */

@@ -17,7 +17,7 @@ import {
 import type { ByteRange, PageFault } from './page-tag.ts'
 
 /** The pages of a unit of redo, by number; null for one that has the change already. */
-export type PageLookup = (number: number) => Page | null
+type PageLookup = (number: number) => Page | null
 
 /** Why a change of several pages cannot be made: one of them is not what the record found, or the record itself is wrong. */
 export type TreeFault = PageFault | 'bad-image' | 'unknown-change'

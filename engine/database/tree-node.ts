@@ -23,7 +23,7 @@ import { placeWithRoom } from './tree-split.ts'
 export type Author = Pick<NodeChange, 'session' | 'transaction' | 'level' | 'flags' | 'version'>
 
 /** A node as it lies in its leaf, for as long as the step lasts. */
-export interface FoundNode {
+interface FoundNode {
   readonly place: TreePlace
   readonly isFlagged: boolean
 }
@@ -40,7 +40,7 @@ export interface NodeUndo {
 }
 
 /** A node to be written, by whom. */
-export interface NodeWrite {
+interface NodeWrite {
   readonly tree: TreeShape
   readonly key: Uint8Array
   readonly data: Uint8Array

@@ -9,7 +9,7 @@ import { type ByteRange, tagBytes } from './page-tag.ts'
 import { lookUpFreePage, SPACE_RECORD_BYTES, spaceRecord, type Taken } from './space.ts'
 
 /** A node that wants in. */
-export interface Newcomer {
+interface Newcomer {
   readonly key: Uint8Array
   readonly range: ByteRange
   readonly dataBytes: number

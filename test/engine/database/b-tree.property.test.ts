@@ -115,10 +115,14 @@ class TreeRig {
     expect(this.content()).toEqual([...this.model].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 
+  earlier(): PagesInMemory {
+    return earlierPages(this.world.versions, this.world.dice)
+  }
+
   expectReplayable(): void {
     const pages = this.world.pages()
     const fromNothing = new PagesInMemory(WORLD_PAGE_BYTES)
-    for (const pool of [fromNothing, fromNothing, earlierPages(this.world), earlierPages(this.world)]) {
+    for (const pool of [fromNothing, fromNothing, this.earlier(), this.earlier()]) {
       replayLogs(this.world.logs, pool)
       for (const [number, bytes] of pages) expect(hex(pool.read(number).bytes), `page ${number}`).toBe(hex(bytes))
     }

@@ -1,6 +1,4 @@
 import fc from 'fast-check'
-import { expect } from 'vitest'
-import { NO_DBTIME } from '../../../engine/database/dbtime.ts'
 import type { LogBytes } from '../../../engine/database/log-bytes.ts'
 import {
   ATTACH_DATABASE_FIXED_BYTES,
@@ -40,7 +38,6 @@ import {
   writeTerm2,
   writeTrace,
 } from '../../../engine/database/log-record-engine.ts'
-import { MERGE2_FIXED_BYTES, readMerge2, writeMerge2 } from '../../../engine/database/log-record-merge.ts'
 import {
   EXTERNAL_HEADER_FIXED_BYTES,
   INSERT_FIXED_BYTES,
@@ -81,25 +78,10 @@ import {
   writeMacroCommit,
   writeRollback,
 } from '../../../engine/database/log-record-transaction.ts'
-import {
-  CREATE_MULTIPLE_EXTENT_BYTES,
-  CREATE_SINGLE_EXTENT_BYTES,
-  readCreateMultipleExtent,
-  readCreateSingleExtent,
-  readSplit2,
-  SPLIT2_FIXED_BYTES,
-  writeCreateMultipleExtent,
-  writeCreateSingleExtent,
-  writeSplit2,
-} from '../../../engine/database/log-record-tree.ts'
 import { logTimeAt } from '../../../engine/database/log-time.ts'
+import { bytesUpTo, casesOf, dbtime, nibble, pageChange, type RecordCase, u8, u16, u32 } from './record-case.ts'
+import { TREE_RECORDS } from './record-kinds-tree.ts'
 
-const nibble = fc.nat(15)
-const u8 = fc.nat(0xff)
-const u16 = fc.nat(0xffff)
-const u32 = fc.nat(0xffffffff)
-const dbtime = fc.oneof(fc.maxSafeNat(), fc.nat(1000), fc.constant(NO_DBTIME))
-const bytesUpTo = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength })
 const text = fc.string({ unit: 'grapheme-ascii', maxLength: 60 })
 const path = fc.string({ unit: fc.constantFrom('a', 'Z', '\\', ':', 'é', '字', ' '), maxLength: 200 })
 const time = fc.nat(2 ** 40).map(logTimeAt)
@@ -117,52 +99,12 @@ const environment = fc.record({
   logFileSectors: u32,
   cacheSizeMax: u32,
 })
-const pageChange = {
-  session: u16,
-  databaseId: u8,
-  page: u32,
-  dbtime,
-  dbtimeBefore: dbtime,
-  transaction: u32,
-  level: u8,
-  line: u16,
-  flags: u8,
-}
 const nodeChange = { ...pageChange, version: u32, rootPage: u32, objectId: u32 }
 const operation = fc.constantFrom(...Object.values(OPERATION))
 const { page: _page, line: _line, dbtime: _dbtime, dbtimeBefore: _before, ...undoInfoChange } = nodeChange
 const mark = fc.record({ position, time, generationLow: u32, generationHigh: u32 })
 const quit = fc.record({ position, redoFrom: position, hard: fc.boolean(), time })
 const macro = fc.record({ session: u16, dbtime })
-
-/** One type of record: how to write any, how to read it, its number, and the length that its fields give. */
-interface Kind<Fields> {
-  readonly name: string
-  readonly type: number
-  readonly fields: fc.Arbitrary<Fields>
-  readonly write: (log: LogBytes, at: number, fields: Fields) => number
-  readonly read: (log: LogBytes, at: number) => Fields
-  readonly bytes: (fields: Fields) => number
-}
-
-/** One record with its fields chosen. */
-export interface RecordCase {
-  readonly name: string
-  readonly type: number
-  readonly bytes: number
-  write(log: LogBytes, at: number): number
-  readsBack(log: LogBytes, at: number): void
-}
-
-function casesOf<Fields>(kind: Kind<Fields>): fc.Arbitrary<RecordCase> {
-  return kind.fields.map((fields) => ({
-    name: kind.name,
-    type: kind.type,
-    bytes: kind.bytes(fields),
-    write: (log, at) => kind.write(log, at, fields),
-    readsBack: (log, at) => expect(kind.read(log, at)).toEqual(fields),
-  }))
-}
 
 const outer = fc.record({ session: u16, id: u32 })
 const readOuter = ({ view }: LogBytes, at: number) => ({ session: sessionOf(view, at), id: transactionOf(view, at) })
@@ -278,83 +220,7 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
     read: readSetExternalHeader,
     bytes: ({ content }) => EXTERNAL_HEADER_FIXED_BYTES + content.length,
   }),
-  casesOf({
-    name: 'CreateSingleExtentFDP',
-    type: 25,
-    fields: fc.record({ ...pageChange, objectId: u32, parentPage: u32, extentPages: fc.nat(999), pageFlags: u32 }),
-    write: writeCreateSingleExtent,
-    read: ({ view }, at) => readCreateSingleExtent(view, at),
-    bytes: () => CREATE_SINGLE_EXTENT_BYTES,
-  }),
-  casesOf({
-    name: 'CreateMultipleExtentFDP',
-    type: 24,
-    fields: fc.record({
-      ...pageChange,
-      objectId: u32,
-      parentPage: u32,
-      extentPages: fc.nat(999),
-      pageFlags: u32,
-      ownedPage: u32,
-      availablePage: u32,
-    }),
-    write: writeCreateMultipleExtent,
-    read: ({ view }, at) => readCreateMultipleExtent(view, at),
-    bytes: () => CREATE_MULTIPLE_EXTENT_BYTES,
-  }),
-  casesOf({
-    name: 'Split2',
-    type: 62,
-    fields: fc.record({
-      ...pageChange,
-      newPage: u32,
-      rightPage: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-      rightDbtimeBefore: dbtime,
-      parentPage: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-      parentDbtimeBefore: dbtime,
-      rootPage: u32,
-      objectId: u32,
-      splitType: u8,
-      operation: u8,
-      lineOfChange: u16,
-      lineOfSplit: u16,
-      lines: u16,
-      newPageFlags: u32,
-      splitPageFlags: u32,
-      parentKey: bytesUpTo(30),
-      pageImage: bytesUpTo(500),
-    }),
-    write: writeSplit2,
-    read: readSplit2,
-    bytes: ({ parentKey, pageImage }) => SPLIT2_FIXED_BYTES + parentKey.length + pageImage.length,
-  }),
-  casesOf({
-    name: 'Merge2',
-    type: 63,
-    fields: fc.record({
-      ...pageChange,
-      rightPage: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-      rightDbtimeBefore: dbtime,
-      leftPage: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-      leftDbtimeBefore: dbtime,
-      parentPage: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-      parentDbtimeBefore: dbtime,
-      rootPage: u32,
-      objectId: u32,
-      movedBytes: u16,
-      movedBytesMax: u16,
-      uncommittedFree: u16,
-      lineOfMerge: u16,
-      mergeFlags: u8,
-      mergeType: u8,
-      imageFlags: u32,
-      parentKey: bytesUpTo(30),
-      pageImage: bytesUpTo(500),
-    }),
-    write: writeMerge2,
-    read: readMerge2,
-    bytes: ({ parentKey, pageImage }) => MERGE2_FIXED_BYTES + parentKey.length + pageImage.length,
-  }),
+  ...TREE_RECORDS,
   casesOf({
     name: 'Init2',
     type: 49,

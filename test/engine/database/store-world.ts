@@ -1,11 +1,13 @@
 import { type Blocked, ChangeWriter, isBlocked } from '../../../engine/database/change-writer.ts'
 import { LogBuffer } from '../../../engine/database/log-buffer.ts'
+import type { LogHeader } from '../../../engine/database/log-header.ts'
 import { comparePositions, type LogPosition, positionOf } from '../../../engine/database/log-position.ts'
+import type { LogRecord } from '../../../engine/database/log-record.ts'
 import { openRecords } from '../../../engine/database/log-record.ts'
 import { openPage, type Page } from '../../../engine/database/page.ts'
 import type { PagePool } from '../../../engine/database/page-pool.ts'
 import { headerOfNewLog } from '../../../engine/database/prepared-log.ts'
-import { applyRecord } from '../../../engine/database/record-apply.ts'
+import { applyRecord, type RedoLog } from '../../../engine/database/record-apply.ts'
 import { openRedo } from '../../../engine/database/redo-context.ts'
 import { place } from './build.ts'
 import { PagesInMemory } from './pages-in-memory.ts'
@@ -40,6 +42,21 @@ export interface PageVersion {
   readonly end: LogPosition
 }
 
+/** What a world begins with; where a crash left off, the next generation and the highest dbtime of its pages. */
+interface WorldStart {
+  readonly seed: number
+  /** Pages that are in memory at once. */
+  readonly capacity: number
+  readonly generation?: number
+  readonly dbtime?: number
+}
+
+/** A log to be redone; one that a crash has cut ends earlier. */
+export interface ReplayedLog extends RedoLog {
+  readonly header: LogHeader
+  readonly end: number
+}
+
 /**
  * A pool of few pages over a disk, logs that are rolled and sealed at any moment, and the history of all pages. Which page is
  * thrown out is chosen at random, and between two steps only.
@@ -50,14 +67,18 @@ export class StoreWorld implements PagePool {
   readonly disk = new Map<number, Uint8Array>()
   readonly writer: ChangeWriter
   readonly dice: Dice
+  /** Whether a page can be made; it can again as soon as one was thrown out. */
+  hasMemory = true
   readonly #resident = new Map<number, Page>()
   readonly #capacity: number
+  readonly #firstGeneration: number
 
-  constructor({ seed, capacity }: { seed: number; capacity: number }) {
+  constructor({ seed, capacity, generation = 1, dbtime = 0 }: WorldStart) {
     this.dice = new Dice(seed)
     this.#capacity = capacity
+    this.#firstGeneration = generation
     const redo = openRedo({ pool: this, databaseId: 1, pageBytes: WORLD_PAGE_BYTES })
-    this.writer = new ChangeWriter({ redo, log: this.#nextLog(), dbtime: 0 })
+    this.writer = new ChangeWriter({ redo, log: this.#nextLog(), dbtime })
   }
 
   find(number: number): Page | null {
@@ -67,7 +88,7 @@ export class StoreWorld implements PagePool {
   make(number: number): Page | null {
     const present = this.#resident.get(number)
     if (present !== undefined) return present
-    if (this.#resident.size >= this.#capacity) return null
+    if (!this.hasMemory || this.#resident.size >= this.#capacity) return null
     const page = openPage(new Uint8Array(WORLD_PAGE_BYTES).fill(0xaa))
     this.#resident.set(number, page)
     return page
@@ -84,13 +105,18 @@ export class StoreWorld implements PagePool {
   run<Answer extends object | null>(step: () => Answer): Exclude<Answer, Blocked> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const answer = step()
-      if (this.dice.below(20) === 0) this.#log().seal()
-      if (!isWanting(answer)) return answer as Exclude<Answer, Blocked> // just seen to be none
-      if (answer.kind === 'page-needed') this.#read(answer.page)
-      else if (answer.kind === 'log-full') this.roll()
-      else this.#throwOne()
+      if (!isBlocked(answer)) return answer as Exclude<Answer, Blocked> // just seen to be none
+      this.supply(answer)
     }
     throw new Error('a step is made within many tries')
+  }
+
+  /** Gets what a step lacks, as the owner of a store does. */
+  supply(blocked: Blocked): void {
+    if (blocked.kind === 'page-needed') this.#read(blocked.page)
+    else if (blocked.kind === 'log-full') this.roll()
+    else this.#throwOne()
+    if (this.dice.below(20) === 0) this.#log().seal()
   }
 
   /** Closes the open log and begins the next. */
@@ -106,6 +132,28 @@ export class StoreWorld implements PagePool {
     return all
   }
 
+  /** Bytes that the open log has room for. */
+  get room(): number {
+    return this.#log().room
+  }
+
+  /** A page as it is now. */
+  pageNow(number: number): Page {
+    return openPage((this.find(number)?.bytes ?? this.disk.get(number) ?? new Uint8Array(WORLD_PAGE_BYTES)).slice())
+  }
+
+  /** Throws every page out of memory. */
+  throwAll(): void {
+    while (this.#resident.size > 0) this.#throwOne()
+  }
+
+  /** Throws one page out of memory. */
+  throwOut(number: number): void {
+    this.disk.set(number, this.#resident.get(number)?.bytes ?? new Uint8Array(WORLD_PAGE_BYTES))
+    this.#resident.delete(number)
+    this.hasMemory = true
+  }
+
   #log(): LogBuffer {
     const log = this.logs.at(-1)
     if (log === undefined) throw new Error('a log is open')
@@ -114,7 +162,7 @@ export class StoreWorld implements PagePool {
 
   #nextLog(): LogBuffer {
     const layout = { sizeBytes: LOG_BYTES, update: 12 }
-    const log = new LogBuffer(headerOfNewLog(place(this.logs.length + 1), layout))
+    const log = new LogBuffer(headerOfNewLog(place(this.#firstGeneration + this.logs.length), layout))
     this.logs.push(log)
     return log
   }
@@ -127,38 +175,62 @@ export class StoreWorld implements PagePool {
 
   #throwOne(): void {
     const numbers = [...this.#resident.keys()]
-    const number = numbers[this.dice.below(numbers.length)] ?? 0
-    this.disk.set(number, this.#resident.get(number)?.bytes ?? new Uint8Array(0))
-    this.#resident.delete(number)
+    this.throwOut(numbers[this.dice.below(numbers.length)] ?? 0)
   }
 }
 
-function isWanting(answer: object | null): answer is Blocked {
-  return isBlocked(answer) && ['page-needed', 'log-full', 'memory-needed'].includes(answer.kind)
-}
-
-/** Redoes all logs, up to a position where one is given, on pages that are there already or else made of zeros. */
-export function replayLogs(logs: readonly LogBuffer[], pool: PagesInMemory, until: LogPosition | null = null): void {
+/** Redoes logs on pages that are there already or else made of zeros; `note` is told of each record. */
+export function replayLogs(
+  logs: readonly ReplayedLog[],
+  pool: PagesInMemory,
+  note: (log: RedoLog, record: LogRecord) => void = () => {},
+): void {
   const redo = openRedo({ pool, databaseId: 1, pageBytes: WORLD_PAGE_BYTES })
   for (const buffer of logs) {
     const cursor = openRecords(buffer.log, buffer.header, buffer.end)
     while (cursor.next()) {
-      const position = positionOf(buffer.header, cursor.at)
-      if (until !== null && comparePositions(position, until) >= 0) return
       let step = applyRecord(redo, buffer, cursor)
       for (; step.kind === 'page-needed'; step = applyRecord(redo, buffer, cursor)) pool.read(step.page)
-      if (step.kind === 'fault') throw new Error(JSON.stringify({ step, position }))
+      if (step.kind === 'fault') throw new Error(JSON.stringify({ step, at: positionOf(buffer.header, cursor.at) }))
+      note(buffer, cursor)
     }
   }
 }
 
+/** The positions of all records. */
+export function recordPositions(logs: readonly ReplayedLog[]): LogPosition[] {
+  const positions: LogPosition[] = []
+  for (const { log, header, end } of logs) {
+    const cursor = openRecords(log, header, end)
+    while (cursor.next()) positions.push(positionOf(header, cursor.at))
+  }
+  return positions
+}
+
+/** The logs as a crash leaves them that cuts them at a position. */
+export function cutLogs(logs: readonly ReplayedLog[], cut: LogPosition): ReplayedLog[] {
+  return logs
+    .filter(({ header }) => header.generation <= cut.generation)
+    .map(({ log, header, end }) => {
+      const cutAt = cut.sector * header.sectorBytes + cut.byte
+      return { log, header, end: header.generation === cut.generation ? cutAt : end }
+    })
+}
+
 /** Pages of any earlier moments that write-ahead allows when the log ends at `until`: each of its own, or none yet. */
-export function earlierPages(world: StoreWorld, until: LogPosition | null = null): PagesInMemory {
+export function earlierPages(
+  versions: readonly PageVersion[],
+  dice: Dice,
+  until: LogPosition | null = null,
+): PagesInMemory {
   const pool = new PagesInMemory(WORLD_PAGE_BYTES)
-  const allowed = world.versions.filter(({ end }) => until === null || comparePositions(end, until) <= 0)
-  for (const number of new Set(allowed.map(({ page }) => page))) {
-    const own = allowed.filter(({ page }) => page === number)
-    const chosen = own[world.dice.below(own.length + 1)]
+  const byPage = new Map<number, PageVersion[]>()
+  for (const version of versions) {
+    if (until !== null && comparePositions(version.end, until) > 0) continue
+    byPage.set(version.page, [...(byPage.get(version.page) ?? []), version])
+  }
+  for (const [number, own] of byPage) {
+    const chosen = own[dice.below(own.length + 1)]
     if (chosen !== undefined) pool.read(number).bytes.set(chosen.bytes)
   }
   return pool

@@ -10,7 +10,7 @@ import {
   pagePrevious,
 } from '../../../engine/database/page.ts'
 import { checkPage } from '../../../engine/database/page-check.ts'
-import { nodeCount, nodeKeyBytes, nodeKeyStart } from '../../../engine/database/page-node.ts'
+import { NODE_FLAGS, nodeCount, nodeFlags, nodeKeyBytes, nodeKeyStart } from '../../../engine/database/page-node.ts'
 import { nextFreePage, readSpace, SPACE_PAGE } from '../../../engine/database/space.ts'
 
 /** Every page of a database, by number. */
@@ -18,80 +18,115 @@ type Pages = ReadonlyMap<number, Uint8Array>
 
 /** What does not hold of the pages of a database; nothing where all is well. */
 export function brokenInvariants(pages: Pages, trees: readonly TreeShape[]): string[] {
-  const wrong: string[] = []
-  const open = new Map([...pages].map(([number, bytes]) => [number, openPage(bytes)]))
-  for (const [number, page] of open) {
-    const fault = checkPage(page)
-    if (fault !== null) wrong.push(`page ${number}: ${fault}`)
+  const check = new DatabaseCheck(pages)
+  check.checkSpace()
+  for (const tree of trees) check.checkTree(tree)
+  check.checkOwners()
+  return check.wrong
+}
+
+/** The nodes that are flagged as deleted, each by its page. */
+export function flaggedNodes(pages: Pages): number[] {
+  return [...pages].flatMap(([number, bytes]) => {
+    const page = openPage(bytes)
+    const lines = Array.from({ length: nodeCount(page) }, (_, line) => line)
+    return lines.filter((line) => (nodeFlags(page, line) & NODE_FLAGS.deleted) !== 0).map(() => number)
+  })
+}
+
+/** A page with the keys that may lie in it: from `low` on, below `high`; null for no bound. */
+interface Bounded {
+  readonly number: number
+  readonly low: string | null
+  readonly high: string | null
+}
+
+/** Collects what is wrong while it walks over everything. */
+class DatabaseCheck {
+  readonly wrong: string[] = []
+  readonly #pages: ReadonlyMap<number, Page>
+  readonly #owners = new Map<number, string>([[SPACE_PAGE, 'space']])
+
+  constructor(pages: Pages) {
+    this.#pages = new Map([...pages].map(([number, bytes]) => [number, openPage(bytes)]))
+    for (const [number, page] of this.#pages)
+      this.#expect(checkPage(page) === null, `page ${number}: ${checkPage(page)}`)
   }
-  const owners = new Map<number, string>([[SPACE_PAGE, 'space']])
-  const own = (number: number, owner: string): void => {
-    const before = owners.get(number)
-    if (before !== undefined) wrong.push(`page ${number} belongs to ${before} and to ${owner}`)
-    owners.set(number, owner)
+
+  checkSpace(): void {
+    for (let free = readSpace(this.#at(SPACE_PAGE)).firstFree; free !== 0; free = nextFreePage(this.#at(free))) {
+      this.#own(free, 'the free chain')
+      this.#expect(hasFlag(this.#at(free), PAGE_FLAGS.empty), `page ${free} is free and not empty`)
+    }
   }
-  const at = (number: number): Page => {
-    const page = open.get(number)
+
+  checkOwners(): void {
+    const { lastPage } = readSpace(this.#at(SPACE_PAGE))
+    for (let number = 1; number <= lastPage; number++) this.#expect(this.#owners.has(number), `page ${number} is lost`)
+    this.#expect(this.#owners.size === lastPage, `${this.#owners.size} pages have an owner, ${lastPage} are in use`)
+  }
+
+  /** Walks a tree level by level, from the root down. */
+  checkTree(tree: TreeShape): void {
+    let level: Bounded[] = [{ number: tree.rootPage, low: null, high: null }]
+    while (level.length > 0) {
+      level.forEach(({ number }, index) => {
+        this.#own(number, `tree ${tree.objectId}`)
+        this.#checkLinks(number, [level[index - 1]?.number ?? 0, level[index + 1]?.number ?? 0])
+      })
+      level = level.flatMap((bounded) => this.#checkPage(tree, bounded))
+    }
+  }
+
+  #checkLinks(number: number, [before, after]: readonly [number, number]): void {
+    const links = `${pagePrevious(this.#at(number))} and ${pageNext(this.#at(number))}`
+    this.#expect(links === `${before} and ${after}`, `page ${number} links to ${links}, not to ${before} and ${after}`)
+  }
+
+  /** Checks one page of a tree; the pages below it. */
+  #checkPage(tree: TreeShape, { number, low, high }: Bounded): Bounded[] {
+    const page = this.#at(number)
+    const isLeaf = hasFlag(page, PAGE_FLAGS.leaf)
+    const keys = keysOf(page)
+    this.#expect(pageObjectId(page) === tree.objectId, `page ${number} is of object ${pageObjectId(page)}`)
+    this.#expect(hasFlag(page, PAGE_FLAGS.root) === (number === tree.rootPage), `page ${number}: flag of a root`)
+    const counted = isLeaf ? keys : keys.slice(1)
+    counted.forEach((key, line) => {
+      this.#expect(line === 0 || (counted[line - 1] ?? '') < key, `page ${number}: keys do not ascend at line ${line}`)
+      this.#expect(low === null || key >= low, `page ${number}: a key of the page before`)
+      this.#expect(high === null || key < high, `page ${number}: a key of the page behind`)
+    })
+    if (isLeaf) return []
+    this.#expect(keys.length > 0, `page ${number} leads to nothing`)
+    const below = keys.map((key, line) => ({
+      number: childAt(page, line),
+      low: line === 0 ? low : key,
+      high: keys[line + 1] ?? high,
+    }))
+    const leavesBelow = below.filter((child) => hasFlag(this.#at(child.number), PAGE_FLAGS.leaf)).length
+    const expected = hasFlag(page, PAGE_FLAGS.parentOfLeaf) ? below.length : 0
+    this.#expect(leavesBelow === expected, `page ${number}: ${leavesBelow} of its pages are leaves`)
+    return below
+  }
+
+  #own(number: number, owner: string): void {
+    this.#expect(!this.#owners.has(number), `page ${number} belongs to ${this.#owners.get(number)} and to ${owner}`)
+    this.#owners.set(number, owner)
+  }
+
+  #at(number: number): Page {
+    const page = this.#pages.get(number)
     if (page === undefined) throw new Error(`page ${number} is not there`)
     return page
   }
-  const { firstFree, lastPage } = readSpace(at(SPACE_PAGE))
-  for (let free = firstFree; free !== 0; free = nextFreePage(at(free))) {
-    own(free, 'the free chain')
-    if ((pageFlags(at(free)) & PAGE_FLAGS.empty) === 0) wrong.push(`page ${free} is free and not empty`)
+
+  #expect(holds: boolean, otherwise: string): void {
+    if (!holds) this.wrong.push(otherwise)
   }
-  for (const tree of trees) wrong.push(...brokenTree(tree, at, own))
-  for (let number = 1; number <= lastPage; number++) if (!owners.has(number)) wrong.push(`page ${number} is lost`)
-  if (owners.size !== lastPage) wrong.push(`${owners.size} pages have an owner, ${lastPage} are in use`)
-  return wrong
 }
 
-/** Walks a tree level by level, from the root down. */
-function brokenTree(
-  tree: TreeShape,
-  at: (number: number) => Page,
-  own: (number: number, owner: string) => void,
-): string[] {
-  const wrong: string[] = []
-  let level = [tree.rootPage]
-  let bounds: (string | null)[] = [null]
-  for (;;) {
-    const below: number[] = []
-    const boundsBelow: (string | null)[] = []
-    level.forEach((number, index) => {
-      const page = at(number)
-      own(number, `tree ${tree.objectId}`)
-      if (pageObjectId(page) !== tree.objectId) wrong.push(`page ${number} is of object ${pageObjectId(page)}`)
-      const [before, after] = [level[index - 1] ?? 0, level[index + 1] ?? 0]
-      if (pagePrevious(page) !== before || pageNext(page) !== after)
-        wrong.push(`page ${number} links to ${pagePrevious(page)} and ${pageNext(page)}, not to ${before} and ${after}`)
-      const isLeaf = (pageFlags(page) & PAGE_FLAGS.leaf) !== 0
-      if (((pageFlags(page) & PAGE_FLAGS.root) !== 0) !== (number === tree.rootPage))
-        wrong.push(`page ${number}: root flag`)
-      const keys = keysOf(page)
-      const counted = isLeaf ? keys : keys.slice(1)
-      const low = bounds[index] ?? null
-      const high = bounds.slice(index + 1).find((bound) => bound !== null) ?? null
-      counted.forEach((key, line) => {
-        const previous = counted[line - 1]
-        if (previous !== undefined && previous >= key) wrong.push(`page ${number}: keys do not ascend at line ${line}`)
-        if (low !== null && key < low) wrong.push(`page ${number}: key below the page's lowest`)
-        if (high !== null && key >= high) wrong.push(`page ${number}: key of the next page`)
-      })
-      if (isLeaf) return
-      if (keys.length === 0) wrong.push(`page ${number} leads to nothing`)
-      keys.forEach((key, line) => {
-        below.push(childAt(page, line))
-        boundsBelow.push(line === 0 ? low : key)
-      })
-      const parentOfLeaf = (pageFlags(page) & PAGE_FLAGS.parentOfLeaf) !== 0
-      const childIsLeaf = keys.length > 0 && (pageFlags(at(childAt(page, 0))) & PAGE_FLAGS.leaf) !== 0
-      if (parentOfLeaf !== childIsLeaf) wrong.push(`page ${number}: flag of a parent of leaves`)
-    })
-    if (below.length === 0) return wrong
-    level = below
-    bounds = boundsBelow
-  }
+function hasFlag(page: Page, flag: number): boolean {
+  return (pageFlags(page) & flag) !== 0
 }
 
 function keysOf(page: Page): string[] {
