@@ -28,7 +28,7 @@ export function freshLog(generation: number): Uint8Array {
 }
 
 /** The order for a roll. */
-export function roll(closes: number | null, opens: number): LogOrder {
+export function roll(closes: number | null, opens: number): Extract<LogOrder, { order: 'roll-log' }> {
   return {
     order: 'roll-log',
     closes: closes === null ? null : asGeneration(closes),
