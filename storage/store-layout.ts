@@ -25,22 +25,34 @@ export async function settleStore(
   for (const directory of [places.logs, places.database]) {
     if (mustExist && (await directoryFacts(files, directory)) === null) throw vanished(directory)
     await makeDirectoriesDurably(files, directory)
-    const facts = await directoryFacts(files, directory)
-    if (facts === null) throw vanished(directory)
-    opened.set(directory, facts)
+    opened.set(directory, await presentFacts(files, directory))
   }
   await makeDirectoriesDurably(files, places.outOfDate)
-  for (const directory of [places.logs, places.database, places.outOfDate]) await sweepTemporaryFiles(files, directory)
-  await undoHalfMoves(files, places.outOfDate)
+  await sweepStore(files, places)
+  await undoHalfMoves(files, places)
   await keepWhatIsThere(files, places)
-  return {
-    check: async () => {
-      for (const [directory, before] of opened) {
-        const facts = await files.lookUp(directory)
-        if (facts === null || facts.inode !== before.inode || facts.device !== before.device) throw vanished(directory)
-      }
-    },
+  return { check: () => refuseOthers(files, opened) }
+}
+
+async function presentFacts(files: FileOperations, directory: string): Promise<FileFacts> {
+  const facts = await files.lookUp(directory)
+  if (facts === null) throw vanished(directory)
+  return facts
+}
+
+async function refuseOthers(files: FileOperations, opened: ReadonlyMap<string, FileFacts>): Promise<void> {
+  for (const [directory, before] of opened) {
+    const facts = await presentFacts(files, directory)
+    if (facts.inode !== before.inode || facts.device !== before.device) throw vanished(directory)
   }
+}
+
+/** Others may keep files of their own in these directories: what is not ours stays. */
+async function sweepStore(files: FileOperations, places: StorePlaces): Promise<void> {
+  const { openLogName, preparedLogName, checkpointName, reserveLogNames, databaseName } = places
+  await sweepTemporaryFiles(files, places.logs, [openLogName, preparedLogName, checkpointName, ...reserveLogNames])
+  await sweepTemporaryFiles(files, places.database, [databaseName])
+  await sweepTemporaryFiles(files, places.outOfDate)
 }
 
 /**
@@ -65,14 +77,17 @@ async function syncContent(files: FileOperations, path: string): Promise<void> {
   }
 }
 
-async function undoHalfMoves(files: FileOperations, directory: string): Promise<void> {
+/** A log that lies both among the logs and where discarded ones are kept was on its way when the power failed. */
+async function undoHalfMoves(files: FileOperations, { logs, outOfDate }: StorePlaces): Promise<void> {
   let undone = 0
-  for (const name of await files.readDirectory(directory)) {
-    const path = pathIn(directory, name)
-    const facts = await files.lookUp(path)
-    if (facts?.kind !== 'regular' || facts.names === 1) continue
-    await files.unlink(path)
+  for (const name of await files.readDirectory(outOfDate)) {
+    const kept = await files.lookUp(pathIn(outOfDate, name))
+    if (kept?.kind !== 'regular' || kept.names === 1) continue
+    // The name that it is kept under is its own, and the id of the attempt.
+    const own = await files.lookUp(pathIn(logs, name.slice(0, name.lastIndexOf('.'))))
+    if (own?.inode !== kept.inode || own.device !== kept.device) continue
+    await files.unlink(pathIn(outOfDate, name))
     undone++
   }
-  if (undone > 0) await files.syncDirectory(directory)
+  if (undone > 0) await files.syncDirectory(outOfDate)
 }

@@ -310,12 +310,14 @@ describe.each(MAKERS)('the files of a store over %s', (_name, make) => {
     await rig.store.close()
     const logs = `${world.root}/logs`
     await world.files.close(await world.files.open(`${logs}/E00.chk.a1.tmp`, 'create'))
+    await world.files.close(await world.files.open(`${logs}/somebody.else.tmp`, 'create'))
     await world.files.link(`${logs}/E00.log`, `${logs}/IgnoredLogs/E00OutOfDate/E00.log.a1`)
 
     rig = await open({ mustExist: true })
 
     expect(await names('logs/IgnoredLogs/E00OutOfDate')).toEqual([])
     expect(await names('logs')).not.toContain('E00.chk.a1.tmp')
+    expect(await names('logs')).toContain('somebody.else.tmp')
     expect((await rig.store.list()).hasOpenLog).toBe(true)
     await expect(open({ root: `${world.root}2`, mustExist: true })).rejects.toMatchObject({ code: 'DIRECTORY_MISSING' })
     expect(await world.files.lookUp(`${world.root}2`)).toBeNull()

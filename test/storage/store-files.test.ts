@@ -240,13 +240,16 @@ describe('a full disk', () => {
         const before = await StoreRig.open(operationsOver(disk))
         await before.database({ order: 'write-checkpoint', checkpoint: checkpointAt(4) })
         await before.store.close()
-        const files = operationsOver(disk, { crashAt: 4 + crashAt, faults: full('create', 1) })
+        const opening = operationsOver(disk)
+        await (await StoreRig.open(opening)).store.close()
+        const files = operationsOver(disk, { crashAt: opening.steps() + crashAt, faults: full('create', 1) })
         const rig = await StoreRig.open(files)
 
         const ended = await rig.database({ order: 'write-checkpoint', checkpoint: checkpointAt(5) })
 
         expect(ended ? [5] : [4, 5]).toContain(checkpointOn(disk.afterPowerCut('any subset', choose())))
-        expect(ended).toBe(crashAt > 4)
+        // The refused creation, then each copy written and synced.
+        expect(ended).toBe(crashAt > 5)
         await rig.store.close().catch(() => undefined) // where it has crashed
       }
   })
@@ -263,9 +266,9 @@ describe('a full disk', () => {
 describe('the failpoints', () => {
   it('are all reached', async () => {
     const reached = new Set<StoreFailpoint>()
-    const disk = new CrashDisk()
-    await (await StoreRig.open(operationsOver(disk))).store.close()
     for (const faults of [[], [{ operation: 'datasync', at: 1, errno: 'ENOSPC' }] as const]) {
+      const disk = new CrashDisk()
+      await (await StoreRig.open(operationsOver(disk))).store.close()
       const rig = await StoreRig.open(operationsOver(disk, { faults }), { reach: (name) => reached.add(name) })
       await playAll(rig)
       await rig.store.close()
