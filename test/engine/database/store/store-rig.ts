@@ -40,7 +40,7 @@ export const LOG_BYTES = 16_384
 const CACHE_PAGES = 20
 
 /** Settings for small logs. */
-const SETTINGS: StoreSettings = {
+export const SETTINGS: StoreSettings = {
   databasePath: DATABASE_PATH,
   resilienceDepth: 2,
   checkpointDepthBytes: 3 * LOG_BYTES,
@@ -70,14 +70,14 @@ export class StoreRig {
     disk: ModelStoreDisk,
     parts: {
       readonly store: StoreEngine
-      readonly content: SmallContent
+      readonly content?: SmallContent
       readonly fuse: Fuse
       readonly choose: Choose
     },
   ) {
     this.disk = disk
     this.store = parts.store
-    this.content = parts.content
+    this.content = parts.content ?? new SmallContent()
     this.#fuse = parts.fuse
     this.#choose = parts.choose
     this.content.use(this.store)
