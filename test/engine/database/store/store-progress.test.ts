@@ -5,7 +5,7 @@ import { type Blocked, ChangeWriter } from '../../../../engine/database/change-w
 import { openRedo } from '../../../../engine/database/redo-context.ts'
 import { advance } from '../../../../engine/database/store-progress.ts'
 import { ModelStoreDisk } from './model-store-disk.ts'
-import { type StoreRig, startRig } from './store-rig.ts'
+import { LOG_BYTES, type StoreRig, startRig } from './store-rig.ts'
 
 function aWriter({ store }: StoreRig): ChangeWriter {
   return new ChangeWriter({ redo: openRedo({ pool: store.cache, databaseId: 1 }), log: store.buffer, dbtime: 100 })
@@ -18,7 +18,7 @@ function* lacking(...lacks: readonly Blocked[]): Generator<Blocked, string, void
 
 describe('an operation', () => {
   it('goes on in the next log where one is full', () => {
-    const rig = startRig(new ModelStoreDisk())
+    const rig = startRig(new ModelStoreDisk(), { logBytes: 8 * LOG_BYTES })
     const writer = aWriter(rig)
     const { generation } = rig.store.buffer.header
     const bytes = rig.store.buffer.room + 1
@@ -28,7 +28,7 @@ describe('an operation', () => {
   })
 
   it('waits for a page, and is not done where that is bad', () => {
-    const rig = startRig(new ModelStoreDisk())
+    const rig = startRig(new ModelStoreDisk(), { logBytes: 8 * LOG_BYTES })
     const work = lacking({ kind: 'page-needed', page: 7, isNew: false }, { kind: 'page-needed', page: 7, isNew: false })
 
     expect(advance(rig.store, aWriter(rig), work)).toEqual({ state: 'page', page: 7 })
@@ -38,7 +38,7 @@ describe('an operation', () => {
   })
 
   it('waits for memory, and for a disk that does not keep up', () => {
-    const rig = startRig(new ModelStoreDisk())
+    const rig = startRig(new ModelStoreDisk(), { logBytes: 8 * LOG_BYTES })
     expect(advance(rig.store, aWriter(rig), lacking({ kind: 'memory-needed', page: 7 }))).toEqual({ state: 'room' })
 
     for (let roll = 0; roll < 4; roll++) rig.store.roll()

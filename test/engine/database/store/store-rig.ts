@@ -208,6 +208,8 @@ export interface RigStart {
   readonly cachePages?: number
   /** Of a stream that begins. */
   readonly signature?: LogSignature
+  /** The length of its logs. */
+  readonly logBytes?: number
 }
 
 /** Starts a store, whatever lies on the disk, up to the point where changes may be made. */
@@ -221,7 +223,7 @@ export function startRig(disk: ModelStoreDisk, start: RigStart = {}): StoreRig {
   const nowMs = MOMENT_MS
   if (outcome.outcome === 'nothing-there') {
     const content = new SmallContent(transactions)
-    const layout = { sizeBytes: LOG_BYTES }
+    const layout = { sizeBytes: start.logBytes ?? LOG_BYTES }
     const birth = startOfNewStore({
       settings,
       content,
