@@ -1,11 +1,11 @@
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { CopyStorePaths } from './copy-store-layout.ts'
-import { isTemporaryName } from './durable-file.ts'
 import { hasErrno } from './file-error.ts'
 import { type FileFacts, type FileOperations, pathIn, wholeOf } from './file-operations.ts'
 import { gapsBetween } from './generation-set.ts'
 import type { LogNames } from './log-names.ts'
 import { type ForeignFiles, type LogScanResult, scanLogs } from './log-scan.ts'
+import { sweepTemporaryFiles } from './temporary-files.ts'
 
 /** What a copy's directories hold, read from them alone. */
 export interface CopyScan<Identity> {
@@ -56,7 +56,7 @@ export async function scanCopy<Identity>(
   files: FileOperations,
 ): Promise<CopyScan<Identity>> {
   const { paths, names } = request
-  const swept = await sweepTemporaryFiles(files, paths)
+  const swept = await sweepAll(files, paths)
   await files.syncDirectory(paths.logs)
   const { present, foreign } = await scanCopyNames(request, files)
   const ranges = present.ranges()
@@ -81,26 +81,10 @@ export function scanCopyNames(
   return scanLogs({ directory: request.paths.logs, names: request.names, examine: () => false, expected }, files)
 }
 
-async function sweepTemporaryFiles(files: FileOperations, paths: CopyStorePaths): Promise<number> {
+async function sweepAll(files: FileOperations, paths: CopyStorePaths): Promise<number> {
   let swept = 0
-  for (const directory of [paths.inspector, paths.inspectionFailed, paths.outOfDate, paths.root]) {
-    const here = await sweepDirectory(files, directory)
-    // A second name that a crash left would make its log unreadable: the removal must last.
-    if (here > 0) await files.syncDirectory(directory)
-    swept += here
-  }
-  return swept
-}
-
-async function sweepDirectory(files: FileOperations, directory: string): Promise<number> {
-  let swept = 0
-  for await (const chunk of files.walkDirectory(directory)) {
-    for (const { name, kind } of chunk) {
-      if (!isTemporaryName(name) || kind === 'directory') continue
-      await files.unlink(pathIn(directory, name))
-      swept++
-    }
-  }
+  for (const directory of [paths.inspector, paths.inspectionFailed, paths.outOfDate, paths.root])
+    swept += await sweepTemporaryFiles(files, directory)
   return swept
 }
 

@@ -53,6 +53,8 @@ export interface NewDatabase {
   /** Unique among all attempts, as for every file that `durable-file.ts` makes. */
   readonly attemptId: string
   readonly header: DatabaseHeader
+  /** Whether a database of that name is replaced; by default it is not touched. */
+  readonly replaces?: boolean
 }
 
 /** Set in the header of a database that keeps no shadow. */
@@ -65,9 +67,9 @@ const FLAG_NO_SHADOW = 1
  * Errors: `FILE_EXISTS`, and those of `durable-file.ts`.
  */
 export async function createDatabaseFile(files: FileOperations, database: NewDatabase): Promise<DatabaseFile> {
-  const { directory, name, attemptId, header } = database
+  const { directory, name, attemptId, header, replaces = false } = database
   const path = pathIn(directory, name)
-  if ((await files.lookUp(path)) !== null) throw fileError({ operation: 'create', path, errno: 'EEXIST' })
+  if (!replaces && (await files.lookUp(path)) !== null) throw fileError({ operation: 'create', path, errno: 'EEXIST' })
   const bytes = new Uint8Array(2 * header.pageBytes)
   for (const lo of [0, header.pageBytes]) writeDatabaseHeader(bytes.subarray(lo, lo + header.pageBytes), header)
   await replaceDurably(files, { directory, name, attemptId, bytes })

@@ -83,6 +83,15 @@ export function isDirectRefused(error: unknown): boolean {
   return hasErrno(error, 'EINVAL')
 }
 
+/** Whether there was no room: told by the call itself, or only by the sync when the file system had put off looking for blocks. */
+export function isDiskFull(error: unknown): boolean {
+  return (
+    (error instanceof ReplicationError && error.code === 'DISK_FULL') ||
+    hasErrno(error, 'ENOSPC') ||
+    hasErrno(error, 'EDQUOT')
+  )
+}
+
 /** Anything thrown, as one of ours: a programmer's fault is thrown on. */
 export function asReplicationError(thrown: unknown): ReplicationError {
   if (thrown instanceof ReplicationError) return thrown

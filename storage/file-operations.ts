@@ -58,9 +58,21 @@ export interface FileOperations {
  * | `create` | write | must not | mode 0600, through the page cache |
  * | `create-direct` | write | must not | past the page cache: address, length and position are multiples of {@link DIRECT_ALIGNMENT_BYTES} |
  * | `create-direct-synchronous` | write | must not | the same, and each write is durable when it returns, as if datasync followed |
- * | `extend` | read and write | yes | for the journal |
+ * | `extend` | read and write | yes | for the journal and for databases |
+ * | `overwrite-synchronous` | read and write | yes | for the open log: inside its length only; each write is durable when it returns |
  */
-export type OpenMode = 'read' | 'create' | 'create-direct' | 'create-direct-synchronous' | 'extend'
+export type OpenMode =
+  | 'read'
+  | 'create'
+  | 'create-direct'
+  | 'create-direct-synchronous'
+  | 'extend'
+  | 'overwrite-synchronous'
+
+/** Whether a mode makes the file; the others want it to be there. */
+export function createsFile(mode: OpenMode): boolean {
+  return mode.startsWith('create')
+}
 
 /** An open file. The path is the one it was opened by and serves messages only. */
 export interface OpenFile {

@@ -39,7 +39,7 @@ export interface LogNames {
   deletable(generation: Generation): readonly string[]
   /** A generation is gone. */
   forget(generation: Generation): void
-  /** Whether a name belongs to the store's own files beside the closed logs (open log, checkpoint, reserve logs). */
+  /** Whether a name belongs to the store's own files beside the closed logs (open log, checkpoint, reserve logs, folders). */
   isCompanion(name: string): boolean
   /** The names that an open log can have here, the log itself and the one prepared after it; none for a numbered format. */
   readonly openLogNames: readonly string[]
@@ -80,7 +80,11 @@ class EseNames implements LogNames {
   constructor(baseName: string, parse: Parse) {
     this.parse = parse
     this.openLogNames = [`${baseName}.log`, `${baseName}tmp.log`]
-    this.#companion = new RegExp(`^${baseName}((tmp)?\\.log|\\.chk|res[0-9a-f]{5}\\.jrs)$|^tmp\\.edb$`, 'i')
+    this.#companion = new RegExp(
+      // A file that replaces one of them has a temporary name for a moment.
+      `^${baseName}((tmp)?\\.log|\\.chk|res[0-9a-f]{5}\\.jrs)(\\.[a-z0-9_-]{1,64}\\.tmp)?$|^(tmp\\.edb|inspector|IgnoredLogs)$`,
+      'i',
+    )
     this.#fallback = [8, 5].map((width) => ({ base: baseName, width, lowerDigits: false, extension: '.log' }))
   }
 

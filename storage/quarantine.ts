@@ -42,8 +42,8 @@ export async function quarantineFile(
   await replaceDurably(files, { directory: move.toDirectory, name: noteName, attemptId: note.attemptId, bytes })
   await syncContent(files, from)
   await files.link(from, kept)
+  await files.syncDirectory(move.toDirectory) // or a crash could leave neither name
   await files.unlink(from)
-  await files.syncDirectory(move.toDirectory)
   await files.syncDirectory(move.fromDirectory)
   return kept
 }

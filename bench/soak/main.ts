@@ -11,6 +11,7 @@ import { type CutFileSystem, cutMissing, OWN_MOUNTS } from './cut-disk.ts'
 import { runErrnoSweep, sweepMissing } from './errno-sweep.ts'
 import { runKillRounds } from './kill-rounds.ts'
 import { type CutSeries, cutProduct, cutPublishing } from './power-cut.ts'
+import { cutPlantedStore, cutStore } from './store-cut.ts'
 
 const USAGE = `usage: npm run soak [-- OPTIONS]
   --only PART   kill, cuts or errno (default: all)
@@ -92,6 +93,9 @@ async function cutAll(fileSystem: CutFileSystem, cuts: number): Promise<boolean>
       const series = await cutPublishing(directory, { fileSystem, plant, cuts })
       sound = judge(series, plant === 'correct' ? 0 : cuts) && sound
     }
+    for (const plant of ['no-file-sync', 'no-directory-sync'] as const)
+      sound = judge(await cutPlantedStore(directory, { fileSystem, plant, cuts }), cuts) && sound
+    sound = judge(await cutStore(directory, fileSystem), 0) && sound
     return judge(await cutProduct(directory, { fileSystem, cuts }), 0) && sound
   } finally {
     rmSync(directory, { recursive: true, force: true })

@@ -3,9 +3,10 @@ import { isBlockSealed, sealBlock } from './block-checksum.ts'
 import { type LogAttachment, readAttachments, writeAttachments } from './log-attachment.ts'
 import { type LogBytes, openLogBytes } from './log-bytes.ts'
 import { type LogEnvironment, readEnvironment, writeEnvironment } from './log-environment.ts'
+import type { LogHeader } from './log-header.ts'
 import { type LogPosition, readLogPosition, writeLogPosition } from './log-position.ts'
 import { type LogSignature, readSignature, writeSignature } from './log-signature.ts'
-import { type LogTime, readLogTime, writeLogTime } from './log-time.ts'
+import { type LogTime, readLogTime, UNSET_LOG_TIME, writeLogTime } from './log-time.ts'
 
 /** A checkpoint file (`E00.chk`): from where a recovery begins. */
 export interface CheckpointFile {
@@ -69,6 +70,25 @@ const AT = {
   fileType: 667,
   attachList: 679,
 } as const
+
+/** A checkpoint file of the stream of `log`, of a store that was never backed up. */
+export function newCheckpointFile(log: LogHeader, checkpoint: LogPosition): CheckpointFile {
+  const nowhere = { generation: 0, sector: 0, byte: 0 }
+  return {
+    lastFullBackupCheckpoint: nowhere,
+    checkpoint,
+    signature: log.signature,
+    environment: log.environment,
+    fullBackup: nowhere,
+    fullBackupTime: UNSET_LOG_TIME,
+    incrementalBackup: nowhere,
+    incrementalBackupTime: UNSET_LOG_TIME,
+    version: 0,
+    databaseConsistency: nowhere,
+    fileType: CHECKPOINT_FILE_TYPE,
+    attachments: [],
+  }
+}
 
 /**
  * Reads a checkpoint file: the first copy, or where that is damaged the second. Any bytes may be given. The checks come in the

@@ -34,6 +34,19 @@ export function positionOf(
   return { generation: log.generation, sector: Math.floor(at / log.sectorBytes), byte: at % log.sectorBytes }
 }
 
+/** The position that lies `bytes` before `position`, headers of logs counted; the first of all where there are not so many. */
+export function positionBefore(
+  log: { readonly sectorBytes: number; readonly fileSectors: number },
+  position: LogPosition,
+  bytes: number,
+): LogPosition {
+  const fileBytes = log.sectorBytes * log.fileSectors
+  const at = position.generation * fileBytes + position.sector * log.sectorBytes + position.byte - bytes
+  if (at < 0) return { generation: 0, sector: 0, byte: 0 }
+  const generation = Math.floor(at / fileBytes)
+  return positionOf({ generation, sectorBytes: log.sectorBytes }, at - generation * fileBytes)
+}
+
 /** `(0x1C4,FFFF,FFFF)`: generation, sector and byte in hexadecimal, as eseutil prints a position. */
 export function formatLogPosition(position: LogPosition): string {
   const hex = (value: number): string => (value >>> 0).toString(16).toUpperCase()

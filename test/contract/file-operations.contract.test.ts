@@ -176,6 +176,21 @@ describe.each(MAKERS)('over %s', (_name, make) => {
     expect(await get('a')).toBe('one\ntwo\n')
   })
 
+  it('a log is overwritten in place, read through the same descriptor, and never made by it', async () => {
+    await put('a', 'one two three')
+    const file = await files.open(at('a'), 'overwrite-synchronous')
+
+    await files.write(file, wholeOf(Buffer.from('TWO')), 4)
+    const bytes = Buffer.alloc(7)
+    await files.read(file, wholeOf(bytes), 0)
+    await files.close(file)
+
+    expect([bytes.toString(), await get('a')]).toEqual(['one TWO', 'one TWO three'])
+    await expect(files.open(at('none'), 'overwrite-synchronous')).rejects.toEqual(refusal('LOG_MISSING', 'ENOENT'))
+    world.plantFifo(at('pipe'))
+    await expect(files.open(at('pipe'), 'overwrite-synchronous')).rejects.toEqual(refusal('FILE_NOT_REGULAR'))
+  })
+
   it('directories are made once, listed, walked in chunks and known for what they are', async () => {
     await files.makeDirectory(at('d'))
     const names = Array.from({ length: ENTRIES_PER_CHUNK_MAX + 10 }, (_, index) => `f${index}`)

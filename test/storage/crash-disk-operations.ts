@@ -1,6 +1,7 @@
 // FileOperations over the crash-consistent disk: every call is counted, so that a test can cut the power or fail at each of them.
 import { type FileOperation, fileError } from '../../storage/file-error.ts'
 import {
+  createsFile,
   DIRECT_ALIGNMENT_BYTES,
   type DirectoryEntry,
   type FileFacts,
@@ -154,7 +155,7 @@ function openCalls(calls: Calls): Pick<FileOperations, 'open' | 'write' | 'read'
 }
 
 function openFile(calls: Calls, path: string, mode: OpenMode): OpenFile {
-  const creates = mode !== 'read' && mode !== 'extend'
+  const creates = createsFile(mode)
   calls.enter(creates ? 'create' : 'open', path)
   const node = creates ? createFile(calls, path, mode) : existingFile(calls, path)
   const descriptor = calls.nextDescriptor++
@@ -193,9 +194,15 @@ function writePiece(
     [piece.length, piece.bytes.byteOffset + piece.offset, position].some((n) => n % DIRECT_ALIGNMENT_BYTES > 0)
   )
     calls.fail('write', file.path, 'EINVAL')
-  calls.enter('write', file.path, () => node.write(position, bytes.subarray(0, bytes.length >> 1)))
+  const overwrites = mode === 'overwrite-synchronous'
+  if (overwrites && position + bytes.length > node.content.length)
+    throw new Error(`${file.path} is written beyond its ${node.content.length} bytes`)
+  calls.enter('write', file.path, () => {
+    if (overwrites) node.overwrite(position, bytes)
+    else node.write(position, bytes.subarray(0, bytes.length >> 1))
+  })
   node.write(position, bytes)
-  if (mode === 'create-direct-synchronous') node.sync()
+  if (overwrites || mode === 'create-direct-synchronous') node.sync()
 }
 
 function nameCalls(calls: Calls): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {

@@ -11,13 +11,20 @@ export type NamePolicy = 'ordered prefix' | 'any subset'
 /** A disk loses data in runs of this length. */
 const SECTOR_BYTES = 512
 
+interface UnsyncedWrite {
+  readonly position: number
+  readonly bytes: Buffer
+  /** It went over durable sectors, each of which a disk keeps old or makes new; the others may become anything. */
+  readonly overwrites: boolean
+}
+
 /** A file: what programs read, what survives, and what was written since the last sync. */
 export class FileNode {
   readonly kind: FileKind
   readonly inode: number
   content: Buffer<ArrayBuffer> = Buffer.alloc(0)
   durable: Buffer<ArrayBuffer> = Buffer.alloc(0)
-  unsynced: { readonly position: number; readonly bytes: Buffer }[] = []
+  unsynced: UnsyncedWrite[] = []
   names = 0
   modifiedMs = 0
 
@@ -28,7 +35,13 @@ export class FileNode {
 
   write(position: number, bytes: Buffer): void {
     this.content = patched(this.content, position, bytes)
-    this.unsynced.push({ position, bytes })
+    this.unsynced.push({ position, bytes, overwrites: false })
+  }
+
+  /** A write into sectors that are durable and allocated: a crash leaves each of them old or new, in any order. */
+  overwrite(position: number, bytes: Buffer): void {
+    this.content = patched(this.content, position, bytes)
+    this.unsynced.push({ position, bytes, overwrites: true })
   }
 
   /** A sync that answers success. After one that failed, what it should have kept is not tried again: Linux marks it clean. */
@@ -48,12 +61,20 @@ export class FileNode {
     for (const write of this.unsynced) {
       for (let at = 0; at < write.bytes.length; at += SECTOR_BYTES) {
         const sector = write.bytes.subarray(at, at + SECTOR_BYTES)
-        const fate = mode === 4 ? choose(4) : mode
+        const fate = fateOf(write, { mode, index: at / SECTOR_BYTES, choose })
         bytes = afterFate(bytes, { position: write.position + at, sector, fate })
       }
     }
     return bytes
   }
+}
+
+/** Of an overwritten sector: kept or dropped, by itself in mode 4, every other one in modes 2 and 3. */
+function fateOf(write: UnsyncedWrite, of: { mode: number; index: number; choose: Choose }): number {
+  const { mode, index, choose } = of
+  if (!write.overwrites) return mode === 4 ? choose(4) : mode
+  if (mode === 4) return choose(2)
+  return mode < 2 ? mode : (index + mode) % 2
 }
 
 /** 0 kept, 1 dropped, 2 zeroed (the length survives without the data), 3 garbage. */

@@ -56,10 +56,22 @@ describe('the names of a stream', () => {
 
   it('knows the files of a store that are no closed logs', () => {
     const names = logNamesOf({ kind: 'ese', baseName: 'E00' })
-    const companions = ['E00.log', 'E00tmp.log', 'e00.chk', 'E00res00001.jrs', 'tmp.edb']
+    const companions = [
+      'E00.log',
+      'E00tmp.log',
+      'e00.chk',
+      'E00res00001.jrs',
+      'tmp.edb',
+      'IgnoredLogs',
+      'E00.chk.a1.tmp',
+    ]
 
     expect(companions.filter((name) => names.isCompanion(name))).toEqual(companions)
-    expect(['E01.log', 'E0000000001.log', 'mail.edb'].filter((name) => names.isCompanion(name))).toEqual([])
+    expect(
+      ['E01.log', 'E0000000001.log', 'mail.edb', 'E0000000001.log.a1.tmp', 'inspector2'].filter((name) =>
+        names.isCompanion(name),
+      ),
+    ).toEqual([])
   })
 
   it('computes every PostgreSQL segment of its timeline', () => {
