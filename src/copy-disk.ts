@@ -106,6 +106,16 @@ export class CopyDisk {
     })
   }
 
+  /** Takes an inspected log that proved damaged out of the log directory. One that is gone already was taken before. */
+  setAside(generation: Generation, rejection: Rejection): Promise<void> {
+    return this.#inTurn(async () => {
+      const attempt = (this.#attempts.get(generation) ?? 0) + 1
+      const { name: _, ...note } = this.#note('', { ...rejection, attempt })
+      const kept = await this.#opened().setLogAside(generation, note)
+      this.#parts.log.error({ root: this.#parts.root, generation, kept }, 'inspected-log-damaged')
+    })
+  }
+
   /** Ends what is under way at the next file, and resolves when the disk is quiet. */
   async stop(): Promise<void> {
     this.#stopping.abort()

@@ -1,9 +1,9 @@
-import type { Announcement, CopiedLog, CopyReport, Fault } from '../engine/fact.ts'
+import type { Announcement, CopiedLog, CopyReport, DatabaseProgress, Fault, ReplayFault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 
 /**
- * What the main thread and its two kinds of long-lived worker say to each other over a MessagePort. Small values only: the
+ * What the main thread and its three kinds of long-lived worker say to each other over a MessagePort. Small values only: the
  * bytes of logs never leave the worker that reads or writes them. Generations are plain numbers here and brands again at the
  * door of the main thread's runner.
  */
@@ -101,3 +101,41 @@ export type CopyEvent =
   | { readonly kind: 'inspection-failed'; readonly copy: number; readonly session: number; readonly fault: Fault }
   | { readonly kind: 'copying-stopped'; readonly copy: number }
   | { readonly kind: 'stopped' }
+
+/** Where a replay worker finds what belongs to one copy. */
+export interface KeptDatabase {
+  /** Absolute path of the directory with the inspected logs, which are read and never changed. */
+  readonly logsDirectory: string
+  /** Absolute path of the directory of the database and its checkpoint. */
+  readonly databaseDirectory: string
+  readonly format: LogFormat
+}
+
+/**
+ * Main thread → replay worker. What each means, and what has to be told in answer, stands with the orders of the same names.
+ * Commands of one copy are taken in the order in which they come.
+ */
+export type ReplayCommand =
+  | { readonly kind: 'open-database'; readonly copy: number; readonly session: number; readonly kept: KeptDatabase }
+  | { readonly kind: 'replay-logs'; readonly copy: number; readonly session: number; readonly range: GenerationRange }
+  /**
+   * Leave the database of this copy alone at the next boundary of a log; answered by `replay-stopped` when no I/O on it is left.
+   * Nothing of an earlier session is told after that answer.
+   */
+  | { readonly kind: 'stop-replaying'; readonly copy: number }
+  /** Close the database, if it is open, and forget the copy. */
+  | { readonly kind: 'close-database'; readonly copy: number }
+
+/** Replay worker → main thread. */
+export type ReplayEvent =
+  | {
+      readonly kind: 'database-opened' | 'logs-replayed' | 'checkpoint-moved'
+      readonly copy: number
+      readonly session: number
+      readonly progress: DatabaseProgress
+    }
+  | { readonly kind: 'replay-failed'; readonly copy: number; readonly session: number; readonly fault: ReplayFault }
+  /** Null when the database was not open. */
+  | { readonly kind: 'replay-stopped'; readonly copy: number; readonly progress: DatabaseProgress | null }
+  /** The worker itself is gone; the main thread tells it to every copy that it kept. */
+  | { readonly kind: 'replayer-lost'; readonly copy: number; readonly fault: Fault }

@@ -72,7 +72,13 @@ describe('the metrics of a share', () => {
       copyId: 'a'.repeat(32),
       label: 'node2:/store',
       connected: true,
-      report: { inspected: asGeneration(5), replayed: asGeneration(0), condition: 'running', sinceMs: 0 },
+      report: {
+        inspected: asGeneration(5),
+        replayed: asGeneration(0),
+        requiredLow: null,
+        condition: 'running',
+        sinceMs: 0,
+      },
       lastReportMs: 0,
     } as const
     const options = { copiesExpected: 1, passiveGate: 'inspected' } as const

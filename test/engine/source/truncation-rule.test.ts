@@ -14,12 +14,17 @@ import { holds, planTruncation, truncatableThrough } from '../../../engine/sourc
 const REPORT: CopyReport = {
   inspected: asGeneration(7),
   replayed: asGeneration(4),
+  requiredLow: null,
   condition: 'running',
   sinceMs: 1_000,
 }
 
 function aCopy(change: Partial<SourceCopy> = {}): SourceCopy {
   return { copyId: 'c1', label: 'node2:/store', connected: true, report: REPORT, lastReportMs: 9_000, ...change }
+}
+
+function aReplayingCopy(change: Partial<CopyReport> = {}): SourceCopy {
+  return aCopy({ report: { ...REPORT, requiredLow: asGeneration(3), ...change } })
 }
 
 function aSource(copies: readonly SourceCopy[], options: Partial<SourceOptions> = {}): SourceState {
@@ -49,11 +54,40 @@ describe('a copy holds the source', () => {
     expect(hold).toEqual({ rule, through, sinceMs, copy: { copyId: 'c1', label: 'node2:/store' } })
   })
 
-  it('with what it has replayed when the passive gate is replayed', () => {
+  it('that keeps logs only with what it has inspected, whatever the gate', () => {
     const source = aSource([aCopy()], { passiveGate: 'replayed' })
 
-    expect(holds(source)[1]).toMatchObject({ rule: 'not-replayed', through: 4 })
-    expect(truncatableThrough(source)).toBe(4)
+    expect(holds(source)[1]).toMatchObject({ rule: 'not-inspected', through: 7 })
+  })
+
+  it('that has a database with what it has replayed, and with what it requires', () => {
+    const source = aSource([aReplayingCopy()], { passiveGate: 'replayed' })
+
+    expect(holds(source).slice(1)).toMatchObject([
+      { rule: 'not-replayed', through: 4 },
+      { rule: 'required', through: 2 },
+    ])
+    expect(truncatableThrough(source)).toBe(2)
+  })
+
+  it('that has a database with what it has inspected, where the gate says so', () => {
+    const source = aSource([aReplayingCopy()], { passiveGate: 'inspected' })
+
+    expect(holds(source).slice(1)).toMatchObject([{ rule: 'not-inspected', through: 7 }])
+  })
+
+  it.each([
+    ['suspended', aReplayingCopy({ condition: 'suspended' })],
+    ['failed', aReplayingCopy({ condition: 'failed' })],
+    ['unreachable', { ...aReplayingCopy(), connected: false }],
+  ] as const)('that has a database and is %s by one rule, at what it requires', (rule, copy) => {
+    expect(holds(aSource([copy], { passiveGate: 'replayed' })).slice(1)).toMatchObject([{ rule, through: 2 }])
+  })
+
+  it('with everything while its database was not opened', () => {
+    const source = aSource([aReplayingCopy({ requiredLow: asGeneration(0) })], { passiveGate: 'replayed' })
+
+    expect(truncatableThrough(source)).toBe(0)
   })
 })
 
