@@ -1,5 +1,6 @@
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
+import { replayedThrough } from '../engine/replication/replayer.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import type { Judge } from './state-watch.ts'
 
@@ -19,8 +20,8 @@ export interface CatchUpContext {
 export const UNREACHABLE_PATIENCE_MS = 10_000
 
 /**
- * Judges whether a copy has caught up: everything that its source had closed when it was first reached is inspected. Logs
- * closed later do not count, so that catching up with a busy source ends.
+ * Judges whether a copy has caught up: everything that its source had closed when it was first reached is inspected, and
+ * replayed where the copy has a database. Logs closed later do not count, so that catching up with a busy source ends.
  *
  * Throws what will not heal by itself: `STATE_REFUSED` (suspended), `LOG_REJECTED`, `LOG_MISSING`, the refusal of the source,
  * and `NODE_UNREACHABLE` when it was out of reach for {@link UNREACHABLE_PATIENCE_MS}.
@@ -34,7 +35,8 @@ export function caughtUpJudge(context: CatchUpContext): Judge<ReplicaState, Repl
     else if (context.nowMs() - unreachedSinceMs >= UNREACHABLE_PATIENCE_MS)
       throw new ReplicationError(unreachable(state, context.lastFault()))
     if (target < 0 && state.connected && context.announced()) target = state.announcement.generated
-    return target >= 0 && state.inspected >= target ? state : null
+    const done = state.database === null ? state.inspected : replayedThrough(state)
+    return target >= 0 && done >= target ? state : null
   }
 }
 
