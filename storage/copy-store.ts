@@ -153,6 +153,9 @@ export class CopyStore<Identity> {
    */
   async setLogAside(generation: Generation, note: Omit<QuarantineNote, 'name'>): Promise<string | null> {
     const { files } = this.#options
+    await this.checkStillThere()
+    // Another thread has published it: names of a pattern are known only once they were read.
+    await scanCopyNames({ paths: this.paths, names: this.#names }, files)
     for (const name of this.#names.candidates(generation)) {
       if ((await files.lookUp(pathIn(this.paths.logs, name))) === null) continue
       const move = { fromDirectory: this.paths.logs, fromName: name, toDirectory: this.paths.inspectionFailed }
