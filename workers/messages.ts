@@ -112,8 +112,22 @@ export interface KeptDatabase {
 }
 
 /**
- * Main thread → replay worker. What each means, and what has to be told in answer, stands with the orders of the same names.
- * Commands of one copy are taken in the order in which they come.
+ * Main thread → replay worker. What each means stands with the orders of the same names. What a replayer promises for each copy:
+ *
+ * 1. Commands are taken in the order in which they come. There is one batch at a time, and a batch comes only after its session's
+ *    `database-opened`.
+ * 2. `open-database` makes the database where none is, and says of it that log 1 is the first required. It reads header and
+ *    checkpoint and recovers nothing: that is what the first batches do, from `replayedThrough` + 1 on. Of a database that is open
+ *    already it says how far that is.
+ * 3. A log is verified when it is read, whatever the inspector found: -501 where its bytes have changed since.
+ * 4. `replayedThrough` may be in memory only; `requiredLow` and `requiredHigh` are told when they are durable in the header, and
+ *    before a page with changes of a later log than `requiredHigh` goes to the file, that is raised. While a database is open
+ *    neither `replayedThrough` nor `requiredLow` goes down.
+ * 5. `logs-replayed` comes at the end of a batch, and may come within it. Pages that wait for nothing are written out after a
+ *    while, also when no log comes, and that is told by `checkpoint-moved`: the source keeps its logs until then.
+ * 6. `replay-failed` is the last word of its session.
+ * 7. `replay-stopped` is the answer to every `stop-replaying`, also where nothing is open. After it there is no I/O before the next
+ *    command, and nothing of an earlier session is told.
  */
 export type ReplayCommand =
   | { readonly kind: 'open-database'; readonly copy: number; readonly session: number; readonly kept: KeptDatabase }

@@ -54,6 +54,8 @@ const EVENT_OF: Readonly<Record<number, EventId>> = {
 export function replayFailed(state: ReplicaState, { fault, nowMs }: ReplayFailed): Stepped {
   const { database } = state
   assert(database !== null && database.phase !== 'closed', 'only an open database fails')
+  // Given up already: a replayer that is lost after that changes nothing.
+  if (database.phase === 'failed') return [state, []]
   const event = eventOf(fault)
   const remedy = REMEDY_OF[fault.eseError] ?? 'retry'
   switch (remedy) {
