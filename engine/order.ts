@@ -34,6 +34,8 @@ export type ReplicaOrder =
   | {
       readonly kind: 'set-aside-log'
       readonly generation: Generation
+      /** How often this log decayed so far: 1 or 2. */
+      readonly attempt: number
       readonly reason: RejectionReason
       readonly detail: string
     }

@@ -23,8 +23,8 @@ export const UNREACHABLE_PATIENCE_MS = 10_000
  * Judges whether a copy has caught up: everything that its source had closed when it was first reached is inspected, and
  * replayed where the copy has a database. Logs closed later do not count, so that catching up with a busy source ends.
  *
- * Throws what will not heal by itself: `STATE_REFUSED` (suspended), `LOG_REJECTED`, `LOG_MISSING`, the refusal of the source,
- * and `NODE_UNREACHABLE` when it was out of reach for {@link UNREACHABLE_PATIENCE_MS}.
+ * Throws what will not heal by itself: `STATE_REFUSED` (suspended), `LOG_REJECTED`, `DATABASE_REJECTED`, `LOG_MISSING`, the
+ * refusal of the source, and `NODE_UNREACHABLE` when it was out of reach for {@link UNREACHABLE_PATIENCE_MS}.
  */
 export function caughtUpJudge(context: CatchUpContext): Judge<ReplicaState, ReplicaState> {
   let target = -1
@@ -48,12 +48,14 @@ function refuseHopeless(state: ReplicaState, fault: Fault | null): void {
       message: `the copy of ${name} is suspended`,
       hint: `Run "ccr resume ${name}" first.`,
     })
-  if (failure?.kind === 'permanent' || failure?.kind === 'missing')
+  if (failure?.kind === 'permanent' || failure?.kind === 'missing') {
+    const rejected = state.database?.phase === 'failed' ? 'DATABASE_REJECTED' : 'LOG_REJECTED'
     throw new ReplicationError({
-      code: failure.kind === 'missing' ? 'LOG_MISSING' : 'LOG_REJECTED',
+      code: failure.kind === 'missing' ? 'LOG_MISSING' : rejected,
       message: `the copy of ${name} cannot catch up: ${failure.message}`,
       hint: `Mend the cause, then suspend and resume the copy; "ccr events" tells what happened.`,
     })
+  }
   if (failure === null || fault === null || failure.message !== fault.message) return
   const error = new ReplicationError({ ...fault, hint: 'It is tried again while the copy runs without --once.' })
   if (!error.retriable) throw error

@@ -79,7 +79,7 @@ export class CopyWork {
         this.#count(order.reason)
         return disk.quarantine(order.log, { reason: order.reason, detail: order.detail })
       case 'set-aside-log':
-        return disk.setAside(order.generation, { reason: order.reason, detail: order.detail })
+        return disk.setAside(order)
       case 'open-database':
         return this.#openDatabase(order.session)
       case 'replay-logs':

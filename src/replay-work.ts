@@ -9,8 +9,11 @@ export interface Replayer {
   readonly post: (command: ReplayCommand) => boolean
 }
 
-/** Connects a copy with its replayer: from then on every event of the copy's database is told. */
-export type ConnectReplayer = (tell: (event: ReplayEvent) => void) => Replayer
+/**
+ * Connects a copy with its replayer: from then on every event with the number of the copy is told. The number is the one in
+ * its commands.
+ */
+export type ConnectReplayer = (copy: number, tell: (event: ReplayEvent) => void) => Replayer
 
 /** What a {@link ReplayWork} works with. */
 export interface ReplayWorkParts {
@@ -35,7 +38,7 @@ export class ReplayWork {
 
   constructor(parts: ReplayWorkParts) {
     this.#parts = parts
-    this.#replayer = parts.connect((event) => this.#take(event))
+    this.#replayer = parts.connect(parts.copy, (event) => this.#take(event))
   }
 
   /** Does one order. A promise: the next one waits for it. */

@@ -98,7 +98,7 @@ function copyAgain(state: ReplicaState, failing: Failing): Stepped {
     next,
     [
       ...stopOrders(state),
-      { kind: 'set-aside-log', generation, reason, detail: numbered(fault) },
+      { kind: 'set-aside-log', generation, attempt: times, reason, detail: numbered(fault) },
       event,
       { kind: 'raise-event', id: 9008, values: [log, times, ATTEMPTS_MAX] },
       { kind: 'check-store', session: next.session },

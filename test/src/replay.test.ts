@@ -79,7 +79,7 @@ interface Replaying {
 
 async function aReplayingCopy(url: string, prepare: (replayer: FakeReplayer) => void = () => {}): Promise<Replaying> {
   const made: FakeReplayer[] = []
-  const connect: ConnectReplayer = (tell) => {
+  const connect: ConnectReplayer = (_copy, tell) => {
     const replayer = new FakeReplayer(tell)
     prepare(replayer)
     made.push(replayer)
