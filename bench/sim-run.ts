@@ -1,4 +1,5 @@
 // Runs the toy world over many seeds: SIM_RUNS of them (10,000 by default), from SIM_SEED on (a number; 1 by default).
+// Each is played twice: with copies that keep logs only, and with copies that have a database (SIM_DATABASES=0 or 1 chooses).
 // SIM_TRACE=1 with SIM_RUNS=1 prints the trace of the run. Exit code 1 when a promise broke or a situation never arose.
 import { describeFailure, type RunResult, runSeed } from '../sim/run-world.ts'
 import { SITUATIONS } from '../sim/situations.ts'
@@ -35,7 +36,7 @@ function count(totals: Totals, seed: number, result: RunResult): void {
   totals.failed++
   if (totals.failures.length >= FAILURES_TOLD_MAX) return
   totals.failures.push(
-    `${describeFailure(seed, result)}\n  replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 npm run sim`,
+    `${describeFailure(seed, result)}\n  replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 SIM_DATABASES=${Number(result.scenario.replays)} npm run sim`,
   )
 }
 
@@ -59,6 +60,10 @@ const runs = wholeNumber('SIM_RUNS', 10_000)
 const isTraced = process.env['SIM_TRACE'] === '1'
 const totals: Totals = { failures: [], seen: new Map(), failed: 0, steps: 0, happenings: 0, virtualMs: 0 }
 const beganMs = performance.now()
+const kinds = [false, true].filter((replays) =>
+  [undefined, '', String(Number(replays))].includes(process.env['SIM_DATABASES']),
+)
 for (let seed = firstSeed; seed < firstSeed + runs; seed++)
-  count(totals, seed, runSeed(seed, isTraced ? { tell: (line) => console.log(line) } : {}))
+  for (const replays of kinds)
+    count(totals, seed, runSeed(seed, { replays, ...(isTraced && { tell: (line: string) => console.log(line) }) }))
 tell(totals, runs, (performance.now() - beganMs) / 1000)

@@ -19,6 +19,14 @@ export type EventId =
   | 224
   | 225
   | 227
+  | 300
+  | 452
+  | 454
+  | 465
+  | 474
+  | 494
+  | 516
+  | 517
   | 2001
   | 2002
   | 2058
@@ -38,12 +46,21 @@ export type EventId =
   | 9005
   | 9006
   | 9007
+  | 9008
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   224: row('ESE', 'information', '%1: Deleting log files %2 to %3.'),
   225: row('ESE', 'information', '%1: No log files can be truncated.'),
   227: ours('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.'),
+  300: ours('ESE', 'information', '%1: The database of the copy was opened; logs from %2 on are required.'),
+  452: ours('ESE', 'error', '%1: The database requires logs that are not there. Log %2, error %3: %4.'),
+  454: ours('ESE', 'error', '%1: Replay failed at log %2 with error %3: %4.'),
+  465: ours('ESE', 'error', '%1: Log %2 is corrupt and cannot be replayed, error %3: %4.'),
+  474: ours('ESE', 'error', '%1: A page of the database failed verification at log %2, error %3: %4.'),
+  494: ours('ESE', 'error', '%1: The database does not belong to its logs. Log %2, error %3: %4.'),
+  516: ours('ESE', 'error', '%1: A page of the database and log %2 have different histories, error %3: %4.'),
+  517: ours('ESE', 'error', '%1: The database was last consistent at another time than log %2 says, error %3: %4.'),
   2001: ours('MSExchangeRepl', 'information', 'The Replication service started for storage group %1.'),
   2002: ours('MSExchangeRepl', 'information', 'The Replication service stopped for storage group %1.'),
   2058: ours('MSExchangeRepl', 'error', 'The Replication service cannot bring the copy of %1 back to its source: %2.'),
@@ -79,6 +96,11 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   9005: ours('MSExchangeRepl', 'information', 'Storage group %1 was marked as backed up through log %2.'),
   9006: ours('MSExchangeRepl', 'warning', 'The inspector of %1 put log %2 into quarantine: %3.'),
   9007: ours('MSExchangeRepl', 'warning', 'Deleting log files of %1 failed: %2. It will be tried again.'),
+  9008: ours(
+    'MSExchangeRepl',
+    'warning',
+    'The replayer of %1 set log %2 aside, which was sound when it was inspected; it is copied again (attempt %3 of %4).',
+  ),
 }
 
 /** The text of an event with its values in place. */

@@ -17,6 +17,35 @@ export interface Fault {
   readonly message: string
 }
 
+/**
+ * Why a replay, or the opening of a database, ended. The number decides what helps: another try, another copy of the log, or
+ * a seed.
+ */
+export interface ReplayFault extends Fault {
+  /** ESE's error number, below 0; 0 for a fault that ESE has no number for, such as a worker that was lost. */
+  readonly eseError: number
+  /** The log that was being replayed; 0 when none was. */
+  readonly generation: Generation
+}
+
+/** How far the database of a copy is. */
+export interface DatabaseProgress {
+  /**
+   * Everything through this generation is redone, in the file or in memory; never below `requiredLow` − 1, which is what a
+   * crash leaves. 0 when nothing is.
+   */
+  readonly replayedThrough: Generation
+  /** When the source closed the log `replayedThrough`: milliseconds since 1970; 0 when that is not known. */
+  readonly logTimeMs: number
+  /**
+   * Durable in the header: changes of all earlier generations are in the file, and this one is the first that recovery needs.
+   * 1 for a database that is not made yet: it is built from the first log on.
+   */
+  readonly requiredLow: Generation
+  /** Durable in the header: no change of a later generation is in the file. 0 when there is none. */
+  readonly requiredHigh: Generation
+}
+
 /** A log whose bytes lie, synced, in `inspector/`, together with what the inspector found in them. */
 export interface CopiedLog {
   readonly generation: Generation
@@ -51,6 +80,8 @@ export interface Suspension {
    */
   readonly inspected: Generation
   readonly inspectedTimeMs: number
+  /** How far the database was known to be then, for the same reason; null for a copy that keeps logs only. */
+  readonly database: DatabaseProgress | null
 }
 
 /** Everything that can happen to the holding side of one copy. */
@@ -76,6 +107,20 @@ export type ReplicaFact =
     })
   | (Noticed & { readonly kind: 'logs-inspected'; readonly session: number; readonly range: GenerationRange })
   | (Noticed & { readonly kind: 'inspection-failed'; readonly session: number; readonly fault: Fault })
+  /** The database can be replayed into; one that is not there counts as one that is not made yet. */
+  | (Noticed & {
+      readonly kind: 'database-opened'
+      readonly session: number
+      readonly progress: DatabaseProgress
+    })
+  /** The batch that was ordered is done, or part of it: then more of these follow. */
+  | (Noticed & { readonly kind: 'logs-replayed'; readonly session: number; readonly progress: DatabaseProgress })
+  /** Pages were written to the file, so that fewer logs are required; no log was replayed meanwhile. */
+  | (Noticed & { readonly kind: 'checkpoint-moved'; readonly session: number; readonly progress: DatabaseProgress })
+  /** The opening of the database or the batch that was ordered ended before its time. */
+  | (Noticed & { readonly kind: 'replay-failed'; readonly session: number; readonly fault: ReplayFault })
+  /** After `stop-replaying`: this far the database came before it was left alone, at the boundary of a log. */
+  | (Noticed & { readonly kind: 'replay-stopped'; readonly progress: DatabaseProgress })
   | (Noticed & { readonly kind: 'logs-deleted'; readonly range: GenerationRange; readonly alreadyMissing: number })
   | (Noticed & { readonly kind: 'deletion-failed'; readonly range: GenerationRange; readonly fault: Fault })
   | (Noticed & { readonly kind: 'operator-suspended'; readonly requestId: number; readonly comment: string | null })
@@ -101,7 +146,13 @@ export interface Announcement {
 /** How a copy stands, as it tells its source. The source believes the latest report, also when it says less than before. */
 export interface CopyReport {
   readonly inspected: Generation
+  /** Everything through here is replayed; 0 for a copy that keeps logs only. */
   readonly replayed: Generation
+  /**
+   * The first log that the copy's database needs to recover, durable: everything below it may go as far as the database is
+   * concerned. 0 while that is not known; null for a copy that keeps logs only.
+   */
+  readonly requiredLow: Generation | null
   readonly condition: CopyCondition
   /** Since when the condition holds: milliseconds since 1970. */
   readonly sinceMs: number

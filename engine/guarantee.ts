@@ -4,29 +4,12 @@ import type { Generation } from './generation.ts'
 import type { ReplicaOrder, SourceOrder } from './order.ts'
 import { ATTEMPTS_MAX, COPY_WINDOW_LOGS, outstandingLogs } from './replication/copier.ts'
 import { copyStatus } from './replication/copy-status.ts'
-import { nextNeeded, type ReplicaState } from './replication/replica-state.ts'
+import { replayGuarantees } from './replication/replay-guarantee.ts'
+import { replayedThrough } from './replication/replayer.ts'
+import { mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
 import type { SourceState } from './source/source-state.ts'
 import { truncatableThrough } from './source/truncation-rule.ts'
-
-/** One step as a guarantee sees it. */
-export interface Step<State, Fact, Order> {
-  readonly before: State
-  readonly fact: Fact
-  readonly after: State
-  readonly orders: readonly Order[]
-}
-
-/**
- * A promise of the engine, checked after every step in the toy world; the cheap ones in production too.
- */
-export interface Guarantee<State, Fact, Order> {
-  /** The promise, as a sentence. */
-  readonly name: string
-  /** Whether it costs so little that production checks it at every step. */
-  readonly cheap: boolean
-  /** Null when it holds; otherwise what breaks it, as one clause. */
-  readonly check: (step: Step<State, Fact, Order>) => string | null
-}
+import { type Guarantee, guarantee, type Step } from './step.ts'
 
 type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
 type SourceStep = Step<SourceState, SourceFact, SourceOrder>
@@ -43,13 +26,15 @@ export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Re
   guarantee('a log is refused at most three times in a session', false, attemptsAreBounded),
   guarantee('a refused log is kept for the operator', false, refusedIsKept),
   guarantee('the copy deletes only what its source truncated, never its newest log', true, copyTruncationIsBounded),
-  guarantee('a report never claims more than is inspected', true, reportIsHonest),
+  guarantee('a report never claims more than is inspected, replayed or no longer required', true, reportIsHonest),
   guarantee('what can be asked for is asked for', false, copierIsNotIdle),
+  ...replayGuarantees,
 ]
 
 /** What the source side promises. */
 export const sourceGuarantees: readonly Guarantee<SourceState, SourceFact, SourceOrder>[] = [
   guarantee('nothing is truncated that is not backed up and processed by every copy', true, truncationIsGated),
+  guarantee('nothing is truncated that the database of a copy lacks or needs to recover', true, databasesAreSpared),
   guarantee('truncation starts at the lowest log', true, truncationAscends),
   guarantee('the edge of truncation is durable before the first deletion', true, edgeIsDurable),
   guarantee('a copy is accepted only once its enrolment is durable', true, acceptedIsEnrolled),
@@ -71,20 +56,13 @@ export function brokenGuarantee<State, Fact, Order>(
   return null
 }
 
-function guarantee<State, Fact, Order>(
-  name: string,
-  cheap: boolean,
-  check: (step: Step<State, Fact, Order>) => string | null,
-): Guarantee<State, Fact, Order> {
-  return { name, cheap, check }
-}
-
 const WORK_ON_STORE: readonly ReplicaOrder['kind'][] = [
   'copy-logs',
   'inspect-logs',
   'quarantine-log',
   'check-store',
   'truncate-logs',
+  'set-aside-log',
 ]
 
 function suspendedIsQuiet({ after, orders }: ReplicaStep): string | null {
@@ -101,9 +79,12 @@ function suspensionIsDurable({ before, after, orders, fact }: ReplicaStep): stri
   if (before.suspension === after.suspension) return null
   const recorded = kinds.indexOf('record-suspension')
   if (recorded < 0 || recorded > answered) return 'answered before it is recorded'
-  const stopped = kinds.indexOf('stop-copying')
-  const mustStop = before.suspension === null && after.suspension !== null
-  return mustStop && (stopped < 0 || stopped > recorded) ? 'recorded before the work is stopped' : null
+  if (before.suspension !== null || after.suspension === null) return null
+  for (const { kind } of stopOrders(before)) {
+    const stopped = kinds.indexOf(kind)
+    if (stopped < 0 || stopped > recorded) return `recorded before ${kind}`
+  }
+  return null
 }
 
 function oneRequestEach({ before, fact, orders, after }: ReplicaStep): string | null {
@@ -149,7 +130,7 @@ function chainIsUnbroken({ after, orders }: ReplicaStep): string | null {
 }
 
 function inspectedGrows({ before, after, fact }: ReplicaStep): string | null {
-  if (fact.kind === 'copy-started' || fact.kind === 'store-checked') return null
+  if (fact.kind === 'copy-started' || fact.kind === 'store-checked' || fact.kind === 'database-opened') return null
   if (after.inspected < before.inspected) return `from ${before.inspected} to ${after.inspected} by ${fact.kind}`
   const grew = after.inspected > before.inspected
   return grew && fact.kind !== 'logs-inspected' ? `${fact.kind} moved it to ${after.inspected}` : null
@@ -197,6 +178,10 @@ function reportIsHonest({ after, orders }: ReplicaStep): string | null {
     if (order.kind !== 'report-progress') continue
     if (order.report.inspected > after.inspected)
       return `reports ${order.report.inspected}, inspected ${after.inspected}`
+    if (order.report.replayed > replayedThrough(after))
+      return `reports ${order.report.replayed}, replayed ${replayedThrough(after)}`
+    if ((order.report.requiredLow ?? 0) > (after.database?.progress.requiredLow ?? 0))
+      return `reports that logs below ${order.report.requiredLow} are not required`
     const condition = after.suspension !== null ? 'suspended' : after.failure !== null ? 'failed' : 'running'
     if (order.report.condition !== condition) return `reports ${order.report.condition} when ${condition}`
   }
@@ -204,7 +189,7 @@ function reportIsHonest({ after, orders }: ReplicaStep): string | null {
 }
 
 function copierIsNotIdle({ after }: ReplicaStep): string | null {
-  if (!after.connected || after.phase !== 'running' || after.suspension !== null || after.failure !== null) return null
+  if (!after.connected || !mayCopy(after) || after.failure !== null) return null
   const next = nextNeeded(after)
   const isAvailable = next >= after.announcement.lowest && next <= after.announcement.closedThrough
   if (!isAvailable || after.requested >= next || after.inspecting.length + after.accepted.length > 0) return null
@@ -215,6 +200,20 @@ function truncationIsGated({ after, orders }: SourceStep): string | null {
   for (const order of orders) {
     if (order.kind === 'truncate-logs' && order.range.last > truncatableThrough(after))
       return `log ${order.range.last} is deleted, ${truncatableThrough(after)} is the last that may go`
+  }
+  return null
+}
+
+/** Told without the rules of truncation: the same from what the copies reported, copy by copy. */
+function databasesAreSpared({ after, orders }: SourceStep): string | null {
+  if (after.options.passiveGate === 'inspected') return null
+  for (const order of orders) {
+    if (order.kind !== 'truncate-logs') continue
+    for (const { copyId, report } of after.copies) {
+      if (report === null || report.requiredLow === null) continue
+      if (order.range.last > report.replayed) return `log ${order.range.last} is not replayed by ${copyId}`
+      if (order.range.last >= report.requiredLow) return `log ${order.range.last} is required by ${copyId}`
+    }
   }
   return null
 }

@@ -15,6 +15,30 @@ export type ReplicaOrder =
   | { readonly kind: 'stop-copying' }
   /** Move these logs, whose chain was checked, from `inspector/` into the log directory, in ascending order, durably. */
   | { readonly kind: 'inspect-logs'; readonly session: number; readonly logs: readonly CopiedLog[] }
+  /**
+   * Open the database, making it when it is not there, and find out how far it is; ends in `database-opened` or `replay-failed`
+   * of the same session. One that is open already is only told of.
+   */
+  | { readonly kind: 'open-database'; readonly session: number }
+  /**
+   * Redo these logs, in ascending order, into the open database; the first follows what is replayed. Tells `logs-replayed` at
+   * least when the last is done, or `replay-failed`; both of the same session.
+   */
+  | { readonly kind: 'replay-logs'; readonly session: number; readonly range: GenerationRange }
+  /**
+   * Leave the database alone at the next boundary of a log, told by `replay-stopped`. Awaited: returns when no I/O on the
+   * database is left.
+   */
+  | { readonly kind: 'stop-replaying' }
+  /** Take a log that proved damaged after its inspection out of the log directory and keep it for the operator. Awaited. */
+  | {
+      readonly kind: 'set-aside-log'
+      readonly generation: Generation
+      /** How often this log decayed so far: 1 or 2. */
+      readonly attempt: number
+      readonly reason: RejectionReason
+      readonly detail: string
+    }
   /** Keep a refused log for the operator, with a note of why. Awaited. */
   | {
       readonly kind: 'quarantine-log'

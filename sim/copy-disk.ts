@@ -1,13 +1,16 @@
 import type { CopiedLog, Fault, StoreContents, Suspension } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { Choices } from './choices.ts'
+import { ToyDatabase } from './toy-database.ts'
 import { type NameSurvival, ToyDirectory } from './toy-directory.ts'
 import type { ToyLog } from './toy-log.ts'
 
-/** The disk of a copy: its directories, and its journal of intent. What a restart finds. */
+/** The disk of a copy: its directories, its database, and its journal of intent. What a restart finds. */
 export class CopyDisk {
   readonly logs: ToyDirectory<Generation> = new ToyDirectory<Generation>()
   readonly inspector: ToyDirectory<string> = new ToyDirectory<string>()
+  /** Null for a copy that keeps logs only. */
+  readonly database: ToyDatabase | null
   /** Refused logs, kept for the operator. */
   readonly quarantine: ToyLog[] = []
   /** Journal: the suspension in force, durable. */
@@ -19,8 +22,9 @@ export class CopyDisk {
   isFull = false
   readonly #syncsBeforeScan: boolean
 
-  constructor(syncsBeforeScan: boolean) {
+  constructor({ syncsBeforeScan, replays }: { readonly syncsBeforeScan: boolean; readonly replays: boolean }) {
     this.#syncsBeforeScan = syncsBeforeScan
+    this.database = replays ? new ToyDatabase() : null
   }
 
   /** What a power cut does to the directories; journal and marker are synced with every change. */
@@ -73,6 +77,15 @@ export class CopyDisk {
   /** Takes back names that a failed sync may not have made durable, the newest first: what is left never has a hole. */
   takeBack(generations: readonly Generation[]): void {
     for (const generation of generations.toReversed()) this.logs.unlink(generation)
+  }
+
+  /** Takes an inspected log out of the log directory and keeps it for the operator. */
+  setAside(generation: Generation): void {
+    const log = this.logs.get(generation)?.log
+    if (log === undefined) return
+    this.logs.unlink(generation)
+    this.logs.sync()
+    this.quarantine.push(log)
   }
 
   /** The logs that a deletion through `last` has to remove, ascending. */

@@ -9,6 +9,7 @@ import type { Core } from './core.ts'
 import type { Oracle } from './oracle.ts'
 import { OrderQueue } from './order-queue.ts'
 import type { CopyEnd, CopySight, Served, SourceLink } from './ports.ts'
+import { ReplayWork, type ReplayWorkParts } from './replay-work.ts'
 import type { Rules } from './rules.ts'
 import { sawReplicaStep } from './situations.ts'
 import { factLine, orderLine } from './trace.ts'
@@ -43,6 +44,7 @@ export class CopyNode implements CopyEnd, CopySight {
   readonly #parts: CopyParts
   readonly #orders: OrderQueue<ReplicaOrder>
   readonly #work: CopyWork
+  readonly #replay: ReplayWork | null
   #link: SourceLink | null = null
   /** Raised at each death; what an older life planned does not happen. */
   #life = 0
@@ -52,10 +54,13 @@ export class CopyNode implements CopyEnd, CopySight {
     this.#parts = parts
     this.copyId = parts.copyId
     this.label = parts.label
-    this.disk = new CopyDisk(!parts.rules.leftOut.has('scan-sync'))
-    this.state = startReplica(parts.label)
+    const { replays } = parts.core.scenario
+    this.disk = new CopyDisk({ syncsBeforeScan: !parts.rules.leftOut.has('scan-sync'), replays })
+    this.state = startReplica(parts.label, { replays })
     this.#orders = new OrderQueue((order, done) => this.#perform(order, done))
     this.#work = new CopyWork(this.#workParts())
+    const { database } = this.disk
+    this.#replay = database === null ? null : new ReplayWork({ ...this.#replayParts(), database })
   }
 
   get isUp(): boolean {
@@ -68,6 +73,10 @@ export class CopyNode implements CopyEnd, CopySight {
 
   get inspector(): CopyDisk['inspector'] {
     return this.disk.inspector
+  }
+
+  get database(): CopyDisk['database'] {
+    return this.disk.database
   }
 
   /** Connects the copy to its source, once, before {@link start}. */
@@ -95,8 +104,9 @@ export class CopyNode implements CopyEnd, CopySight {
     this.condition = 'down'
     this.#orders.clear()
     this.#work.abandon()
+    this.#replay?.abandon()
     if (isPowerCut) this.disk.losePower(core.choices, core.scenario.survival)
-    this.state = startReplica(this.label)
+    this.state = startReplica(this.label, { replays: core.scenario.replays })
     oracle.copyDied(this, this.disk.truncatedBelow)
     for (const told of this.#onDeath) told()
     core.after(core.delay(RESTART_MS), () => this.start())
@@ -179,6 +189,10 @@ export class CopyNode implements CopyEnd, CopySight {
       case 'raise-event':
         core.raise(this.label, order)
         return 'begun'
+      case 'open-database':
+      case 'replay-logs':
+      case 'stop-replaying':
+        return this.#replay?.perform(order, done) ?? 'begun'
       default:
         return this.#work.perform(order, done)
     }
@@ -204,6 +218,21 @@ export class CopyNode implements CopyEnd, CopySight {
     this.#parts.core.after(delayMs, () => {
       if (this.#life === life) happen()
     })
+  }
+
+  #replayParts(): Omit<ReplayWorkParts, 'database'> {
+    const { core, oracle, rules } = this.#parts
+    return {
+      core,
+      disk: this.disk,
+      leftOut: rules.leftOut,
+      later: (delayMs, happen) => this.#later(delayMs, happen),
+      notice: (fact) => this.notice(fact),
+      touch: (what) => oracle.touched(this.copyId, what),
+      makesAnew: () => oracle.replay.excuse(this.copyId),
+      redoes: (generation) => oracle.replay.redoes(this, generation),
+      truth: (generation) => oracle.truth.get(generation),
+    }
   }
 
   #workParts(): CopyWorkParts {

@@ -16,7 +16,7 @@ const SCAN_MS = 2
 
 type Order<Kind extends ReplicaOrder['kind']> = Extract<ReplicaOrder, { kind: Kind }>
 type WorkOrder = Order<
-  'copy-logs' | 'stop-copying' | 'inspect-logs' | 'quarantine-log' | 'check-store' | 'truncate-logs'
+  'copy-logs' | 'stop-copying' | 'inspect-logs' | 'quarantine-log' | 'set-aside-log' | 'check-store' | 'truncate-logs'
 >
 
 /** What the work on a store needs from the process around it. */
@@ -69,6 +69,9 @@ export class CopyWork {
         return 'begun'
       case 'quarantine-log':
         this.#quarantine(order.log, done)
+        return 'awaited'
+      case 'set-aside-log':
+        this.#setAside(order.generation, done)
         return 'awaited'
       case 'check-store':
         this.#check(order.session)
@@ -197,6 +200,15 @@ export class CopyWork {
         disk.inspector.unlink(arrivingName)
         disk.quarantine.push(log)
       }
+      done()
+    })
+  }
+
+  #setAside(generation: Generation, done: () => void): void {
+    const { core, disk } = this.#parts
+    this.#io(core.delay(SYNC_MS), () => {
+      this.#parts.touch('setting a log aside')
+      if (disk.fault === null) disk.setAside(generation)
       done()
     })
   }

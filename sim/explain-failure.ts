@@ -12,10 +12,10 @@ const TRACE_LINES = 60
  * Everything that a person needs of a failing seed: what broke, the scenario, the choices that it takes, and the last lines
  * of the trace of the calmest run that still fails in the same way. `''` for a seed that does not fail.
  */
-export function explainFailure(seed: number, rules?: Rules): string {
+export function explainFailure(seed: number, rules?: Rules, replays = false): string {
   const options = rules === undefined ? {} : { rules }
   const choices = seededChoices(seed)
-  const scenario = drawScenario(choices)
+  const scenario = drawScenario(choices, replays)
   const recorded = recordedChoices(choices)
   const found = runWorld(recorded, { ...options, scenario })
   if (found.violation === null) return ''
@@ -30,6 +30,6 @@ export function explainFailure(seed: number, rules?: Rules): string {
     describeScenario(scenario),
     `calmest: ${violation?.detail ?? 'does not fail alone'}; ${describeChoices(calmest)}`,
     ...lines.slice(-TRACE_LINES),
-    `replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 npm run sim`,
+    `replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 SIM_DATABASES=${Number(replays)} npm run sim`,
   ].join('\n')
 }

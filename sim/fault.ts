@@ -1,3 +1,4 @@
+import type { PassiveGate } from '../engine/source/source-state.ts'
 import { type Choices, PER_MILLE } from './choices.ts'
 import type { NameSurvival } from './toy-directory.ts'
 
@@ -28,7 +29,14 @@ const FAULTS = {
   'lost-hint': 'the watcher of the source misses that a log was closed',
   'late-closing': 'the writer closes a log later than the ones above it',
   operator: 'an operator runs a command, legal or not',
+  'replay-fails': 'a replay fails once',
+  'bad-page': 'a page of a copy’s database is bad, until somebody exchanges the file',
+  'lost-database': 'somebody deletes the database file of a copy',
+  'rotten-log': 'a log decays on the disk of a copy after its inspection',
 } as const
+
+/** Faults that meet only copies with a database. */
+const REPLAY_FAULTS: ReadonlySet<string> = new Set(['replay-fails', 'bad-page', 'lost-database', 'rotten-log'])
 
 /** The name of a fault. */
 export type FaultName = keyof typeof FAULTS
@@ -54,6 +62,9 @@ export interface Scenario {
   readonly jitterMs: number
   /** Settings of the source. */
   readonly copiesExpected: number
+  readonly passiveGate: PassiveGate
+  /** Whether the copies have a database, all or none. */
+  readonly replays: boolean
   /** How long phase one lasts in virtual time, in milliseconds. */
   readonly phaseOneMs: number
 }
@@ -67,6 +78,8 @@ export const CALM_SCENARIO: Scenario = {
   survival: 'prefix',
   jitterMs: 0,
   copiesExpected: 1,
+  passiveGate: 'replayed',
+  replays: false,
   phaseOneMs: 10_000,
 }
 
@@ -99,24 +112,34 @@ const USUAL_RATES: FaultRates = {
   'lost-hint': 100,
   'late-closing': 100,
   operator: 60,
+  'replay-fails': 20,
+  'bad-page': 4,
+  'lost-database': 4,
+  'rotten-log': 20,
 }
 
 /**
  * Draws a scenario. Each fault is off in about half of the runs (swarm): some bugs hide behind another fault that strikes
- * first.
+ * first. A world whose copies keep logs only draws nothing for databases, so that its seeds stay what they were.
  */
-export function drawScenario(choices: Choices): Scenario {
+export function drawScenario(choices: Choices, replays = false): Scenario {
   const copies = 1 + choices.below(3)
   return {
     copies,
     logs: 10 + choices.below(60),
-    rates: ratesOf((fault) => (choices.below(2) === 0 ? 0 : USUAL_RATES[fault] * (1 + choices.below(3)))),
+    rates: ratesOf((fault) => drawRate(choices, replays || !REPLAY_FAULTS.has(fault) ? USUAL_RATES[fault] : 0)),
     strikesMax: Number.POSITIVE_INFINITY,
     survival: choices.below(3) === 0 ? 'any' : 'prefix',
     jitterMs: 1 + choices.below(20),
     copiesExpected: choices.below(copies + 1),
     phaseOneMs: 10_000 + 10_000 * choices.below(5),
+    replays,
+    passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
   }
+}
+
+function drawRate(choices: Choices, usual: number): number {
+  return usual === 0 || choices.below(2) === 0 ? 0 : usual * (1 + choices.below(3))
 }
 
 /** A scenario in which the named faults strike in half of their occasions, for small worlds that are walked exhaustively. */
@@ -137,6 +160,7 @@ export function describeScenario(scenario: Scenario): string {
   const on = FAULT_NAMES.filter((fault) => scenario.rates[fault] > 0).map(
     (fault) => `${fault} ${scenario.rates[fault]}`,
   )
-  const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs } = scenario
-  return `copies ${copies}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
+  const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs, replays, passiveGate } = scenario
+  const databases = replays ? `, with databases, gate ${passiveGate}` : ''
+  return `copies ${copies}${databases}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
 }

@@ -1,7 +1,8 @@
-import type { Generation } from '../engine/generation.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { CopyNode } from './copy-node.ts'
 import type { FaultName } from './fault.ts'
 import type { Link } from './link.ts'
+import type { ToyReplayError } from './toy-database.ts'
 import { DAMAGES, damagedLog } from './toy-log.ts'
 import type { World } from './world.ts'
 
@@ -9,6 +10,8 @@ import type { World } from './world.ts'
 const TICK_MS = 200
 /** How long a passing fault lasts, in milliseconds, at most. */
 const LASTS_MS_MAX = 8_000
+
+const BAD_PAGE = { eseError: -1018, message: 'page 17 fails its checksum' }
 
 /** Does what the world does to disks, processes and networks, at random times, and undoes it in the end. */
 export class Mischief {
@@ -68,6 +71,51 @@ export class Mischief {
     if (core.strikes('full-disk-copy')) this.#forAWhile(this.#someCopy().disk, 'isFull')
     if (core.strikes('vanished-on-copy')) this.#forAWhile(this.#someCopy().disk, 'isGone')
     if (core.strikes('partition')) this.#partition(this.#someLink())
+    if (core.strikes('bad-page')) this.spoilDatabase(this.#someCopy(), { ...BAD_PAGE, times: Number.POSITIVE_INFINITY })
+    if (core.strikes('lost-database')) this.loseDatabase(this.#someCopy())
+    if (core.strikes('rotten-log')) this.#rotSomewhereOn(this.#someCopy())
+  }
+
+  /** The database of a copy meets an error, so many times or until it is exchanged. */
+  spoilDatabase(copy: CopyNode, error: ToyReplayError): void {
+    const { database } = copy.disk
+    if (database !== null) database.error = error
+  }
+
+  /** Somebody deletes the database of a copy. */
+  loseDatabase(copy: CopyNode): void {
+    const { database } = copy.disk
+    if (database !== null) database.isLost = true
+  }
+
+  /** A log of a copy decays. */
+  rotOnCopy(copy: CopyNode, generation: Generation): void {
+    const log = copy.logs.get(generation)?.log
+    if (log === undefined) return
+    this.#world.oracle.excuse(copy.copyId, generation)
+    copy.logs.place(generation, damagedLog(log, 'body'))
+  }
+
+  /**
+   * An operator brings a copy of the source's database, taken while it was dismounted: the old logs go, the copy goes on with
+   * the first log that is closed after that. The copy has to be suspended. Source: the offline seed of Exchange 2007.
+   */
+  seedByHand(copy: CopyNode): void {
+    const { oracle, generated } = this.#world
+    for (const generation of copy.logs.sortedNames()) {
+      oracle.excuse(copy.copyId, generation)
+      copy.logs.unlink(generation)
+    }
+    copy.logs.sync()
+    copy.disk.database?.bring(generated)
+  }
+
+  #rotSomewhereOn(copy: CopyNode): void {
+    // What is in the database file is read no more.
+    const required = copy.disk.database?.header.low ?? NO_GENERATION
+    const names = copy.logs.sortedNames().filter((generation) => generation >= required)
+    const generation = names[this.#world.core.choices.below(Math.max(1, names.length))]
+    if (generation !== undefined) this.rotOnCopy(copy, generation)
   }
 
   #strikeSource(): void {

@@ -4,6 +4,7 @@ import type { AnswerOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
 import type { Core } from './core.ts'
 import type { CopySight } from './ports.ts'
+import { ReplayOracle } from './replay-oracle.ts'
 import type { SourceDisk } from './source-disk.ts'
 import type { ToyLog } from './toy-log.ts'
 
@@ -53,6 +54,8 @@ export class Oracle {
   readonly truth: Map<Generation, ToyLog> = new Map<Generation, ToyLog>()
   /** Answers that came back, by request. */
   readonly answers: Map<number, Answered> = new Map<number, Answered>()
+  /** Sees the databases. */
+  readonly replay: ReplayOracle
   readonly #core: Core
   readonly #copies = new Map<string, CopyRecord>()
   #source: SourceDisk | null = null
@@ -65,6 +68,7 @@ export class Oracle {
 
   constructor(core: Core) {
     this.#core = core
+    this.replay = new ReplayOracle(core)
   }
 
   /** Lets the oracle see the source's disk. */
@@ -172,7 +176,11 @@ export class Oracle {
     // A copy that was disabled while the deletion was under way had been counted when it was planned.
     if (source.enrolled.length + source.disabled.length < this.#core.scenario.copiesExpected)
       this.#core.fail('I1 deletion gate', `log ${generation} goes with ${source.enrolled.length} copies enrolled`)
-    for (const { copyId } of source.enrolled) this.#mustHold(this.#copy(copyId), generation)
+    for (const { copyId } of source.enrolled) {
+      const copy = this.#copy(copyId)
+      this.#mustHold(copy, generation)
+      if (copy.isAccepted && generation >= copy.owedFrom) this.replay.sourceUnlinks(copy.sight, generation)
+    }
   }
 
   /** I2, I11, I12: what gets a final name is the true log, and continues what is there. */
@@ -200,6 +208,7 @@ export class Oracle {
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes log ${generation}, which its source keeps`)
     if (generation >= sight.state.inspected)
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes its newest log ${generation}`)
+    this.replay.copyUnlinks(sight, generation)
     copy.released.add(generation)
   }
 
@@ -210,6 +219,7 @@ export class Oracle {
     if (report.inspected > copy.reported) copy.reported = report.inspected
     if (report.inspected > copy.owed) copy.owed = report.inspected
     this.#mustBeDurable(copy, report.inspected)
+    this.replay.reports(sight, report)
   }
 
   /** A report has reached the source. */

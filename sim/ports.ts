@@ -1,6 +1,7 @@
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
+import type { ToyDatabase } from './toy-database.ts'
 import type { ToyDirectory } from './toy-directory.ts'
 import type { ToyLog } from './toy-log.ts'
 
@@ -51,4 +52,6 @@ export interface CopySight {
   readonly state: ReplicaState
   readonly logs: ToyDirectory<Generation>
   readonly inspector: ToyDirectory<string>
+  /** Null for a copy that keeps logs only. */
+  readonly database: ToyDatabase | null
 }

@@ -1,4 +1,6 @@
 import { nextGeneration } from '../engine/generation.ts'
+import { replayedThrough } from '../engine/replication/replayer.ts'
+import { nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
 import { type Choices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type Violation, WORLD_STARTS_MS } from './core.ts'
@@ -34,6 +36,8 @@ export interface RunResult {
 export interface RunOptions {
   /** Drawn from the choices when absent. */
   readonly scenario?: Scenario
+  /** Whether the scenario that is drawn is one of copies with databases. */
+  readonly replays?: boolean
   readonly rules?: Rules
   readonly tell?: (line: string) => void
 }
@@ -43,7 +47,7 @@ export interface RunOptions {
  * more, everything is put right, and all closed logs have to arrive and what may go has to go.
  */
 export function runWorld(choices: Choices, options: RunOptions = {}): RunResult {
-  const scenario = options.scenario ?? drawScenario(choices)
+  const scenario = options.scenario ?? drawScenario(choices, options.replays)
   const { rules, tell } = options
   const world = new World({ scenario, choices, ...(rules && { rules }), ...(tell && { tell }) })
   const operator = new Operator(world)
@@ -86,7 +90,12 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   const endsMs = core.nowMs + PHASE_TWO_MS
   const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
-  for (const copy of world.copies) heal(world, operator, copy)
+  for (const copy of world.copies) heal(world, { operator, mischief, copy })
+  if (core.scenario.replays) {
+    // What a database lacks shows only when it was opened: after the Resume of a suspended copy, for one.
+    if (!world.runUntil(core.nowMs + SETTLING_MS)) return
+    for (const copy of world.copies) heal(world, { operator, mischief, copy })
+  }
   // One more, for copies that came when everything had been truncated.
   world.close(nextGeneration(world.generated))
   while (core.violation === null && !isHome(world)) {
@@ -102,14 +111,43 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
 
 /**
  * Only what does not heal by itself gets an operator: suspensions, permanent failures, and stores that lost files. A log that
- * is missing on the source may lie in the store above what was lost: only a new look at it tells.
+ * is missing on the source may lie in the store above what was lost: only a new look at it tells. A database that no log
+ * brings forward any more is seeded.
  */
-function heal(world: World, operator: Operator, copy: CopyNode): void {
+function heal(world: World, { operator, mischief, copy }: Healing): void {
   const { state, disk } = copy
   const lostFiles = disk.logs.sortedNames().some((generation) => world.oracle.isExcused(copy.copyId, generation))
-  const needsHelp = state.failure?.kind === 'permanent' || state.failure?.kind === 'missing' || lostFiles
+  const isBad = disk.database !== null && (disk.database.error !== null || disk.database.isLost)
+  const needsHelp = state.failure?.kind === 'permanent' || isMissing(state) || lostFiles || isBad
+  const isSeeded = needsHelp && needsSeed(world, copy)
   if (needsHelp && state.suspension === null) operator.suspend(copy, 'repair')
+  if (isSeeded) {
+    // No I/O is left on the copy once the request is answered.
+    world.runUntil(world.core.nowMs + LOOK_MS)
+    mischief.seedByHand(copy)
+  }
   if (needsHelp || state.suspension !== null) operator.resume(copy)
+}
+
+interface Healing {
+  readonly operator: Operator
+  readonly mischief: Mischief
+  readonly copy: CopyNode
+}
+
+/** Whether the database is bad, or the log that comes next is nowhere any more. */
+function needsSeed({ source }: World, { disk, state, logs }: CopyNode): boolean {
+  if (disk.database === null) return false
+  const next = nextNeeded(state)
+  // A scan does not see what lies below the edge of the copy's own deletions.
+  const isHere = next >= disk.truncatedBelow && logs.get(next) !== undefined
+  const isNowhere = source.disk.logs.get(next) === undefined && !isHere
+  const isBad = disk.database.error !== null || disk.database.isLost || state.database?.phase === 'failed'
+  return isBad || (isMissing(state) && isNowhere)
+}
+
+function isMissing({ failure }: ReplicaState): boolean {
+  return failure?.kind === 'missing'
 }
 
 /** The copies that count: enrolled or still welcome. */
@@ -126,6 +164,8 @@ function whatIsMissing(world: World): string {
   for (const { state, label } of welcomeCopies(world)) {
     if (state.inspected !== generated || state.failure !== null)
       return `${label} has inspected ${state.inspected} of ${generated}, phase ${state.phase}, ${state.failure?.message ?? 'no failure'}`
+    if (state.database !== null && replayedThrough(state) !== generated)
+      return `${label} has replayed ${replayedThrough(state)} of ${generated}, database ${state.database.phase}`
   }
   const mayTruncate = source.disk.enrolled.length >= world.core.scenario.copiesExpected
   if (mayTruncate && source.disk.lowest > 0) return `log ${source.disk.lowest} of the source may go and does not`

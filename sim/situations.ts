@@ -1,9 +1,11 @@
 import type { ReplicaFact, SourceFact } from '../engine/fact.ts'
-import type { Step } from '../engine/guarantee.ts'
+import { GENERATION_MAX } from '../engine/generation.ts'
 import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
+import { REPLAY_BATCH_LOGS_MAX } from '../engine/replication/replayer.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import type { SourceState } from '../engine/source/source-state.ts'
+import type { Step } from '../engine/step.ts'
 import { FAULT_NAMES } from './fault.ts'
 
 type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
@@ -60,6 +62,34 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
   'a copy is initializing': ({ after }) => copyStatus(after).summary === 'Initializing',
   'a copy is resynchronizing': ({ after }) => copyStatus(after).summary === 'Resynchronizing',
   'a copy is turned away': ({ fact }) => fact.kind === 'source-refused',
+  'several logs are replayed in a batch': ({ orders }) =>
+    orders.some((order) => order.kind === 'replay-logs' && order.range.last > order.range.first),
+  'a batch is as long as it may be': ({ orders }) =>
+    orders.some(
+      (order) => order.kind === 'replay-logs' && order.range.last - order.range.first + 1 === REPLAY_BATCH_LOGS_MAX,
+    ),
+  'progress is told in the middle of a batch': ({ fact, after }) =>
+    fact.kind === 'logs-replayed' && after.database?.batch !== null,
+  'a copy is suspended while it replays': ({ fact, before }) =>
+    fact.kind === 'operator-suspended' && (before.database?.batch ?? null) !== null,
+  'a copy is suspended while its database is opened': ({ fact, before }) =>
+    fact.kind === 'operator-suspended' && before.database?.phase === 'opening',
+  'replay comes to rest with more than was told': ({ fact, before }) =>
+    fact.kind === 'replay-stopped' &&
+    fact.progress.replayedThrough > (before.database?.progress.replayedThrough ?? GENERATION_MAX),
+  'a crash lost what was replayed and not in the file': ({ fact }) =>
+    fact.kind === 'database-opened' && fact.progress.requiredHigh > fact.progress.replayedThrough,
+  'a replay that failed goes on': ({ before, after }) =>
+    before.database?.trouble?.faults !== undefined && after.database?.trouble === null,
+  'a replay fails twice in a row': ({ after }) => (after.database?.trouble?.faults ?? 0) >= 2,
+  'a log that decayed is copied again': ({ orders }) => orders.some((order) => order.kind === 'set-aside-log'),
+  'a database has to be seeded': ({ after }) => after.database?.phase === 'failed',
+  'a database is built from the first log': ({ fact, after }) =>
+    fact.kind === 'database-opened' && fact.progress.requiredLow === 1 && after.inspected === 0,
+  'logs that the database needs were lost below others': ({ fact, before }) =>
+    fact.kind === 'database-opened' && before.lowest > fact.progress.requiredLow,
+  'a copy keeps logs that its source has truncated, because its database needs them': ({ after }) =>
+    after.database?.phase === 'open' && after.announcement.truncatedBelow > after.database.progress.requiredLow,
 }
 
 const SOURCE_SITUATIONS: Readonly<Record<string, (step: SourceStep) => boolean>> = {
@@ -96,6 +126,12 @@ const SOURCE_SITUATIONS: Readonly<Record<string, (step: SourceStep) => boolean>>
     fact.closed.lowest > 0 &&
     fact.closed.lowest < after.truncatedBelow,
   'the directory of the source is lost': ({ fact }) => fact.kind === 'directory-lost',
+  'a copy that has not replayed holds truncation': ({ after }) =>
+    after.copies.some(({ report }) => report !== null && holdsBy(after, report.inspected, report.replayed)),
+  'a copy that has replayed but requires logs holds truncation': ({ after }) =>
+    after.copies.some(
+      ({ report }) => report !== null && holdsBy(after, report.replayed, (report.requiredLow ?? 0) - 1),
+    ),
 }
 
 /** Everything that 10,000 runs must have met: each fault, and each named situation. */
@@ -117,6 +153,11 @@ export function sawReplicaStep(seen: Set<string>, step: ReplicaStep): void {
 /** Notes the situations that a step of the source meets. */
 export function sawSourceStep(seen: Set<string>, step: SourceStep): void {
   for (const [name, isMet] of SOURCE_LIST) if (!seen.has(name) && isMet(step)) seen.add(name)
+}
+
+/** Whether a copy with a database has done with less than it could, and the mark asks for more. */
+function holdsBy(state: SourceState, done: number, edge: number): boolean {
+  return state.options.passiveGate === 'replayed' && edge > 0 && edge < done && edge < (state.mark?.through ?? 0)
 }
 
 function wasRefused(orders: readonly SourceOrder[]): boolean {

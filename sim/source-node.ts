@@ -50,7 +50,8 @@ export class SourceNode implements SourceEnd {
 
   constructor(parts: SourceParts) {
     this.#parts = parts
-    this.state = startSource('SG1', { copiesExpected: parts.core.scenario.copiesExpected, passiveGate: 'inspected' })
+    const { copiesExpected, passiveGate } = parts.core.scenario
+    this.state = startSource('SG1', { copiesExpected, passiveGate })
     this.#orders = new OrderQueue((order, done) => this.#perform(order, done))
   }
 

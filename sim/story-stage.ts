@@ -38,6 +38,7 @@ export class StoryStage {
       Object.entries({
         ...this.#timeCommands(),
         ...this.#diskCommands(),
+        ...this.#databaseCommands(),
         ...this.#operatorCommands(),
         ...this.#views(),
       }),
@@ -95,6 +96,20 @@ export class StoryStage {
     }
   }
 
+  #databaseCommands(): Record<string, Command> {
+    return {
+      rot: ([generation = '', who]) => void this.#mischief.rotOnCopy(this.#copy(who), asLog(generation)),
+      'fail-replay': ([number = '', times = '', ...message]) =>
+        void this.#mischief.spoilDatabase(this.#copy(), {
+          eseError: Number(number),
+          times: times === 'always' ? Number.POSITIVE_INFINITY : Number(times),
+          message: message.join(' '),
+        }),
+      'lose-database': ([who]) => void this.#mischief.loseDatabase(this.#copy(who)),
+      'seed-by-hand': ([who]) => void this.#mischief.seedByHand(this.#copy(who)),
+    }
+  }
+
   #operatorCommands(): Record<string, Command> {
     return {
       suspend: (words) => this.#answerTo(this.#operator.suspend(this.#copyIn(words), commentIn(words))),
@@ -118,7 +133,13 @@ export class StoryStage {
   #rebuild(words: readonly string[]): undefined {
     const setting = (name: string, usual: number): number =>
       Number(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? usual)
-    const scenario = { ...CALM_SCENARIO, copies: setting('copies', 1), copiesExpected: setting('expected', 1) }
+    const scenario: Scenario = {
+      ...CALM_SCENARIO,
+      copies: setting('copies', 1),
+      copiesExpected: setting('expected', 1),
+      replays: words.includes('databases'),
+      passiveGate: words.includes('gate=inspected') ? 'inspected' : 'replayed',
+    }
     this.#world = this.#build(scenario)
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)

@@ -1,12 +1,14 @@
 import { eventText } from '../engine/event-catalogue.ts'
 import { formatGeneration } from '../engine/generation.ts'
 import type { EventOrder } from '../engine/order.ts'
-import { copyStatus } from '../engine/replication/copy-status.ts'
+import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import { explainInWords, explainTruncation } from '../engine/source/explain-truncation.ts'
 import type { SourceState } from '../engine/source/source-state.ts'
 import type { CopyDisk } from './copy-disk.ts'
 import type { SourceDisk } from './source-disk.ts'
+import type { ToyDatabase } from './toy-database.ts'
+import { processedText } from './trace.ts'
 
 /** A copy's status as an operator reads it: the summary and queues in one line, messages below. */
 export function statusLines(state: ReplicaState): string[] {
@@ -19,11 +21,17 @@ export function statusLines(state: ReplicaState): string[] {
     status.lastLogReplayed,
   ]
   const lines = [
-    `${status.storageGroup}: ${status.summary}, copy queue ${status.copyQueueLength}; generated, notified, copied, inspected, replayed: ${counters.join(' ')}; ${status.connected ? 'connected' : 'not connected'}`,
+    `${status.storageGroup}: ${status.summary}, copy queue ${status.copyQueueLength}${replayText(status)}; generated, notified, copied, inspected, replayed: ${counters.join(' ')}; ${status.connected ? 'connected' : 'not connected'}`,
   ]
   if (status.suspended) lines.push(`  suspended: ${JSON.stringify(status.suspendComment)}`)
   if (status.failedMessage !== '') lines.push(`  failed: ${status.failedMessage}`)
   return lines
+}
+
+function replayText({ requiredLogs, replayQueueLength, replayBatch }: CopyStatus): string {
+  if (requiredLogs === null) return ''
+  const batch = replayBatch.size === 0 ? '' : ` (batch of ${replayBatch.size}, ${replayBatch.remaining} remaining)`
+  return `, replay queue ${replayQueueLength}${batch}`
 }
 
 /** Why each closed log is still on the source. */
@@ -50,7 +58,7 @@ export function shareLines({ closed, generated, mark, truncatedBelow, copies, di
     `${range}, contiguous through ${closed?.closedThrough ?? 0}, generated ${generated}, marked ${mark?.through ?? 0}, truncated below ${truncatedBelow}`,
   ]
   for (const { label, connected, report } of copies) {
-    const told = report === null ? 'has not reported' : `${report.condition}, inspected ${report.inspected}`
+    const told = report === null ? 'has not reported' : `${report.condition}, ${processedText(report)}`
     lines.push(`  ${label}: ${connected ? 'connected' : 'not connected'}, ${told}`)
   }
   for (const copyId of disabled) lines.push(`  ${copyId}: disabled`)
@@ -65,6 +73,11 @@ export function fileLines(disk: CopyDisk | SourceDisk): string[] {
     lines.push(`inspector: ${disk.inspector.sortedNames().join(' ') || 'empty'}`)
     const refused = disk.quarantine.map((log) => formatGeneration(log.generation))
     lines.push(`quarantine: ${refused.join(' ') || 'empty'}`)
+    if (disk.database !== null) lines.push(`database: ${databaseText(disk.database)}`)
   }
   return lines
+}
+
+function databaseText({ isLost, content, header }: ToyDatabase): string {
+  return isLost ? 'gone' : `holds logs through ${content}, requires ${header.low}-${header.high}`
 }

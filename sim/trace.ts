@@ -1,4 +1,12 @@
-import type { Announcement, CopyReport, Fault, ReplicaFact, SourceFact, StoreContents } from '../engine/fact.ts'
+import type {
+  Announcement,
+  CopyReport,
+  DatabaseProgress,
+  Fault,
+  ReplicaFact,
+  SourceFact,
+  StoreContents,
+} from '../engine/fact.ts'
 import type { GenerationRange } from '../engine/generation.ts'
 import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
 
@@ -46,6 +54,14 @@ function factRest(fact: ReplicaFact | SourceFact): string {
       return `${rangeText(fact.range)}${fact.alreadyMissing === 0 ? '' : ` (${fact.alreadyMissing} missing)`}`
     case 'deletion-failed':
       return `${rangeText(fact.range)} ${faultText(fact.fault)}`
+    case 'database-opened':
+    case 'logs-replayed':
+    case 'checkpoint-moved':
+      return `${progressText(fact.progress)} session ${fact.session}`
+    case 'replay-stopped':
+      return progressText(fact.progress)
+    case 'replay-failed':
+      return `${fact.fault.generation} session ${fact.session} ${fact.fault.eseError} ${faultText(fact.fault)}`
     default:
       return shortFactRest(fact)
   }
@@ -65,6 +81,11 @@ type LongFact =
   | 'logs-announced'
   | 'logs-deleted'
   | 'deletion-failed'
+  | 'database-opened'
+  | 'logs-replayed'
+  | 'checkpoint-moved'
+  | 'replay-stopped'
+  | 'replay-failed'
 
 function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact }>): string {
   switch (fact.kind) {
@@ -101,7 +122,12 @@ function orderRest(order: ReplicaOrder | SourceOrder): string {
     case 'quarantine-log':
       return `${order.log.generation} ${order.reason}: ${order.detail}`
     case 'check-store':
+    case 'open-database':
       return `session ${order.session}`
+    case 'replay-logs':
+      return `${rangeText(order.range)} session ${order.session}`
+    case 'set-aside-log':
+      return `${order.generation} ${order.reason}: ${order.detail}`
     case 'record-suspension':
       return order.suspension === null ? 'none' : JSON.stringify(order.suspension.comment)
     case 'report-progress':
@@ -124,6 +150,9 @@ type LongOrder =
   | 'inspect-logs'
   | 'quarantine-log'
   | 'check-store'
+  | 'open-database'
+  | 'replay-logs'
+  | 'set-aside-log'
   | 'record-suspension'
   | 'report-progress'
   | 'announce'
@@ -134,6 +163,7 @@ type LongOrder =
 function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongOrder }>): string {
   switch (order.kind) {
     case 'stop-copying':
+    case 'stop-replaying':
     case 'scan-directory':
       return ''
     case 'record-mark':
@@ -172,6 +202,16 @@ function announcementText(announcement: Announcement): string {
   return `lowest ${lowest}, through ${closedThrough}, generated ${generated}${gap}${edge}`
 }
 
-function reportText({ inspected, condition }: CopyReport): string {
-  return `inspected ${inspected}, ${condition}`
+function reportText(report: CopyReport): string {
+  return `${processedText(report)}, ${report.condition}`
+}
+
+/** How far a copy is as stories show it: what concerns a database only where there is one. */
+export function processedText({ inspected, replayed, requiredLow }: CopyReport): string {
+  const database = requiredLow === null ? '' : `, replayed ${replayed}, required from ${requiredLow}`
+  return `inspected ${inspected}${database}`
+}
+
+function progressText({ replayedThrough, requiredLow, requiredHigh }: DatabaseProgress): string {
+  return `through ${replayedThrough}, required ${requiredLow}-${requiredHigh}`
 }

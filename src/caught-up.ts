@@ -1,5 +1,6 @@
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
+import { replayedThrough } from '../engine/replication/replayer.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import type { Judge } from './state-watch.ts'
 
@@ -19,11 +20,11 @@ export interface CatchUpContext {
 export const UNREACHABLE_PATIENCE_MS = 10_000
 
 /**
- * Judges whether a copy has caught up: everything that its source had closed when it was first reached is inspected. Logs
- * closed later do not count, so that catching up with a busy source ends.
+ * Judges whether a copy has caught up: everything that its source had closed when it was first reached is inspected, and
+ * replayed where the copy has a database. Logs closed later do not count, so that catching up with a busy source ends.
  *
- * Throws what will not heal by itself: `STATE_REFUSED` (suspended), `LOG_REJECTED`, `LOG_MISSING`, the refusal of the source,
- * and `NODE_UNREACHABLE` when it was out of reach for {@link UNREACHABLE_PATIENCE_MS}.
+ * Throws what will not heal by itself: `STATE_REFUSED` (suspended), `LOG_REJECTED`, `DATABASE_REJECTED`, `LOG_MISSING`, the
+ * refusal of the source, and `NODE_UNREACHABLE` when it was out of reach for {@link UNREACHABLE_PATIENCE_MS}.
  */
 export function caughtUpJudge(context: CatchUpContext): Judge<ReplicaState, ReplicaState> {
   let target = -1
@@ -34,7 +35,8 @@ export function caughtUpJudge(context: CatchUpContext): Judge<ReplicaState, Repl
     else if (context.nowMs() - unreachedSinceMs >= UNREACHABLE_PATIENCE_MS)
       throw new ReplicationError(unreachable(state, context.lastFault()))
     if (target < 0 && state.connected && context.announced()) target = state.announcement.generated
-    return target >= 0 && state.inspected >= target ? state : null
+    const done = state.database === null ? state.inspected : replayedThrough(state)
+    return target >= 0 && done >= target ? state : null
   }
 }
 
@@ -46,12 +48,14 @@ function refuseHopeless(state: ReplicaState, fault: Fault | null): void {
       message: `the copy of ${name} is suspended`,
       hint: `Run "ccr resume ${name}" first.`,
     })
-  if (failure?.kind === 'permanent' || failure?.kind === 'missing')
+  if (failure?.kind === 'permanent' || failure?.kind === 'missing') {
+    const rejected = state.database?.phase === 'failed' ? 'DATABASE_REJECTED' : 'LOG_REJECTED'
     throw new ReplicationError({
-      code: failure.kind === 'missing' ? 'LOG_MISSING' : 'LOG_REJECTED',
+      code: failure.kind === 'missing' ? 'LOG_MISSING' : rejected,
       message: `the copy of ${name} cannot catch up: ${failure.message}`,
       hint: `Mend the cause, then suspend and resume the copy; "ccr events" tells what happened.`,
     })
+  }
   if (failure === null || fault === null || failure.message !== fault.message) return
   const error = new ReplicationError({ ...fault, hint: 'It is tried again while the copy runs without --once.' })
   if (!error.retriable) throw error

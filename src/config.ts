@@ -1,8 +1,7 @@
+import type { PassiveGate } from '../engine/source/source-state.ts'
+
 /** How much the log of a service tells. info: an operator would act. debug: a developer would. */
 type LogLevel = 'error' | 'warn' | 'info' | 'debug'
-
-/** What of a passive copy releases a log on the active: that it was inspected, or only that it was replayed. */
-type PassiveGate = 'inspected' | 'replayed'
 
 /** Every setting with its value, as the services take them: durations in milliseconds, sizes in bytes. */
 export interface Settings {
@@ -74,10 +73,10 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
       'Threads that fetch, verify and write logs. One keeps up with a gigabit link; more help only when several sources are copied at once.',
   },
   'truncation.passiveGate': {
-    ...word<PassiveGate>('inspected', ['inspected', 'replayed']),
+    ...word<PassiveGate>('replayed', ['inspected', 'replayed']),
     flag: '--passive-gate',
     reason:
-      'What a copy must have done with a log before the source may delete it. Exchange 2007 waits until the passive database has replayed it; a copy without a database replays nothing, so for it the inspected log counts.',
+      'What a copy with a database must have done with a log before the source may delete it. Exchange 2007 waits until the passive has replayed it and does not need it any more to recover its database; with inspected a copy that lags does not hold the source, but then a log that decays on the copy cannot be copied again. A copy that keeps logs only is always asked for what it has inspected.',
   },
   'truncation.copiesExpected': {
     ...number('count', 1, { least: 0, most: 64 }),

@@ -5,6 +5,7 @@ import type { CopiedLog, StoreContents } from '../engine/fact.ts'
 import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import type { LogIdentity, Rejection } from '../engine/log-identity.ts'
+import type { ReplicaOrder } from '../engine/order.ts'
 import type { DeletionOutcome } from '../storage/ascending-deletion.ts'
 import { type CopyStore, openCopyStore } from '../storage/copy-store.ts'
 import { errnoOf } from '../storage/file-error.ts'
@@ -15,6 +16,8 @@ import type { Clock } from './clock.ts'
 import { freshId, type RandomBytes } from './fresh-id.ts'
 import { INTENT_FILE } from './intent-keeper.ts'
 import type { ServiceLog } from './service-log.ts'
+
+type SetAsideOrder = Extract<ReplicaOrder, { kind: 'set-aside-log' }>
 
 /** What a {@link CopyDisk} works with. */
 export interface CopyDiskParts {
@@ -103,6 +106,16 @@ export class CopyDisk {
       } catch (error) {
         if (!(error instanceof ReplicationError && error.code === 'LOG_MISSING')) throw error
       }
+    })
+  }
+
+  /** Takes an inspected log that proved damaged out of the log directory. One that is gone already was taken before. */
+  setAside({ generation, attempt, reason, detail }: SetAsideOrder): Promise<void> {
+    return this.#inTurn(async () => {
+      // The store knows the name.
+      const note = this.#note('', { attempt, reason, detail })
+      const kept = await this.#opened().setLogAside(generation, note)
+      this.#parts.log.error({ root: this.#parts.root, generation, kept }, 'inspected-log-damaged')
     })
   }
 

@@ -11,6 +11,7 @@ import { openCopyInstance } from './copy-opening.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
+import type { ConnectReplayer } from './replay-work.ts'
 import { hereAlready, tooManyHere, unknownHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
@@ -40,6 +41,8 @@ export interface CopyRequest {
   readonly label?: string
   /** False where the caller holds a lock that covers the store; a lock costs a renewal every few seconds. */
   readonly lock?: boolean
+  /** Who replays the logs into a database; a copy without one keeps logs only. */
+  readonly replayer?: ConnectReplayer
   /** Called once, when the directories of a new store are made. */
   readonly onStoreMade?: () => Promise<void>
 }
@@ -137,6 +140,7 @@ export class CopyHost {
         onCrash,
         metrics: this.metrics,
         post: (command) => this.#workerOf(copy).post(command),
+        replayer: request.replayer ?? null,
         onStoreMade: request.onStoreMade ?? (() => Promise.resolve()),
         onOpened: (opened) => this.#copies.set(copy, opened),
       })

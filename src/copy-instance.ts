@@ -24,6 +24,7 @@ import type { CopyIntent, CopyRecord } from './intent-records.ts'
 import { type CopyTally, emptyCopyTally, type Metrics } from './metrics.ts'
 import type { OperatorRequests } from './operator-requests.ts'
 import { OrderRunner } from './order-runner.ts'
+import { type ConnectReplayer, ReplayWork } from './replay-work.ts'
 import { commentTooLong, otherFormat, stopping } from './service-faults.ts'
 import { type ServiceLog, traceTo } from './service-log.ts'
 import { type Judge, StateWatch } from './state-watch.ts'
@@ -47,6 +48,8 @@ export interface CopyInstanceParts {
   readonly metrics: Metrics
   /** Sends to the copy worker; false while there is none. */
   readonly post: (command: CopyCommand) => boolean
+  /** Who replays into the database of a copy of a mailbox store; null for a copy that keeps logs only. */
+  readonly replayer: ConnectReplayer | null
   /** Called once, when the directories of a new store are made. */
   readonly onStoreMade: () => Promise<void>
   /** Called before the instance starts: from then on it takes what its worker tells. */
@@ -70,6 +73,7 @@ export class CopyInstance {
   readonly #opened: OpenedCopy
   readonly #disk: CopyDisk
   readonly #work: CopyWork
+  readonly #replay: ReplayWork | null
   readonly #runner: OrderRunner<ReplicaState, ReplicaFact, CopyOrder>
   readonly #watch = new StateWatch<ReplicaState>()
   /** What the worker told while a new store was being made; taken in afterwards, in order. */
@@ -85,6 +89,9 @@ export class CopyInstance {
     this.#opened = opened
     const { copyId, intents, held, requests } = opened
     this.#disk = new CopyDisk({ ...parts, copyId })
+    const { copy, replayer } = parts
+    const tell = (fact: UntimedFact<ReplicaFact>): void => this.#tell(fact)
+    this.#replay = replayer === null ? null : new ReplayWork({ copy, connect: replayer, tell })
     this.#work = new CopyWork({
       ...parts,
       name: this.name,
@@ -94,10 +101,11 @@ export class CopyInstance {
       requests,
       tally: this.tally,
       adopted: opened.intent.adopted,
-      tell: (fact) => this.#tell(fact),
+      replay: this.#replay,
+      tell,
     })
     this.#runner = new OrderRunner<ReplicaState, ReplicaFact, CopyOrder>({
-      state: startReplica(this.name),
+      state: startReplica(this.name, { replays: replayer !== null }),
       step: guardedStep(stepReplica, replicaGuarantees),
       perform: (order) => this.#work.perform(order),
       failureFact: (_order, error) => this.#failureFact(error),
@@ -246,6 +254,8 @@ export class CopyInstance {
     // No more facts, so no more orders: the worker gets nothing after it was told to close the copy.
     await this.#runner.close()
     await this.#work.stop()
+    await this.#replay?.stop()
+    this.#replay?.close()
     this.#parts.post({ kind: 'close-copy', copy: this.#parts.copy })
     this.#parts.events.raise(this.name, 2081, [])
     await intents.close()

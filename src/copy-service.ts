@@ -14,6 +14,7 @@ import { crashTo } from './crash.ts'
 import { type EventLog, openEventLog } from './event-log.ts'
 import { type RandomBytes, systemRandom } from './fresh-id.ts'
 import { type ManagementServer, startManagement } from './management-server.ts'
+import type { ConnectReplayer } from './replay-work.ts'
 import type { ServiceLog } from './service-log.ts'
 
 /** How a copy is kept. */
@@ -30,6 +31,8 @@ export interface CopyServiceOptions {
   readonly manage?: ListenAddress | null
   /** What people call this copy; host name and path without it. */
   readonly label?: string
+  /** Who replays the logs into the copy's database; a copy without one keeps logs only. */
+  readonly replayer?: ConnectReplayer
   /** Worker threads; 1 by default. */
   readonly workers?: number
   /** When the event log begins a new file, in bytes. */
@@ -89,7 +92,7 @@ export async function startCopyService(options: CopyServiceOptions): Promise<Cop
 }
 
 async function open(options: CopyServiceOptions, closing: Closing): Promise<CopyService> {
-  const { sourceUrl, label, log } = options
+  const { sourceUrl, label, replayer, log } = options
   const root = resolve(options.store)
   const { events, host } = await openHost(options, { root, closing })
   // Before the copy knocks at its source: one that cannot start must not be enrolled there, where it would hold truncation.
@@ -106,6 +109,7 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
     sourceUrl,
     store: root,
     ...(label === undefined ? {} : { label }),
+    ...(replayer === undefined ? {} : { replayer }),
     onStoreMade: () => events.keepIn(root),
   })
   await host.start()

@@ -2,6 +2,7 @@ import type { Fault, ReplicaFact, Suspension } from '../engine/fact.ts'
 import type { GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import type { ReplicaOrder, WakeOrder } from '../engine/order.ts'
+import { copyStorePaths } from '../storage/copy-store-layout.ts'
 import { asReplicationError } from '../storage/file-error.ts'
 import type { CopyCommand } from '../workers/messages.ts'
 import type { CopyDisk } from './copy-disk.ts'
@@ -11,6 +12,7 @@ import type { IntentKeeper } from './intent-keeper.ts'
 import { type CopyIntent, type CopyRecord, sameFormat } from './intent-records.ts'
 import type { CopyTally } from './metrics.ts'
 import type { OperatorRequests } from './operator-requests.ts'
+import type { ReplayWork } from './replay-work.ts'
 
 /** The orders of a copy that somebody has to do. */
 export type CopyOrder = Exclude<ReplicaOrder, WakeOrder>
@@ -22,6 +24,8 @@ export type UntimedFact<Fact> = Fact extends { readonly nowMs: number } ? Omit<F
 export interface CopyWorkParts {
   readonly copy: number
   readonly name: string
+  /** Absolute path of the store. */
+  readonly root: string
   readonly disk: CopyDisk
   readonly held: HeldDirectory
   readonly intents: IntentKeeper<CopyRecord>
@@ -29,6 +33,8 @@ export interface CopyWorkParts {
   readonly events: EventLog
   readonly tally: CopyTally
   readonly adopted: CopyIntent['adopted']
+  /** Null for a copy that keeps logs only. */
+  readonly replay: ReplayWork | null
   /** Sends to the copy worker; false while there is none. */
   readonly post: (command: CopyCommand) => boolean
   readonly onStoreMade: () => Promise<void>
@@ -72,6 +78,13 @@ export class CopyWork {
       case 'quarantine-log':
         this.#count(order.reason)
         return disk.quarantine(order.log, { reason: order.reason, detail: order.detail })
+      case 'set-aside-log':
+        return disk.setAside(order)
+      case 'open-database':
+        return this.#openDatabase(order.session)
+      case 'replay-logs':
+      case 'stop-replaying':
+        return this.#replay.perform(order)
       case 'check-store':
         return this.#begin(() => this.#checkStore(order.session))
       case 'truncate-logs':
@@ -89,6 +102,7 @@ export class CopyWork {
 
   /** Resolves when no I/O on the store is left. */
   async stop(): Promise<void> {
+    this.#openingWhenMade = null
     const workerStopped = new Promise<void>((resolve) => this.#stopped.push(resolve))
     if (!this.#parts.post({ kind: 'stop-copying', copy: this.#parts.copy })) this.workerStopped()
     await Promise.all([workerStopped, this.#parts.disk.stop()])
@@ -140,6 +154,7 @@ export class CopyWork {
     await intents.record({ kind: 'source-adopted', storageGroup: name, format })
     this.#adopted = { storageGroup: name, format }
     await onStoreMade()
+    if (this.#openingWhenMade !== null) this.#openDatabase(this.#openingWhenMade)
   }
 
   async #truncate(range: GenerationRange): Promise<void> {
@@ -158,6 +173,21 @@ export class CopyWork {
 
   #record(suspension: Suspension | null): Promise<void> {
     return this.#parts.intents.record(suspension === null ? { kind: 'resumed' } : { kind: 'suspended', ...suspension })
+  }
+
+  get #replay(): ReplayWork {
+    const { replay } = this.#parts
+    if (replay === null) throw new Error('must hold: a copy that keeps logs only replays nothing')
+    return replay
+  }
+
+  /** A new store is made when its source is reached, and its database after that. */
+  #openDatabase(session: number): undefined {
+    const { format } = this
+    this.#openingWhenMade = format === null ? session : null
+    if (format === null) return
+    const { logs, database } = copyStorePaths(this.#parts.root, format)
+    this.#replay.open(session, { logsDirectory: logs, databaseDirectory: database, format })
   }
 
   #count(reason: string): void {

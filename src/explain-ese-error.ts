@@ -41,9 +41,12 @@ export const ESE_ERRORS: Readonly<Record<number, string>> = {
   [-612]: 'LogReadVerifyFailure: the checksum of a log failed while it was backed up.',
   [-616]: 'LogFileNotCopied: not all logs of the range were read by the backup; nothing is truncated.',
   [-617]: 'SurrogateBackupInProgress: a backup of the passive copy runs.',
+  [-625]:
+    'DbTimeBeyondMaxRequired: a page of the database has a change that, by its header, it cannot have: the copy has diverged.',
   [-801]: 'BackupAbortByServer: the server ended the backup.',
   [-1018]: 'ReadVerifyFailure: a page of the database fails its checksum.',
   [-1019]: 'PageNotInitialized: a page that should have content was never written; it is all zero.',
+  [-1022]: 'DiskIO: the disk could not be read or written.',
   [-1032]: 'FileAccessDenied: the file is in use by another process, as the current log always is.',
   [-1206]:
     'DatabaseCorrupted: neither copy of the header of the database is whole, or a field of it is none that exists.',

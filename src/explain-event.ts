@@ -19,6 +19,29 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Somebody deleted logs by hand before truncation did.',
     'Find out who; a log that a copy still needs must not be deleted.',
   ),
+  300: row('The copy started, was resumed, or goes on after a fault.', NOTHING_TO_DO),
+  452: row(
+    'Somebody deleted a log that the database of the copy still needs.',
+    'The store is looked at anew and the log is copied again; where the source has it no more, the copy has to be seeded.',
+  ),
+  454: row(
+    'A disk or the worker that replays failed; the text names the error.',
+    'It is tried again by itself, at the latest after 30 s. ccr explain knows the error number.',
+  ),
+  465: row(
+    'A log was sound when it was inspected and has changed since: a failing disk, or somebody wrote into it.',
+    'It is set aside and copied again, three times in all. Check the disk of the copy.',
+  ),
+  474: row(
+    'The disk of the copy gave back a page that differs from what was written.',
+    'Check the disk, then seed the copy. The active database is not concerned.',
+  ),
+  494: row('The database and the logs come from different streams.', 'Seed the copy.'),
+  516: row(
+    'The copy has diverged: its database holds changes that its source never made, or lacks some.',
+    'Seed the copy. Find out who wrote into it, or lost a write.',
+  ),
+  517: row('The database is that of another history than the logs.', 'Seed the copy.'),
   2001: row('The service began to share or to copy the storage group.', NOTHING_TO_DO),
   2002: row('The service was stopped.', 'Start it again if nobody meant it.'),
   2058: row(
@@ -67,6 +90,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
   9007: row(
     'A log could not be deleted: rights, a read-only disk, or a program that holds it.',
     'Remove the cause that the text names; it is tried again by itself every 30 s.',
+  ),
+  9008: row(
+    'The log decayed on the disk of the copy, or somebody wrote into it.',
+    'Look at it in IgnoredLogs/InspectionFailed. It is copied again as long as the source has it.',
   ),
 }
 

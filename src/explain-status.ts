@@ -30,8 +30,8 @@ export const STATUS_VALUES: Readonly<Record<string, StatusExplanation>> = {
   Seeding: row('The database is being copied whole.', 'An operator asked for it.', 'Wait.'),
   Failed: row(
     'The copy cannot go on.',
-    'A log failed inspection three times, is missing on the source, belongs to another stream, or a disk fails. FailedMessage says which.',
-    'Remove the cause. Faults of disks and networks heal by themselves; for the others run ccr suspend SG, then ccr resume SG, which checks the copy again.',
+    'A log failed inspection three times, is missing on the source, belongs to another stream, the database has diverged or is damaged, or a disk fails. FailedMessage says which.',
+    'Remove the cause. Faults of disks and networks heal by themselves; a database that has diverged or is damaged needs a seed; for the others run ccr suspend SG, then ccr resume SG, which checks the copy again.',
   ),
   Suspended: row(
     'An operator stopped copying and replay. No I/O touches the copy, and the source keeps every log the copy has not processed.',
@@ -49,9 +49,9 @@ export const STATUS_VALUES: Readonly<Record<string, StatusExplanation>> = {
     'Wait for the next closed log; if the source is busy, check that it can be reached.',
   ),
   Healthy: row(
-    'Nothing is blocked: closed logs are copied and inspected as they come.',
+    'Nothing is blocked: closed logs are copied, inspected and, where there is a database, replayed as they come.',
     'All is well.',
-    'Nothing. Watch CopyQueueLength for whether the copy keeps up.',
+    'Nothing. Watch CopyQueueLength and ReplayQueueLength for whether the copy keeps up.',
   ),
 }
 

@@ -1,5 +1,6 @@
 import { assert } from '../engine/assert.ts'
-import { brokenGuarantee, type Guarantee } from '../engine/guarantee.ts'
+import { brokenGuarantee } from '../engine/guarantee.ts'
+import type { Guarantee } from '../engine/step.ts'
 
 /** A pure step of an instance. */
 export type PureStep<State, Fact, Order> = (state: State, fact: Fact) => readonly [State, readonly Order[]]

@@ -1,4 +1,4 @@
-import type { BackupMark, EnrolledCopy, Suspension } from '../engine/fact.ts'
+import type { BackupMark, DatabaseProgress, EnrolledCopy, Suspension } from '../engine/fact.ts'
 import { asGeneration, GENERATION_MAX, type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 
@@ -103,8 +103,8 @@ export function compactShareRecords(records: readonly ShareRecord[]): readonly S
   return compact
 }
 
-function suspensionOf({ comment, sinceMs, inspected, inspectedTimeMs }: Suspension): Suspension {
-  return { comment, sinceMs, inspected, inspectedTimeMs }
+function suspensionOf({ comment, sinceMs, inspected, inspectedTimeMs, database }: Suspension): Suspension {
+  return { comment, sinceMs, inspected, inspectedTimeMs, database }
 }
 
 /** Whether two formats name and check logs alike. */
@@ -137,7 +137,7 @@ export function copyRecordIn(value: unknown): CopyRecord | null {
     case 'suspended': {
       const inspected = generationIn(fields, 'inspected')
       return comment !== null && sinceMs !== null && inspected !== null && inspectedTimeMs !== null
-        ? { kind: 'suspended', comment, sinceMs, inspected, inspectedTimeMs }
+        ? { kind: 'suspended', comment, sinceMs, inspected, inspectedTimeMs, database: databaseIn(fields) }
         : null
     }
     case 'resumed':
@@ -173,6 +173,16 @@ export function shareRecordIn(value: unknown): ShareRecord | null {
     default:
       return null
   }
+}
+
+/** Null for a copy that keeps logs only, and for a record of before there were databases: then nothing is known of one. */
+function databaseIn(fields: Fields): DatabaseProgress | null {
+  const database = fieldsIn(fields['database'])
+  const [replayedThrough, logTimeMs] = [generationIn(database, 'replayedThrough'), timeIn(database, 'logTimeMs')]
+  const [requiredLow, requiredHigh] = [generationIn(database, 'requiredLow'), generationIn(database, 'requiredHigh')]
+  return replayedThrough !== null && logTimeMs !== null && requiredLow !== null && requiredHigh !== null
+    ? { replayedThrough, logTimeMs, requiredLow, requiredHigh }
+    : null
 }
 
 type Fields = Readonly<Record<string, unknown>>

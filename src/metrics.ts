@@ -84,7 +84,7 @@ const COPY_GAUGES: Readonly<Record<string, Row<CopyStatus>>> = {
     read: (status) => Math.max(0, status.lastLogCopyNotified - status.lastLogInspected),
   },
   ccr_replay_queue_length: {
-    help: 'Logs waiting to be replayed: inspected minus replayed; 0 while the copy has no database.',
+    help: 'Logs waiting to be replayed: inspected minus replayed; 0 for a copy that keeps logs only.',
     read: (status) => status.replayQueueLength,
   },
   ccr_last_log_generated: { help: 'Newest log closed on the source.', read: (status) => status.lastLogGenerated },
@@ -103,6 +103,26 @@ const COPY_GAUGES: Readonly<Record<string, Row<CopyStatus>>> = {
   ccr_last_log_replayed: {
     help: 'Last log replayed (ReplayGenerationNumber).',
     read: (status) => status.lastLogReplayed,
+  },
+  ccr_last_log_replay_notified: {
+    help: 'Last log that the replayer knows of, which is the last inspected (ReplayNotificationGenerationNumber).',
+    read: (status) => (status.requiredLogs === null ? 0 : status.lastLogInspected),
+  },
+  ccr_replay_batch_logs: {
+    help: 'Logs in the batch that is being replayed, 0 when none is (ReplayBatchSize).',
+    read: (status) => status.replayBatch.size,
+  },
+  ccr_replay_batch_logs_complete: {
+    help: 'Logs of the batch that are replayed (ReplayGenerationsComplete).',
+    read: (status) => status.replayBatch.complete,
+  },
+  ccr_replay_batch_logs_remaining: {
+    help: 'Logs of the batch that are not replayed yet (ReplayGenerationsRemaining).',
+    read: (status) => status.replayBatch.remaining,
+  },
+  ccr_lowest_required_log: {
+    help: 'First log that the database of the copy needs to recover, 0 without a database or while that is not known.',
+    read: (status) => status.requiredLogs?.low ?? 0,
   },
   ccr_copy_lowest_log: { help: 'Lowest log on the copy, 0 when it is empty.', read: (status) => status.lowestLog },
   ccr_copy_failed: { help: '1 while the copy is Failed.', read: (status) => status.failed },
@@ -224,6 +244,8 @@ function shareCounters(registry: Registry, sources: MetricsSources): void {
 function copiesOfShares(registry: Registry, sources: MetricsSources): void {
   const rows = {
     ccr_share_copy_inspected: (copy: SourceState['copies'][number]) => copy.report?.inspected ?? 0,
+    ccr_share_copy_replayed: (copy: SourceState['copies'][number]) => copy.report?.replayed ?? 0,
+    ccr_share_copy_required: (copy: SourceState['copies'][number]) => copy.report?.requiredLow ?? 0,
     ccr_share_copy_connected: (copy: SourceState['copies'][number]) => Number(copy.connected),
   }
   for (const [name, read] of Object.entries(rows)) {

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
+import type { PassiveGate } from '../engine/source/source-state.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
@@ -44,8 +45,8 @@ export interface ShareRequest {
   readonly state?: string
   /** Copies that must be enrolled before anything is truncated. */
   readonly copiesExpected: number
-  /** What a copy must have done with a log before it may go; `inspected` while copies have no database. */
-  readonly passiveGate?: 'inspected' | 'replayed'
+  /** What a copy with a database must have done with a log before it may go; `replayed` by default. */
+  readonly passiveGate?: PassiveGate
   /** Between two readings of the whole directory, in milliseconds. */
   readonly scanIntervalMs?: number
   /** False where the caller holds a lock that covers the state directory. */
@@ -158,7 +159,7 @@ export class ShareHost {
         logs,
         format: request.format,
         state: request.state === undefined ? join(logs, STATE_DIRECTORY) : resolve(request.state),
-        options: { copiesExpected: request.copiesExpected, passiveGate: request.passiveGate ?? 'inspected' },
+        options: { copiesExpected: request.copiesExpected, passiveGate: request.passiveGate ?? 'replayed' },
         lock: request.lock ?? true,
         scanIntervalMs: request.scanIntervalMs ?? SCAN_INTERVAL_MS,
         files: this.#files,

@@ -3,6 +3,7 @@ import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import { explainTruncation, type TruncationExplanation } from '../engine/source/explain-truncation.ts'
+import type { PassiveGate } from '../engine/source/source-state.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import { directoryFacts, makeDirectoriesDurably } from '../storage/durable-directory.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
@@ -34,8 +35,8 @@ export interface ShareServiceOptions {
   readonly state?: string
   /** Copies that must be enrolled before anything is truncated; 1 by default. */
   readonly copiesExpected?: number
-  /** What a copy must have done with a log before it may go; `inspected` by default, since copies have no database yet. */
-  readonly passiveGate?: 'inspected' | 'replayed'
+  /** What a copy with a database must have done with a log before it may go; `replayed` by default. */
+  readonly passiveGate?: PassiveGate
   /** Between two readings of the whole directory, in milliseconds; 30 s by default. */
   readonly scanIntervalMs?: number
   /** When the event log begins a new file, in bytes. */

@@ -147,6 +147,25 @@ export class CopyStore<Identity> {
     return quarantineFile(this.#options.files, move, note)
   }
 
+  /**
+   * Takes a log that proved damaged after it was inspected out of the log directory into `InspectionFailed`, durably, with a note.
+   * Answers its new path, or null when it is not there.
+   */
+  async setLogAside(generation: Generation, note: Omit<QuarantineNote, 'name'>): Promise<string | null> {
+    const { files } = this.#options
+    await this.checkStillThere()
+    // Another thread has published it: names of a pattern are known only once they were read.
+    await scanCopyNames({ paths: this.paths, names: this.#names }, files)
+    for (const name of this.#names.candidates(generation)) {
+      if ((await files.lookUp(pathIn(this.paths.logs, name))) === null) continue
+      const move = { fromDirectory: this.paths.logs, fromName: name, toDirectory: this.paths.inspectionFailed }
+      const kept = await quarantineFile(files, move, { ...note, name })
+      this.#names.forget(generation)
+      return kept
+    }
+    return null
+  }
+
   /** Keeps an open log, left from a time as active, in the out-of-date directory. Answers its new path. */
   async setOpenLogAside(name: string, note: QuarantineNote): Promise<string> {
     const move = { fromDirectory: this.paths.logs, fromName: name, toDirectory: this.paths.outOfDate }

@@ -62,6 +62,11 @@ export class CheckedObject {
     return this.#read(field) === null
   }
 
+  /** Whether the field is null or not there: what a later version added. */
+  isAbsentOrNull(field: string): boolean {
+    return (this.#read(field) ?? null) === null
+  }
+
   #read(field: string): unknown {
     return Object.getOwnPropertyDescriptor(this.#fields, field)?.value
   }

@@ -55,6 +55,10 @@ export interface CopyStatusDocument {
   readonly LowestLog: number
   /** Whether the source answers. Ours. */
   readonly SourceConnected: boolean
+  /** First log that the copy's database needs to recover; 0 while that is not known, null for a copy without one. Ours. */
+  readonly LowestRequiredLog: number | null
+  /** Last log of which the file of the database may hold changes. Ours. */
+  readonly HighestRequiredLog: number | null
 }
 
 /** A source's storage group with what the source knows of its directory. */
@@ -91,6 +95,8 @@ interface SharedCopy {
   readonly connected: boolean
   readonly inspected: number
   readonly replayed: number
+  /** First log that the database of the copy needs; null for a copy that keeps logs only. */
+  readonly requiredLow: number | null
   readonly sinceTime: string | null
   readonly lastReportTime: string | null
 }
@@ -131,7 +137,7 @@ export function copyStatusDocument(status: CopyStatus, server: string): CopyStat
     LastCopyNotificationedLogTime: timeText(status.lastNotifiedLogTimeMs),
     LastCopiedLogTime: timeText(status.lastCopiedLogTimeMs),
     LastInspectedLogTime: timeText(status.lastInspectedLogTimeMs),
-    LastReplayedLogTime: null,
+    LastReplayedLogTime: timeText(status.lastReplayedLogTimeMs),
     LastLogGenerated: status.lastLogGenerated,
     LastLogCopyNotified: status.lastLogCopyNotified,
     LastLogCopied: status.lastLogCopied,
@@ -142,6 +148,8 @@ export function copyStatusDocument(status: CopyStatus, server: string): CopyStat
     ObjectState: 'Unchanged',
     LowestLog: status.lowestLog,
     SourceConnected: status.connected,
+    LowestRequiredLog: status.requiredLogs?.low ?? null,
+    HighestRequiredLog: status.requiredLogs?.high ?? null,
   }
 }
 
@@ -188,6 +196,7 @@ function sharedCopy({ copyId, label, connected, report, lastReportMs }: SourceCo
     connected,
     inspected: report?.inspected ?? 0,
     replayed: report?.replayed ?? 0,
+    requiredLow: report?.requiredLow ?? null,
     sinceTime: timeText(report?.sinceMs ?? null),
     lastReportTime: timeText(lastReportMs),
   }

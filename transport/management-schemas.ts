@@ -6,6 +6,8 @@ const COMMENT_CHARACTERS_MAX = 512
 
 const CLOSED = { additionalProperties: false } as const
 const GENERATION = Type.Integer({ minimum: 0, maximum: GENERATION_MAX })
+/** Null where there is no database. */
+const OPTIONAL_GENERATION = Type.Union([GENERATION, Type.Null()])
 const TIME = Type.Union([Type.String({ description: 'ISO 8601, UTC' }), Type.Null()])
 const FLAG = Type.Union([Type.Boolean(), Type.Null()])
 const REMARK = Type.String({ description: 'What a person should know although it succeeded; empty for nothing' })
@@ -97,6 +99,7 @@ export const COPY_STATUS: TSchema = Type.Object(
     ObjectState: Type.Literal('Unchanged'),
     LowestLog: GENERATION,
     SourceConnected: Type.Boolean(),
+    ...all(['LowestRequiredLog', 'HighestRequiredLog'], OPTIONAL_GENERATION),
   },
   CLOSED,
 )
@@ -109,6 +112,7 @@ const SHARED_COPY = Type.Object(
     connected: Type.Boolean(),
     inspected: GENERATION,
     replayed: GENERATION,
+    requiredLow: OPTIONAL_GENERATION,
     sinceTime: TIME,
     lastReportTime: TIME,
   },

@@ -235,6 +235,8 @@ function readReport(object: CheckedObject): CopyReport {
   return {
     inspected: object.generation('inspected'),
     replayed: object.generation('replayed'),
+    // A copy of before there were databases does not send it.
+    requiredLow: object.isAbsentOrNull('requiredLow') ? null : object.generation('requiredLow'),
     condition,
     sinceMs: object.time('sinceMs'),
   }

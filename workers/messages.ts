@@ -1,9 +1,9 @@
-import type { Announcement, CopiedLog, CopyReport, Fault } from '../engine/fact.ts'
+import type { Announcement, CopiedLog, CopyReport, DatabaseProgress, Fault, ReplayFault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 
 /**
- * What the main thread and its two kinds of long-lived worker say to each other over a MessagePort. Small values only: the
+ * What the main thread and its three kinds of long-lived worker say to each other over a MessagePort. Small values only: the
  * bytes of logs never leave the worker that reads or writes them. Generations are plain numbers here and brands again at the
  * door of the main thread's runner.
  */
@@ -101,3 +101,55 @@ export type CopyEvent =
   | { readonly kind: 'inspection-failed'; readonly copy: number; readonly session: number; readonly fault: Fault }
   | { readonly kind: 'copying-stopped'; readonly copy: number }
   | { readonly kind: 'stopped' }
+
+/** Where a replay worker finds what belongs to one copy. */
+export interface KeptDatabase {
+  /** Absolute path of the directory with the inspected logs, which are read and never changed. */
+  readonly logsDirectory: string
+  /** Absolute path of the directory of the database and its checkpoint. */
+  readonly databaseDirectory: string
+  readonly format: LogFormat
+}
+
+/**
+ * Main thread → replay worker. What each means stands with the orders of the same names. What a replayer promises for each copy:
+ *
+ * 1. Commands are taken in the order in which they come. There is one batch at a time, and a batch comes only after its session's
+ *    `database-opened`.
+ * 2. `open-database` makes the database where none is, and says of it that log 1 is the first required. It reads header and
+ *    checkpoint and recovers nothing: that is what the first batches do, from `replayedThrough` + 1 on. Of a database that is open
+ *    already it says how far that is.
+ * 3. A log is verified when it is read, whatever the inspector found: -501 where its bytes have changed since.
+ * 4. `replayedThrough` may be in memory only; `requiredLow` and `requiredHigh` are told when they are durable in the header, and
+ *    before a page with changes of a later log than `requiredHigh` goes to the file, that is raised. While a database is open
+ *    neither `replayedThrough` nor `requiredLow` goes down.
+ * 5. `logs-replayed` comes at the end of a batch, and may come within it. Pages that wait for nothing are written out after a
+ *    while, also when no log comes, and that is told by `checkpoint-moved`: the source keeps its logs until then.
+ * 6. `replay-failed` is the last word of its session.
+ * 7. `replay-stopped` is the answer to every `stop-replaying`, also where nothing is open. After it there is no I/O before the next
+ *    command, and nothing of an earlier session is told.
+ */
+export type ReplayCommand =
+  | { readonly kind: 'open-database'; readonly copy: number; readonly session: number; readonly kept: KeptDatabase }
+  | { readonly kind: 'replay-logs'; readonly copy: number; readonly session: number; readonly range: GenerationRange }
+  /**
+   * Leave the database of this copy alone at the next boundary of a log; answered by `replay-stopped` when no I/O on it is left.
+   * Nothing of an earlier session is told after that answer.
+   */
+  | { readonly kind: 'stop-replaying'; readonly copy: number }
+  /** Close the database, if it is open, and forget the copy. */
+  | { readonly kind: 'close-database'; readonly copy: number }
+
+/** Replay worker → main thread. */
+export type ReplayEvent =
+  | {
+      readonly kind: 'database-opened' | 'logs-replayed' | 'checkpoint-moved'
+      readonly copy: number
+      readonly session: number
+      readonly progress: DatabaseProgress
+    }
+  | { readonly kind: 'replay-failed'; readonly copy: number; readonly session: number; readonly fault: ReplayFault }
+  /** Null when the database was not open. */
+  | { readonly kind: 'replay-stopped'; readonly copy: number; readonly progress: DatabaseProgress | null }
+  /** The worker itself is gone; the main thread tells it to every copy that it kept. */
+  | { readonly kind: 'replayer-lost'; readonly copy: number; readonly fault: Fault }

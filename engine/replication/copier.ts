@@ -1,5 +1,5 @@
 import { type Generation, type GenerationRange, higherOf, nextGeneration } from '../generation.ts'
-import { type Attempt, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { type Attempt, chainEnd, draftOf, mayCopy, nextNeeded, type ReplicaState } from './replica-state.ts'
 
 /**
  * How many logs may be asked for beyond the last inspected one. Wide enough that the logs which are published do not hold up
@@ -30,7 +30,7 @@ export interface CopyPlan {
  * reach. Strictly ascending; never a log that is already asked for or has arrived, and nothing while a missing log blocks all.
  */
 export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
-  if (!state.connected || !mayWork(state) || state.failure?.kind === 'missing') return { ranges: [], state }
+  if (!state.connected || !mayCopy(state) || state.failure?.kind === 'missing') return { ranges: [], state }
   const due = state.attempts.filter((attempt) => isDue(state, attempt, nowMs))
   const fresh = freshRange(state)
   if (due.length === 0 && fresh === null) return { ranges: [], state }
@@ -50,7 +50,7 @@ export function missingOnSource(state: ReplicaState): Generation | 0 {
   const next = nextNeeded(state)
   if (next > announcement.generated) return 0
   if (next < announcement.lowest) return next
-  const isNothingThere = announcement.lowest === 0 && announcement.missing > 0
+  const isNothingThere = announcement.lowest === 0 && (announcement.missing > 0 || next < announcement.truncatedBelow)
   return announcement.missing === next || isNothingThere ? next : 0
 }
 

@@ -5,7 +5,7 @@ import { ESE_ERROR_OF, type Rejection } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
 import type { RefusedLog } from './inspector.ts'
-import { type Attempt, abandonWork, type Failure, type ReplicaState } from './replica-state.ts'
+import { type Attempt, abandonWork, type Failure, type ReplicaState, stopOrders } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 type CopyFailed = Extract<ReplicaFact, { kind: 'copy-failed' }>
@@ -95,7 +95,7 @@ export function restartAfterFault(state: ReplicaState, fault: Fault, nowMs: numb
     fault.code === 'DIRECTORY_MISSING'
       ? { kind: 'raise-event', id: 2073, values: [fault.message] }
       : { kind: 'raise-event', id: 2060, values: [fault.message] }
-  const orders: readonly ReplicaOrder[] = [{ kind: 'stop-copying' }, event, { kind: 'wake-at', atMs: retryAtMs }]
+  const orders: readonly ReplicaOrder[] = [...stopOrders(state), event, { kind: 'wake-at', atMs: retryAtMs }]
   return [{ ...stopped, phase: 'waiting', failure, faults, retryAtMs }, orders]
 }
 
@@ -112,7 +112,8 @@ export function failureOr(old: Failure | null, fresh: Failure): Failure {
   return rank[old.kind] === rank[fresh.kind] && old.message === fresh.message ? old : fresh
 }
 
-function permanent(message: string, sinceMs: number): Failure {
+/** A failure that an operator has to see to. */
+export function permanent(message: string, sinceMs: number): Failure {
   return { kind: 'permanent', message, sinceMs }
 }
 

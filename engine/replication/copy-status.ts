@@ -1,4 +1,5 @@
 import { type Generation, higherOf } from '../generation.ts'
+import { type ReplayBatch, replayBatch, replayedThrough, replayQueueLength } from './replayer.ts'
 import { copyQueueLength } from './replica-instance.ts'
 import type { ReplicaState } from './replica-state.ts'
 
@@ -30,18 +31,23 @@ export interface CopyStatus {
   readonly suspendComment: string
   /** Logs closed on the source and not yet copied and inspected. */
   readonly copyQueueLength: number
-  /** Logs inspected and not yet replayed; 0 while the copy has no database. */
+  /** Logs inspected and not yet replayed; 0 for a copy that keeps logs only. */
   readonly replayQueueLength: number
   readonly latestAvailableLogTimeMs: number | null
   readonly lastNotifiedLogTimeMs: number | null
   readonly lastCopiedLogTimeMs: number | null
   readonly lastInspectedLogTimeMs: number | null
+  readonly lastReplayedLogTimeMs: number | null
   /** `generated ≥ notified ≥ copied ≥ inspected ≥ replayed`, always. */
   readonly lastLogGenerated: Generation
   readonly lastLogCopyNotified: Generation
   readonly lastLogCopied: Generation
   readonly lastLogInspected: Generation
   readonly lastLogReplayed: Generation
+  /** How the batch stands that is being replayed. Counters of the performance object, not fields of the cmdlet. */
+  readonly replayBatch: ReplayBatch
+  /** First and last log that the database needs to recover, as its header says; null for a copy that keeps logs only. */
+  readonly requiredLogs: { readonly low: Generation; readonly high: Generation } | null
   /** Lowest log on the copy; 0 when it is empty. Not a field of Exchange. */
   readonly lowestLog: Generation
   /** Whether the source answers. Not a field of Exchange. */
@@ -63,16 +69,19 @@ export function copyStatus(state: ReplicaState): CopyStatus {
     suspended: state.suspension !== null,
     suspendComment: state.suspension?.comment ?? '',
     copyQueueLength: copyQueueLength(state),
-    replayQueueLength: 0,
+    replayQueueLength: replayQueueLength(state),
     latestAvailableLogTimeMs: timeOrNull(state.announcement.logTimeMs),
     lastNotifiedLogTimeMs: timeOrNull(state.announcement.logTimeMs),
     lastCopiedLogTimeMs: timeOrNull(state.copiedTimeMs),
     lastInspectedLogTimeMs: timeOrNull(state.inspectedTimeMs),
+    lastReplayedLogTimeMs: timeOrNull(state.database?.progress.logTimeMs ?? 0),
     lastLogGenerated: generated,
     lastLogCopyNotified: notified,
     lastLogCopied: state.copied,
     lastLogInspected: state.inspected,
-    lastLogReplayed: state.replayed,
+    lastLogReplayed: replayedThrough(state),
+    replayBatch: replayBatch(state),
+    requiredLogs: requiredLogs(state),
     lowestLog: state.lowest,
     connected: state.connected,
   }
@@ -84,6 +93,10 @@ function summaryOf(state: ReplicaState): SummaryCopyStatus {
   if (state.suspension !== null) return 'Suspended'
   if (state.phase === 'checking') return 'Resynchronizing'
   return state.phase === 'running' && state.sawLog ? 'Healthy' : 'Initializing'
+}
+
+function requiredLogs({ database }: ReplicaState): CopyStatus['requiredLogs'] {
+  return database === null ? null : { low: database.progress.requiredLow, high: database.progress.requiredHigh }
 }
 
 function timeOrNull(ms: number): number | null {

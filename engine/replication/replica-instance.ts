@@ -4,6 +4,7 @@ import type {
   CopiedLog,
   CopyCondition,
   CopyReport,
+  DatabaseProgress,
   ReplicaFact,
   StoreContents,
   Suspension,
@@ -13,6 +14,8 @@ import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
 import { copyFailed, failureOr, refuseLog, restartAfterFault, transient } from './copy-failure.ts'
 import { inspectArrived } from './inspector.ts'
+import { replayFailed } from './replay-failure.ts'
+import { databaseOpened, driveReplay, replayedThrough, replayProgressed, replayStopped } from './replayer.ts'
 import { abandonWork, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
 import { resume, suspend } from './suspension.ts'
 import { planCopyTruncation } from './truncation.ts'
@@ -20,8 +23,8 @@ import { planCopyTruncation } from './truncation.ts'
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 
 /**
- * The holding side of one copy, as a pure function: copier, inspector, suspension and truncation of Exchange's replica
- * instance. Takes in one fact, then draws every consequence: what can join the chain joins it, what can be inspected is
+ * The holding side of one copy, as a pure function: copier, inspector, replayer, suspension and truncation of Exchange's
+ * replica instance. Takes in one fact, then draws every consequence: what can join the chain joins it, what can be inspected is
  * ordered, what can be asked for is asked for.
  */
 export function stepReplica(state: ReplicaState, fact: ReplicaFact): Stepped {
@@ -53,6 +56,15 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
       return fact.session === state.session ? inspected(state, fact.range.last) : [state, []]
     case 'inspection-failed':
       return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
+    case 'database-opened':
+      return fact.session === state.session ? opened(state, fact.progress) : [state, []]
+    case 'logs-replayed':
+    case 'checkpoint-moved':
+      return [fact.session === state.session ? progressed(state, fact.progress) : state, []]
+    case 'replay-failed':
+      return fact.session === state.session ? replayFailed(state, fact) : [state, []]
+    case 'replay-stopped':
+      return [replayStopped(state, fact.progress), []]
     case 'logs-deleted':
       return [{ ...state, deleting: false, lowest: higherOf(state.lowest, nextGeneration(fact.range.last)) }, []]
     case 'deletion-failed':
@@ -80,10 +92,11 @@ function started(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'copy-s
 }
 
 function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState {
-  const { inspected, inspectedTimeMs } = suspension
+  const { inspected, inspectedTimeMs, database } = suspension
   return {
     ...state,
     suspension,
+    database: state.database === null || database === null ? state.database : { ...state.database, progress: database },
     inspected,
     inspectedTimeMs,
     copied: inspected,
@@ -106,7 +119,7 @@ function afterCheck(state: ReplicaState): ReplicaState['failure'] {
   const { failure, connected } = state
   if (failure?.kind !== 'transient') return failure
   if (!connected) return transient('the source cannot be reached', failure.sinceMs)
-  return copyQueueLength(state) === 0 ? null : failure
+  return copyQueueLength(state) === 0 ? troubleOf(state) : failure
 }
 
 /** The disk is the truth: counters are taken from the scan, also when they go down. */
@@ -131,7 +144,7 @@ function connected(state: ReplicaState): Stepped {
 }
 
 /**
- * An empty copy starts where its source starts. When that edge moves before a first log has joined the chain (a log closed
+ * An empty copy starts where its source starts, unless its database says where. When that edge moves before a first log has joined the chain (a log closed
  * late below the others, a deletion), what was asked for no longer fits and is asked for anew.
  */
 function announced(state: ReplicaState, announcement: Announcement): ReplicaState {
@@ -159,7 +172,29 @@ function sourceLost(
 /** A transient failure is over when the source answers and the store is in use; others need more. */
 function healed(state: ReplicaState): ReplicaState['failure'] {
   const isOver = state.failure?.kind === 'transient' && state.phase === 'running' && state.connected
-  return isOver ? null : state.failure
+  return isOver ? troubleOf(state) : state.failure
+}
+
+/** What is wrong with the replay outlasts every good news of the copier, until a log is replayed again. */
+function troubleOf({ database }: ReplicaState): ReplicaState['failure'] {
+  const trouble = database?.trouble ?? null
+  return trouble === null ? null : transient(trouble.message, trouble.sinceMs)
+}
+
+function opened(state: ReplicaState, progress: DatabaseProgress): Stepped {
+  const [known, orders] = databaseOpened(state, progress)
+  return [afterTrouble(state, known), orders]
+}
+
+function progressed(state: ReplicaState, progress: DatabaseProgress): ReplicaState {
+  return afterTrouble(state, replayProgressed(state, progress))
+}
+
+/** A replay that goes on again ends the failure that it had set, not one that the copier has set meanwhile. */
+function afterTrouble(before: ReplicaState, after: ReplicaState): ReplicaState {
+  const trouble = before.database?.trouble ?? null
+  const isOver = trouble !== null && after.database?.trouble === null && after.failure?.kind === 'transient'
+  return isOver && after.failure?.message === trouble.message ? { ...after, failure: null } : after
 }
 
 /** A log lies in `inspector/`. One that comes twice, or that nobody waits for any more, is refused as a duplicate is. */
@@ -229,6 +264,7 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
     next = take(requestLogs(next, nowMs))
     next = take(truncate(next))
   }
+  if (next.database !== null) next = take(driveReplay(next))
   return [take(report(next, nowMs)), orders]
 }
 
@@ -289,9 +325,12 @@ function report(state: ReplicaState, nowMs: number): Stepped {
   if (state.phase === 'unstarted' || !state.connected) return [state, []]
   const condition = conditionOf(state)
   const old = state.reported
-  if (old !== null && old.inspected === state.inspected && old.condition === condition) return [state, []]
+  const replayed = replayedThrough(state)
+  const requiredLow = state.database?.progress.requiredLow ?? null
+  const isTold = old !== null && old.replayed === replayed && old.requiredLow === requiredLow
+  if (isTold && old.inspected === state.inspected && old.condition === condition) return [state, []]
   const sinceMs = old !== null && old.condition === condition ? old.sinceMs : sinceOf(state, nowMs)
-  const fresh: CopyReport = { inspected: state.inspected, replayed: state.replayed, condition, sinceMs }
+  const fresh: CopyReport = { inspected: state.inspected, replayed, requiredLow, condition, sinceMs }
   const next = draftOf(state)
   next.reported = fresh
   return [next, [{ kind: 'report-progress', report: fresh }]]

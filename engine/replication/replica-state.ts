@@ -1,6 +1,8 @@
 import type { Announcement, CopiedLog, CopyReport, Suspension } from '../fact.ts'
 import { type Generation, higherOf, NO_GENERATION, nextGeneration, previousGeneration } from '../generation.ts'
 import type { LogIdentity } from '../log-identity.ts'
+import type { ReplicaOrder } from '../order.ts'
+import { type CopyDatabase, closedDatabase, UNSEEN_DATABASE } from './copy-database.ts'
 
 /**
  * The holding side of one copy: what is known, what is wanted, what is under way. A readonly value; `stepReplica` makes the
@@ -29,7 +31,8 @@ export interface ReplicaState {
   readonly identity: LogIdentity | null
   /** Everything to here has arrived, durable, in `inspector/` or the log directory. */
   readonly copied: Generation
-  readonly replayed: Generation
+  /** The copy's database; null for a copy that keeps logs only. */
+  readonly database: CopyDatabase | null
   readonly copiedTimeMs: number
   readonly inspectedTimeMs: number
   /** Highest generation asked for in this session; `inspected` when nothing was. */
@@ -80,8 +83,14 @@ const SILENT_SOURCE: Announcement = {
   logTimeMs: 0,
 }
 
+/** What a copy is kept for. */
+export interface ReplicaOptions {
+  /** A copy of a mailbox store replays its logs into a database; a copy of an external store keeps logs only. */
+  readonly replays: boolean
+}
+
 /** The state of a copy before its first fact. */
-export function startReplica(name: string): ReplicaState {
+export function startReplica(name: string, { replays }: ReplicaOptions = { replays: false }): ReplicaState {
   return {
     name,
     session: 1,
@@ -94,7 +103,7 @@ export function startReplica(name: string): ReplicaState {
     inspected: NO_GENERATION,
     identity: null,
     copied: NO_GENERATION,
-    replayed: NO_GENERATION,
+    database: replays ? UNSEEN_DATABASE : null,
     copiedTimeMs: 0,
     inspectedTimeMs: 0,
     requested: NO_GENERATION,
@@ -130,7 +139,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     inspected: state.inspected,
     identity: state.identity,
     copied: state.copied,
-    replayed: state.replayed,
+    database: state.database,
     copiedTimeMs: state.copiedTimeMs,
     inspectedTimeMs: state.inspectedTimeMs,
     requested: state.requested,
@@ -156,13 +165,17 @@ export function chainEnd(state: ReplicaState): {
   return { generation: inspectedOrStart(state), identity: state.identity }
 }
 
-/** The next log to be inspected; for an empty copy the lowest one that the source still holds and means to keep. */
+/**
+ * The next log to be inspected. For an empty copy the first that its database needs, or without a database the lowest one that
+ * the source still holds and means to keep.
+ */
 export function nextNeeded(state: ReplicaState): Generation {
   return nextGeneration(inspectedOrStart(state))
 }
 
 function inspectedOrStart(state: ReplicaState): Generation {
   if (state.inspected > 0) return state.inspected
+  if (state.database?.phase === 'open') return previousGeneration(state.database.progress.requiredLow)
   const { lowest, truncatedBelow } = state.announcement
   return previousGeneration(higherOf(lowest, truncatedBelow))
 }
@@ -172,11 +185,25 @@ export function mayWork(state: ReplicaState): boolean {
   return state.phase === 'running' && state.suspension === null && state.failure?.kind !== 'permanent'
 }
 
+/**
+ * Whether the copier may ask. A copy with a database waits until that is open: only then is it known which log comes first,
+ * also when logs that the database needs were lost below those that are here.
+ */
+export function mayCopy(state: ReplicaState): boolean {
+  return mayWork(state) && (state.database === null || state.database.phase === 'open')
+}
+
+/** What leaves the store and the database of a copy alone. Awaited, each. */
+export function stopOrders({ database }: ReplicaState): readonly ReplicaOrder[] {
+  return database === null ? [{ kind: 'stop-copying' }] : [{ kind: 'stop-copying' }, { kind: 'stop-replaying' }]
+}
+
 /** Gives up everything under way: a new session that goes on from `inspected`. The runner stops the I/O of the old one. */
 export function abandonWork(state: ReplicaState): ReplicaState {
   return {
     ...state,
     session: state.session + 1,
+    database: state.database === null ? null : closedDatabase(state.database),
     requested: state.inspected,
     copied: state.inspected,
     copiedTimeMs: state.inspectedTimeMs,

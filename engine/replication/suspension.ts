@@ -1,6 +1,7 @@
 import type { ReplicaFact } from '../fact.ts'
 import type { ReplicaOrder } from '../order.ts'
-import { abandonWork, type ReplicaState } from './replica-state.ts'
+import { unjudgedDatabase } from './copy-database.ts'
+import { abandonWork, type ReplicaState, stopOrders } from './replica-state.ts'
 
 /** The longest comment of a suspension, in characters. Source: the limit of Suspend-StorageGroupCopy (uncertain). */
 export const SUSPEND_COMMENT_CHARACTERS_MAX = 512
@@ -10,14 +11,15 @@ type Resumed = Extract<ReplicaFact, { kind: 'operator-resumed' }>
 
 /**
  * Suspends copy and replay. The order of the orders is the promise of Suspend-StorageGroupCopy: when the operator is answered,
- * no I/O on the copy is left and the suspension survives a power cut. Suspending a suspended copy is no error; a new comment
+ * no I/O on the copy or its database is left and the suspension survives a power cut. Suspending a suspended copy is no error; a new comment
  * replaces the old one.
  */
 export function suspend(state: ReplicaState, fact: Suspended): readonly [ReplicaState, readonly ReplicaOrder[]] {
   const before = state.suspension
   const comment = fact.comment ?? before?.comment ?? ''
   const { inspected, inspectedTimeMs } = state
-  const suspension = { comment, sinceMs: before?.sinceMs ?? fact.nowMs, inspected, inspectedTimeMs }
+  const database = state.database?.progress ?? null
+  const suspension = { comment, sinceMs: before?.sinceMs ?? fact.nowMs, inspected, inspectedTimeMs, database }
   const answer = { kind: 'answer-operator', requestId: fact.requestId, refusal: null } as const
   if (before !== null && before.comment === comment)
     return [state, [{ ...answer, remark: 'the copy was suspended already' }]]
@@ -25,7 +27,7 @@ export function suspend(state: ReplicaState, fact: Suspended): readonly [Replica
   const event = { kind: 'raise-event', id: 9001, values: [comment === '' ? '(no comment)' : comment] } as const
   if (before !== null)
     return [{ ...state, suspension }, [record, event, { ...answer, remark: 'the comment was replaced' }]]
-  return [{ ...abandonWork(state), suspension }, [{ kind: 'stop-copying' }, record, event, { ...answer, remark: '' }]]
+  return [{ ...abandonWork(state), suspension }, [...stopOrders(state), record, event, { ...answer, remark: '' }]]
 }
 
 /**
@@ -41,6 +43,7 @@ export function resume(state: ReplicaState, fact: Resumed): readonly [ReplicaSta
     suspension: null,
     failure: null,
     phase: 'checking',
+    database: fresh.database === null ? null : unjudgedDatabase(fresh.database),
     sawLog: false,
     faults: 0,
   }

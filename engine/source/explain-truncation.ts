@@ -112,6 +112,10 @@ const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => {
     why: `copy ${copy} has replayed logs through ${through}`,
     release: 'the copy replaying it, which it does by itself',
   }),
+  required: (copy, through) => ({
+    why: `copy ${copy} needs the logs above ${through} to recover its database`,
+    release: 'the copy writing what it replayed to its database file, which it does by itself',
+  }),
   suspended: (copy, through) => ({
     why: `copy ${copy} was suspended when it had processed logs through ${through}`,
     release: 'resuming the copy: ccr resume SG (or disabling it: ccr disable SG --copy ID)',

@@ -9,11 +9,14 @@ export interface SourceOptions {
    */
   readonly copiesExpected: number
   /**
-   * What a copy must have done with a log before the source may delete it. `inspected` for copies without a database;
-   * `replayed` is Exchange's rule for a passive that replays.
+   * What a copy with a database must have done with a log before the source may delete it. A copy that keeps logs only is
+   * always asked for what it has inspected.
    */
-  readonly passiveGate: 'inspected' | 'replayed'
+  readonly passiveGate: PassiveGate
 }
+
+/** `replayed` is Exchange's rule for a passive, and ours by default; with `inspected` a copy that lags does not hold the source. */
+export type PassiveGate = 'inspected' | 'replayed'
 
 /** The source side of one storage group: its closed logs, its copies, what was backed up and what may go. */
 export interface SourceState {

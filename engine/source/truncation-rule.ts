@@ -1,5 +1,6 @@
-import { type Generation, type GenerationRange, lowerOf, NO_GENERATION } from '../generation.ts'
-import type { SourceCopy, SourceState } from './source-state.ts'
+import type { CopyReport } from '../fact.ts'
+import { type Generation, type GenerationRange, lowerOf, NO_GENERATION, previousGeneration } from '../generation.ts'
+import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
 
 /**
  * The rules that can hold a closed log on the source, each with how far it lets truncation go.
@@ -9,20 +10,22 @@ import type { SourceCopy, SourceState } from './source-state.ts'
  * | `not-backed-up` | above the last generation that a backup covered |
  * | `no-copy` | while fewer copies are enrolled than expected |
  * | `not-inspected` | that an enrolled copy has not inspected |
- * | `not-replayed` | that an enrolled copy has not replayed (passive gate `replayed`) |
+ * | `not-replayed` | that an enrolled copy with a database has not replayed (passive gate `replayed`) |
+ * | `required` | that such a copy has replayed, but needs to recover its database |
  * | `suspended` | that an enrolled copy had not processed when it was suspended |
  * | `failed` | that an enrolled copy had not processed when it failed |
  * | `unreachable` | that an enrolled copy had not processed when it was last heard of |
  * | `not-heard` | while an enrolled copy has not reported since the source started |
  *
- * Source: the truncation rule of continuous replication: backed up, and processed by every copy; a copy that is suspended,
- * failed or unreachable holds the source at its last durable value.
+ * Source: the truncation rule of continuous replication: backed up, and processed by every copy, which for a passive means
+ * replayed and no longer required; a copy that is suspended, failed or unreachable holds the source at its last durable value.
  */
 export type HoldingRule =
   | 'not-backed-up'
   | 'no-copy'
   | 'not-inspected'
   | 'not-replayed'
+  | 'required'
   | 'suspended'
   | 'failed'
   | 'unreachable'
@@ -43,7 +46,7 @@ export function holds(state: SourceState): readonly Hold[] {
   const all: Hold[] = [{ rule: 'not-backed-up', through: state.mark?.through ?? NO_GENERATION, copy: null, sinceMs: 0 }]
   if (state.copies.length < state.options.copiesExpected)
     all.push({ rule: 'no-copy', through: NO_GENERATION, copy: null, sinceMs: 0 })
-  for (const copy of state.copies) all.push(holdOf(copy, state.options.passiveGate))
+  for (const copy of state.copies) all.push(...holdsOf(copy, state.options.passiveGate))
   return all
 }
 
@@ -63,18 +66,34 @@ export function planTruncation(state: SourceState, nowMs: number): GenerationRan
   return first > 0 && last >= first ? { first, last } : null
 }
 
-function holdOf(copy: SourceCopy, gate: 'inspected' | 'replayed'): Hold {
-  const named = { copyId: copy.copyId, label: copy.label }
-  if (copy.report === null) return { rule: 'not-heard', through: NO_GENERATION, copy: named, sinceMs: 0 }
-  const through = gate === 'replayed' ? copy.report.replayed : copy.report.inspected
-  const rule = ruleOf(copy, gate)
-  const sinceMs = rule === 'unreachable' ? copy.lastReportMs : copy.report.sinceMs
-  return { rule, through, copy: named, sinceMs }
+/** What a copy holds: by one rule, or by two where it replays and nothing is wrong. */
+function holdsOf(copy: SourceCopy, gate: PassiveGate): readonly Hold[] {
+  const { copyId, label, report } = copy
+  const named = { copyId, label }
+  if (report === null) return [{ rule: 'not-heard', through: NO_GENERATION, copy: named, sinceMs: 0 }]
+  const condition = conditionRule(copy)
+  const through = processedThrough(report, gate)
+  const sinceMs = condition === 'unreachable' ? copy.lastReportMs : report.sinceMs
+  if (condition !== null) return [{ rule: condition, through, copy: named, sinceMs }]
+  if (report.requiredLow === null || gate === 'inspected')
+    return [{ rule: 'not-inspected', through, copy: named, sinceMs }]
+  return [
+    { rule: 'not-replayed', through: report.replayed, copy: named, sinceMs },
+    { rule: 'required', through, copy: named, sinceMs },
+  ]
 }
 
-function ruleOf(copy: SourceCopy, gate: 'inspected' | 'replayed'): HoldingRule {
-  if (copy.report?.condition === 'suspended') return 'suspended'
-  if (!copy.connected) return 'unreachable'
-  if (copy.report?.condition === 'failed') return 'failed'
-  return gate === 'replayed' ? 'not-replayed' : 'not-inspected'
+/**
+ * What a copy has done with, as the gate has it: inspected; or, for a copy with a database, replayed and no longer required.
+ * 0 for a database that was not opened yet.
+ */
+function processedThrough(report: CopyReport, gate: PassiveGate): Generation {
+  if (report.requiredLow === null || gate === 'inspected') return report.inspected
+  return lowerOf(report.replayed, previousGeneration(report.requiredLow))
+}
+
+function conditionRule({ report, connected }: SourceCopy): 'suspended' | 'unreachable' | 'failed' | null {
+  if (report?.condition === 'suspended') return 'suspended'
+  if (!connected) return 'unreachable'
+  return report?.condition === 'failed' ? 'failed' : null
 }

@@ -44,7 +44,10 @@ export function addShareCommand(program: CommandUnknownOpts, act: Act): void {
     .option('--manage <host:port>', 'where people and tools ask (share.manage)')
     .option('--state <directory>', 'where marks, enrolments and events are kept; .ccr in the log directory when absent')
     .option('--copies-expected <count>', 'truncate nothing before so many copies came (truncation.copiesExpected)')
-    .option('--passive-gate <word>', 'inspected or replayed: what releases a log (truncation.passiveGate)')
+    .option(
+      '--passive-gate <word>',
+      'replayed or inspected: when a copy with a database releases a log (truncation.passiveGate)',
+    )
     .option('--log-level <level>', 'error, warn, info or debug (log.level)')
     .option('--until-stdin-ends', 'end also when standard input is closed: for who starts it as a child')
     .addHelpText(

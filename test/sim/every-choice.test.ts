@@ -6,6 +6,7 @@ import { type FaultName, type Scenario, smallScenario } from '../../sim/fault.ts
 import type { Rules } from '../../sim/rules.ts'
 import { runWorld } from '../../sim/run-world.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
+import { PLANTED_REPLAY_BUGS } from './planted-replay-bugs.ts'
 
 /** More combinations than this are no small world: the test fails instead of running for minutes. */
 const COMBINATIONS_MAX = 40_000
@@ -73,9 +74,48 @@ describe('three logs, one copy, every fault at most once', () => {
   })
 })
 
+/** Small worlds whose copy has a database. */
+const SMALL_WORLDS_WITH_DATABASES: readonly (readonly FaultName[])[] = [
+  ['replay-fails'],
+  ['bad-page'],
+  ['lost-database'],
+  ['rotten-log'],
+  ['kill-copy'],
+  ['power-cut-copy'],
+  ['lost-database', 'kill-copy'],
+  ['kill-publishing'],
+  ['kill-source'],
+  ['deleted-on-copy'],
+  ['deleted-on-source'],
+  ['sync-error'],
+  ['vanished-on-copy'],
+  ['lost-message'],
+  ['late-message'],
+  ['partition'],
+  ['operator'],
+]
+
+describe('three logs, one copy with a database, every fault at most once', () => {
+  for (const faults of SMALL_WORLDS_WITH_DATABASES) {
+    it(`every way of ${faults.join(' and ')} keeps the promises`, () => {
+      const { runs, broken } = walk(faults, { replays: true })
+
+      expect(broken).toBe('')
+      expect(runs).toBeGreaterThan(1)
+      expect(runs).toBeLessThanOrEqual(COMBINATIONS_MAX)
+    })
+  }
+})
+
 describe('the same small worlds', () => {
   it('catch a store that does not sync its directory', () => {
     expect(walk(['power-cut-copy'], {}, PLANTED_BUGS['the store does not sync the directory']).broken).not.toBe('')
+  })
+
+  it('catch a header that is written before the pages', () => {
+    const rules = PLANTED_REPLAY_BUGS['the header is written before the pages']
+
+    expect(walk(['kill-copy'], { replays: true }, rules).broken).not.toBe('')
   })
 
   it('catch an inspection without a verdict', () => {

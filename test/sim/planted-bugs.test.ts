@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { ENGINE_RULES } from '../../sim/rules.ts'
 import { runSeed } from '../../sim/run-world.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
+import { PLANTED_REPLAY_BUGS } from './planted-replay-bugs.ts'
 
 /** The rarest bug shows in one of 17 seeds (measured over 200), so that 300 miss it once in 10^8 runs. */
 const SEEDS_MAX = 300
@@ -20,8 +21,18 @@ describe('a planted bug is caught', () => {
     })
   }
 
-  it('and the sound rules are not accused', () => {
-    const accused = Array.from({ length: 60 }, (_, index) => runSeed(FIRST_SEED + index, { rules: ENGINE_RULES }))
+  for (const [name, rules] of Object.entries(PLANTED_REPLAY_BUGS)) {
+    it(`where copies have databases: ${name}`, () => {
+      let seed = FIRST_SEED
+      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, replays: true }).violation === null) seed++
+
+      expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
+    })
+  }
+
+  it.each([false, true])('and the sound rules are not accused, with databases: %s', (replays) => {
+    const rules = ENGINE_RULES
+    const accused = Array.from({ length: 60 }, (_, index) => runSeed(FIRST_SEED + index, { rules, replays }))
 
     expect(accused.filter(({ violation }) => violation !== null)).toEqual([])
   })

@@ -10,12 +10,15 @@ import { SITUATIONS } from '../../sim/situations.ts'
 const FIRST_SEED = Number(process.env['SIM_SEED'] ?? 1)
 const RUNS = Number(process.env['SIM_RUNS'] ?? 1000)
 
-const keptSeeds = readFileSync(new URL('seeds.txt', import.meta.url), 'utf8')
-  .split('\n')
-  .filter((line) => /^\d/.test(line))
-  .map((line) => Number.parseInt(line, 10))
+const keptLines = readFileSync(new URL('seeds.txt', import.meta.url), 'utf8').split('\n')
+const keptSeeds = keptLines.filter((line) => /^\d/.test(line)).map((line) => Number.parseInt(line, 10))
+const keptSeedsWithDatabases = keptLines
+  .filter((line) => /^databases \d/.test(line))
+  .map((line) => Number.parseInt(line.slice('databases '.length), 10))
 
 describe('the toy world', () => {
+  const seen = new Set<string>()
+
   it('keeps every promise in the seeds that broke one before', () => {
     const broken = keptSeeds.map((seed) => explainFailure(seed)).filter((text) => text !== '')
 
@@ -23,39 +26,58 @@ describe('the toy world', () => {
   })
 
   it(`keeps every promise in ${RUNS} seeds from ${FIRST_SEED} on`, () => {
-    const seen = new Set<string>()
     let failing: number | null = null
     for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS && failing === null; seed++) {
       const result = runSeed(seed)
       for (const name of result.seen) seen.add(name)
       if (result.violation !== null) failing = seed
     }
-    const never = SITUATIONS.filter((name) => !seen.has(name))
-    if (never.length > 0) console.log(`${RUNS} seeds never met: ${never.join(', ')}`)
-
     expect(failing === null ? '' : explainFailure(failing)).toBe('')
+  })
+
+  it(`keeps every promise where copies have databases, in ${RUNS} seeds from ${FIRST_SEED} on`, () => {
+    let failing: number | null = null
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS && failing === null; seed++) {
+      const result = runSeed(seed, { replays: true })
+      for (const name of result.seen) seen.add(name)
+      if (result.violation !== null) failing = seed
+    }
+    const never = SITUATIONS.filter((name) => !seen.has(name))
+    if (never.length > 0) console.log(`${RUNS} seeds of either kind never met: ${never.join(', ')}`)
+
+    expect(failing === null ? '' : explainFailure(failing, undefined, true)).toBe('')
+  })
+
+  it('keeps every promise in the seeds with databases that broke one before', () => {
+    const broken = keptSeedsWithDatabases
+      .map((seed) => explainFailure(seed, undefined, true))
+      .filter((text) => text !== '')
+
+    expect(broken.join('\n\n')).toBe('')
   })
 })
 
 describe('determinism', () => {
   it('plays a seed twice to the same trace, line by line', () => {
     const seeds = Array.from({ length: 25 }, (_, index) => FIRST_SEED + index)
-    const [once, again] = [seeds.map(traceHash), seeds.map(traceHash)]
+    const play = (seed: number): number => traceHash(seed, seed % 2 === 0)
+    const [once, again] = [seeds.map(play), seeds.map(play)]
 
     expect(again).toEqual(once)
   })
 
   it('plays neighbouring seeds to different traces', () => {
-    const hashes = new Set(Array.from({ length: 25 }, (_, index) => traceHash(FIRST_SEED + index)))
+    const hashes = new Set(Array.from({ length: 25 }, (_, index) => traceHash(FIRST_SEED + index, false)))
 
     expect(hashes.size).toBe(25)
   })
 })
 
 /** FNV-1a over all lines of a run's trace. */
-function traceHash(seed: number): number {
+function traceHash(seed: number, replays: boolean): number {
   let hash = 0x811c9dc5
   runSeed(seed, {
+    replays,
     tell: (line) => {
       for (let at = 0; at < line.length; at++) hash = Math.imul(hash ^ line.charCodeAt(at), 0x01000193)
     },

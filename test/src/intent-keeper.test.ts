@@ -69,6 +69,7 @@ const SUSPENDED: CopyRecord = {
   sinceMs: 5,
   inspected: asGeneration(7),
   inspectedTimeMs: 6,
+  database: null,
 }
 
 /** Waits until a list has grown to a length: the disk answers in its own time. */

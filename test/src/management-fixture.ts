@@ -31,7 +31,13 @@ export function aStatus(change: Partial<CopyStatus> = {}): CopyStatus {
 /** A source with closed logs 1 to 10 and one copy that has inspected 7. */
 export function aSource(): SourceState {
   const g = asGeneration
-  const report: CopyReport = { inspected: g(7), replayed: g(0), condition: 'running', sinceMs: NOON_MS }
+  const report: CopyReport = {
+    inspected: g(7),
+    replayed: g(0),
+    requiredLow: null,
+    condition: 'running',
+    sinceMs: NOON_MS,
+  }
   const facts = [
     {
       kind: 'share-started',

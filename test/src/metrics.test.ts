@@ -47,6 +47,33 @@ describe('the metrics of a copy', () => {
     expect(scrape.get('ccr_last_log_inspected{storage_group="SG1"}')).toBe(7)
   })
 
+  it('count what waits to be replayed, and how the batch stands', async () => {
+    const generation = asGeneration
+    const progress = {
+      replayedThrough: generation(9),
+      logTimeMs: 0,
+      requiredLow: generation(6),
+      requiredHigh: generation(20),
+    }
+    const batch = { first: generation(7), last: generation(20) }
+    const database = { phase: 'open', progress, batch, trouble: null, damaged: null } as const
+    const state = aReplica('SG1', { inspected: generation(30), database })
+
+    const scrape = await samples({
+      ...NOTHING,
+      copies: () => [{ status: copyStatus(state), tally: emptyCopyTally() }],
+    })
+    const read = (name: string): number | undefined => scrape.get(`${name}{storage_group="SG1"}`)
+
+    expect(read('ccr_last_log_replayed')).toBe(9)
+    expect(read('ccr_replay_queue_length')).toBe(21)
+    expect(read('ccr_last_log_replay_notified')).toBe(30)
+    expect(read('ccr_replay_batch_logs')).toBe(14)
+    expect(read('ccr_replay_batch_logs_complete')).toBe(3)
+    expect(read('ccr_replay_batch_logs_remaining')).toBe(11)
+    expect(read('ccr_lowest_required_log')).toBe(6)
+  })
+
   it('count what arrived and what was refused, for each copy', async () => {
     const tally = { ...emptyCopyTally(), logs: 3, bytes: 300, rejections: new Map([['gap', 2]]), truncated: 4 }
     const other = emptyCopyTally()
@@ -72,7 +99,13 @@ describe('the metrics of a share', () => {
       copyId: 'a'.repeat(32),
       label: 'node2:/store',
       connected: true,
-      report: { inspected: asGeneration(5), replayed: asGeneration(0), condition: 'running', sinceMs: 0 },
+      report: {
+        inspected: asGeneration(5),
+        replayed: asGeneration(0),
+        requiredLow: null,
+        condition: 'running',
+        sinceMs: 0,
+      },
       lastReportMs: 0,
     } as const
     const options = { copiesExpected: 1, passiveGate: 'inspected' } as const

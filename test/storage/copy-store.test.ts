@@ -189,6 +189,21 @@ describe('a store of a copy', () => {
     expect(await files.readDirectory(store.paths.inspector)).toEqual([])
   })
 
+  it('sets a log aside that decayed after it was inspected, with a note, and only once', async () => {
+    const store = await open()
+    await fill(store, [3, 4])
+    const note = { attemptId: 'a1', reason: 'corrupt-checksum', detail: 'why', attempt: 1, atIso: '' }
+
+    const kept = await store.setLogAside(asGeneration(4), note)
+    const again = await store.setLogAside(asGeneration(4), { ...note, attemptId: 'a2' })
+
+    expect(kept).toBe(`${store.paths.inspectionFailed}/${nameOf(4)}.a1`)
+    expect(again).toBeNull()
+    expect((await store.scan()).run).toEqual({ first: 3, last: 3 })
+    const survivor = disk.afterPowerCut('any subset', (bound) => bound - 1)
+    expect(survivor.find(`${store.paths.inspectionFailed}/${nameOf(4)}.a1`)).not.toBeNull()
+  })
+
   it('sets a stale open log aside', async () => {
     const store = await open()
     await put(`${store.paths.logs}/E00.log`, 'stale')

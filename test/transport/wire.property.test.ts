@@ -49,6 +49,7 @@ const copyFrame: fc.Arbitrary<CopyFrame> = fc.oneof(
     report: fc.record({
       inspected: generation,
       replayed: generation,
+      requiredLow: fc.option(generation),
       condition: fc.constantFrom('running' as const, 'suspended' as const, 'failed' as const),
       sinceMs: timeMs,
     }),
@@ -225,6 +226,11 @@ describe('a control frame', () => {
     ['a control character in a label', 'subscribe', `{"share":"a","copyId":"${'0'.repeat(32)}","label":"a\\u001bb"}`],
     ['a copyId of 31 digits', 'subscribe', `{"share":"a","copyId":"${'0'.repeat(31)}","label":""}`],
     ['an unknown condition', 'report', '{"inspected":1,"replayed":0,"condition":"fine","sinceMs":0}'],
+    [
+      'a negative generation',
+      'report',
+      '{"inspected":1,"replayed":0,"requiredLow":-1,"condition":"running","sinceMs":0}',
+    ],
     ['a negative time', 'report', '{"inspected":1,"replayed":0,"condition":"running","sinceMs":-1}'],
     ['a log beyond 1 GiB', 'log-head', '{"session":1,"generation":1,"sizeBytes":1073741825,"logTimeMs":0,"name":"a"}'],
     ['two thousand brackets', 'announce', '['.repeat(2000)],

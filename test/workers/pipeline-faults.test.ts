@@ -97,7 +97,13 @@ describe('behind a tampering proxy', () => {
 
   it('a copy tells its source how it stands, again after each connection', async () => {
     const proxy = await rigBehindProxy([1000])
-    const report = { inspected: asGeneration(1), replayed: asGeneration(0), condition: 'running', sinceMs: 5 } as const
+    const report = {
+      inspected: asGeneration(1),
+      replayed: asGeneration(0),
+      requiredLow: null,
+      condition: 'running',
+      sinceMs: 5,
+    } as const
     rig.copy?.send({ kind: 'report-progress', copy: 1, report })
     await rig.reports.first(ofKind('copy-reported'))
 

@@ -24,8 +24,37 @@ describe('a copy holds the source', () => {
   it('with what it has replayed when the passive gate is replayed', () => {
     const source = aSource([aSourceCopy()], { passiveGate: 'replayed' })
 
-    expect(holds(source)[1]).toMatchObject({ rule: 'not-replayed', through: 4 })
-    expect(truncatableThrough(source)).toBe(4)
+    expect(holds(source)[1]).toMatchObject({ rule: 'not-inspected', through: 7 })
+  })
+
+  it('that has a database with what it has replayed, and with what it requires', () => {
+    const source = aSource([aReplayingCopy()], { passiveGate: 'replayed' })
+
+    expect(holds(source).slice(1)).toMatchObject([
+      { rule: 'not-replayed', through: 4 },
+      { rule: 'required', through: 2 },
+    ])
+    expect(truncatableThrough(source)).toBe(2)
+  })
+
+  it('that has a database with what it has inspected, where the gate says so', () => {
+    const source = aSource([aReplayingCopy()], { passiveGate: 'inspected' })
+
+    expect(holds(source).slice(1)).toMatchObject([{ rule: 'not-inspected', through: 7 }])
+  })
+
+  it.each([
+    ['suspended', aReplayingCopy({ condition: 'suspended' })],
+    ['failed', aReplayingCopy({ condition: 'failed' })],
+    ['unreachable', { ...aReplayingCopy(), connected: false }],
+  ] as const)('that has a database and is %s by one rule, at what it requires', (rule, copy) => {
+    expect(holds(aSource([copy], { passiveGate: 'replayed' })).slice(1)).toMatchObject([{ rule, through: 2 }])
+  })
+
+  it('with everything while its database was not opened', () => {
+    const source = aSource([aReplayingCopy({ requiredLow: asGeneration(0) })], { passiveGate: 'replayed' })
+
+    expect(truncatableThrough(source)).toBe(0)
   })
 })
 

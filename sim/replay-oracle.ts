@@ -1,0 +1,61 @@
+import type { CopyReport } from '../engine/fact.ts'
+import { type Generation, higherOf, NO_GENERATION } from '../engine/generation.ts'
+import type { Core } from './core.ts'
+import type { CopySight } from './ports.ts'
+
+/**
+ * The part of the oracle that sees the databases: the true content of each, and what its header promises, whatever anybody
+ * reports.
+ */
+export class ReplayOracle {
+  readonly #core: Core
+  /** The highest that a report of each copy has ever said of what is required. */
+  readonly #reported = new Map<string, Generation>()
+  /** Logs below are no longer owed to the database of a copy: a fault took it after it had said so. */
+  readonly #forgiven = new Map<string, Generation>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** I9: each log is redone into a database that has all logs before it, and never one that was not inspected. */
+  redoes({ copyId, database, state }: CopySight, generation: Generation): void {
+    if (database === null) return
+    if (generation > database.content + 1)
+      this.#core.fail('I9 order', `${copyId} redoes log ${generation} into a database that ends at ${database.content}`)
+    if (generation > state.inspected)
+      this.#core.fail('I9 order', `${copyId} redoes log ${generation}, inspected is ${state.inspected}`)
+  }
+
+  /** I3: what a report says of the database is durable there. */
+  reports({ copyId, database }: CopySight, { requiredLow }: CopyReport): void {
+    if ((requiredLow === null) !== (database === null))
+      this.#core.fail('I16 honest status', `${copyId} reports a database that it has not, or none that it has`)
+    if (requiredLow === null || database === null) return
+    this.#reported.set(copyId, higherOf(this.#reported.get(copyId) ?? NO_GENERATION, requiredLow))
+    if (requiredLow > this.#required(copyId, database.header.low))
+      this.#core.fail('I3 ack is durable', `${copyId} reports ${requiredLow}, its header says ${database.header.low}`)
+  }
+
+  /** A fault has taken a database, and it is made anew: what was reported of the old one counts until the source hears of it. */
+  excuse(copyId: string): void {
+    this.#forgiven.set(copyId, this.#reported.get(copyId) ?? NO_GENERATION)
+  }
+
+  /** I1: the source deletes nothing that the header of a copy's database requires, with Exchange's gate. */
+  sourceUnlinks({ copyId, database }: CopySight, generation: Generation): void {
+    if (database === null || this.#core.scenario.passiveGate === 'inspected') return
+    if (generation >= this.#required(copyId, database.header.low))
+      this.#core.fail('I1 deletion gate', `log ${generation} goes, ${copyId} requires ${database.header.low} and above`)
+  }
+
+  /** I6: a copy deletes nothing that its own database requires. */
+  copyUnlinks({ copyId, database }: CopySight, generation: Generation): void {
+    if (database !== null && generation >= this.#required(copyId, database.header.low))
+      this.#core.fail('I6 truncation bounds', `${copyId} deletes log ${generation}, which its database requires`)
+  }
+
+  #required(copyId: string, low: Generation): Generation {
+    return higherOf(low, this.#forgiven.get(copyId) ?? NO_GENERATION)
+  }
+}

@@ -1,0 +1,105 @@
+import type { DatabaseProgress } from '../engine/fact.ts'
+import {
+  asGeneration,
+  type Generation,
+  higherOf,
+  NO_GENERATION,
+  nextGeneration,
+  previousGeneration,
+} from '../engine/generation.ts'
+
+/** What the next replays of a story or a fault meet: an error of the engine, so many times. */
+export interface ToyReplayError {
+  readonly eseError: number
+  readonly message: string
+  readonly times: number
+}
+
+const FIRST = asGeneration(1)
+
+/**
+ * The database of a copy in the toy world: a number instead of pages. The content is what a chain of logs has left; some of it
+ * is in the file, the rest in memory, and the header says which logs bring it back after a crash.
+ */
+export class ToyDatabase {
+  /** Whether somebody has it open; what is in memory lives as long. */
+  isOpen = false
+  /** The file is gone: whoever has it open does not notice, and the next opening makes a new one. */
+  isLost = false
+  /** What the next replays meet; null for nothing. */
+  error: ToyReplayError | null = null
+  /** Durable: the first log that recovery needs, and the last whose changes may be in the file. */
+  header: { readonly low: Generation; readonly high: Generation } = { low: FIRST, high: NO_GENERATION }
+  /** Durable: the logs whose changes are all in the file. */
+  #filed: Generation = NO_GENERATION
+  /** The logs whose changes are in memory or in the file. */
+  #content: Generation = NO_GENERATION
+  #replayed: Generation = NO_GENERATION
+  #logTimeMs = 0
+
+  /** The logs whose changes are really there, whatever anybody says. */
+  get content(): Generation {
+    return this.#content
+  }
+
+  /** What the owner of the database knows of it. */
+  get progress(): DatabaseProgress {
+    const { low, high } = this.header
+    return { replayedThrough: this.#replayed, logTimeMs: this.#logTimeMs, requiredLow: low, requiredHigh: high }
+  }
+
+  /** Opens it, or makes it anew; what the header says is believed. */
+  open(): void {
+    if (this.isOpen) return
+    if (this.isLost) this.bring(NO_GENERATION)
+    this.isOpen = true
+    this.#content = this.#filed
+    this.#replayed = previousGeneration(this.header.low)
+    this.#logTimeMs = 0
+  }
+
+  /** Pages of these logs may reach the file from now on. */
+  expect(last: Generation): void {
+    this.header = { ...this.header, high: higherOf(this.header.high, last) }
+  }
+
+  /** Redoes one log. What is there already stays as it is. */
+  redo(generation: Generation, logTimeMs: number): void {
+    this.#content = higherOf(this.#content, generation)
+    this.#replayed = generation
+    this.#logTimeMs = logTimeMs
+  }
+
+  /** Writes pages to the file, all but those of the newest `lag` logs, then the header that needs fewer logs. */
+  checkpoint(lag: number, isFlushed = true): void {
+    const filed = asGeneration(Math.max(this.#filed, this.#replayed - lag))
+    if (isFlushed) this.#filed = filed
+    this.header = { low: higherOf(this.header.low, nextGeneration(filed)), high: higherOf(this.header.high, filed) }
+  }
+
+  /** The process ended, or the file was closed in the middle: what was in memory only is lost. */
+  close(): void {
+    this.isOpen = false
+    this.#content = this.#filed
+  }
+
+  /** Somebody puts another file in its place, which holds everything through this log; 0 for an empty one. */
+  bring(through: Generation): void {
+    this.isOpen = false
+    this.isLost = false
+    this.error = null
+    this.header = { low: nextGeneration(through), high: through }
+    this.#filed = through
+    this.#content = through
+    this.#replayed = through
+    this.#logTimeMs = 0
+  }
+
+  /** The error that a replay meets now, or null; one of several times is used up. */
+  meetError(): ToyReplayError | null {
+    const { error } = this
+    if (error === null) return null
+    this.error = error.times > 1 ? { ...error, times: error.times - 1 } : null
+    return error
+  }
+}
