@@ -53,6 +53,8 @@ export class CopyWork {
   #stopped: (() => void)[] = []
   /** Ends with the last look at the store. Two at once could both find no store, and both make it. */
   #checked: Promise<void> = Promise.resolve()
+  /** The session in which the database of a store that is not made yet is to be opened. */
+  #openingWhenMade: number | null = null
 
   constructor(parts: CopyWorkParts) {
     this.#parts = parts

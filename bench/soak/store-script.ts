@@ -1,7 +1,7 @@
 import type { CheckpointFile } from '../../engine/database/checkpoint-file.ts'
 import { type DatabaseHeader, newDatabaseHeader } from '../../engine/database/database-header.ts'
 import { beginStream, type LogStream, nextInStream } from '../../engine/database/log-stream.ts'
-import { logTimeAt, UNSET_LOG_TIME } from '../../engine/database/log-time.ts'
+import { digitsOfTime, logTimeAt, UNSET_LOG_TIME } from '../../engine/database/log-time.ts'
 import { initialisePage, openPage, PAGE_BYTES } from '../../engine/database/page.ts'
 import { sealPage } from '../../engine/database/page-seal.ts'
 import { headerOfNewLog, prepareLog } from '../../engine/database/prepared-log.ts'
@@ -63,7 +63,12 @@ export function databaseHeader(dbtime: number): DatabaseHeader {
   return {
     ...newDatabaseHeader({ ...SIGNATURE, random: 17 }, SIGNATURE),
     state: 'dirty-shutdown',
-    required: { first: 1, last: 1, lastCommitted: 1, lastCommittedTime: SIGNATURE.createTime },
+    required: {
+      minRequired: asGeneration(1),
+      maxRequired: asGeneration(1),
+      maxCommitted: asGeneration(1),
+      committedCreateTime: digitsOfTime(SIGNATURE.createTime),
+    },
     dbtime: BigInt(dbtime),
     later: Uint8Array.from({ length: 150 }, (_, at) => (at >= 191 && at < 195 ? 0 : dbtime + at)),
   }

@@ -1,5 +1,5 @@
 import { assert } from '../assert.ts'
-import { asGeneration, NO_GENERATION } from '../generation.ts'
+import { asGeneration } from '../generation.ts'
 import { type BackupSlots, NO_BACKUPS, readBackupSlots, writeBackupSlots } from './backup-slot.ts'
 import { sealBlock } from './block-checksum.ts'
 import { type DatabaseState, databaseStateOf, numberOfState } from './database-state.ts'
@@ -7,7 +7,7 @@ import { hexOf, type LogBytes, openLogBytes } from './log-bytes.ts'
 import { type LogPosition, readLogPosition, writeLogPosition } from './log-position.ts'
 import { type LogSignature, readSignature, writeSignature } from './log-signature.ts'
 import { LOG_TIME_BYTES, type LogTime, readLogTime, UNSET_LOG_TIME, writeLogTime } from './log-time.ts'
-import type { RequiredRange } from './lost-log-resilience.ts'
+import { NOTHING_REQUIRED, type RequiredRange } from './lost-log-resilience.ts'
 import { PAGE_BYTES } from './page.ts'
 
 /** A place in the stream, and when it was reached. */
@@ -87,12 +87,6 @@ export const DATABASE_FORMAT = 0x620
 /** Update of Exchange 2007. Source: inferred from dates of the engine's history; Vista, of the same time, writes it. */
 const UPDATE_2007 = 12
 const LATER_OFFSET = 476
-const NOTHING_REQUIRED: RequiredRange = {
-  minRequired: NO_GENERATION,
-  maxRequired: NO_GENERATION,
-  maxCommitted: NO_GENERATION,
-  committedCreateTime: '00'.repeat(LOG_TIME_BYTES),
-}
 
 const AT = {
   magic: 4,

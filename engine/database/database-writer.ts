@@ -4,7 +4,8 @@ import type { CheckpointFile } from './checkpoint-file.ts'
 import type { DatabaseHeader } from './database-header.ts'
 import { movedState } from './database-state.ts'
 import { comparePositions, type LogPosition } from './log-position.ts'
-import type { LogTime } from './log-time.ts'
+import { digitsOfTime, type LogTime } from './log-time.ts'
+import { NOTHING_REQUIRED } from './lost-log-resilience.ts'
 import type { PageCache } from './page-cache.ts'
 import type { DatabaseOrder } from './store-order.ts'
 
@@ -35,9 +36,6 @@ interface DueOrders {
   readonly orders: readonly DatabaseOrder[]
   readonly outcome: Partial<Outcome>
 }
-
-/** The range of logs that a database without need of them has. */
-const NOTHING_REQUIRED = { first: 0, last: 0, lastCommitted: 0 } as const
 
 /**
  * What goes to a database file, its header and its checkpoint, and in which order. The one who owns it asks for the next orders,
@@ -119,7 +117,11 @@ export class DatabaseWriter {
     const header = this.#dueHeader(goal)
     if (header !== null) return this.#headerOrders(header, goal)
     if (this.#header.state !== 'dirty-shutdown') return []
-    const limits = { durable: goal.durable, waypoint: asGeneration(this.#header.required.last), oldest: goal.oldest }
+    const limits = {
+      durable: goal.durable,
+      waypoint: asGeneration(this.#header.required.maxRequired),
+      oldest: goal.oldest,
+    }
     if (goal.oldest !== null) this.cache.holdImages(limits)
     const pages = this.cache.takeBatch(limits)
     if (pages.length === 0) return []
@@ -138,7 +140,7 @@ export class DatabaseWriter {
       state: movedState(this.#header.state, 'clean-shutdown'),
       consistent: end,
       detach: end,
-      required: { ...NOTHING_REQUIRED, lastCommittedTime: this.#header.required.lastCommittedTime },
+      required: { ...NOTHING_REQUIRED, committedCreateTime: this.#header.required.committedCreateTime },
     }
     const checkpoint = { ...this.#checkpoint, checkpoint: end.position }
     const orders: DatabaseOrder[] = [
@@ -163,20 +165,30 @@ export class DatabaseWriter {
     const amended = this.nextHeader
     const { required } = amended
     if (amended.state !== 'dirty-shutdown') return null
-    const last = higherOf(asGeneration(required.last), goal.waypoint)
-    const first = higherOf(asGeneration(required.first), lowerOf(asGeneration(this.#redoFrom(goal).generation), last))
-    if (amendment === null && last === required.last && first === required.first) return null
-    const lastCommitted = Math.max(last, required.lastCommitted, goal.committed.generation)
+    const last = higherOf(asGeneration(required.maxRequired), goal.waypoint)
+    const first = higherOf(
+      asGeneration(required.minRequired),
+      lowerOf(asGeneration(this.#redoFrom(goal).generation), last),
+    )
+    if (amendment === null && last === required.maxRequired && first === required.minRequired) return null
+    const lastCommitted = Math.max(last, required.maxCommitted, goal.committed.generation)
     const isNewer = lastCommitted === goal.committed.generation
-    const lastCommittedTime = isNewer ? goal.committed.createTime : required.lastCommittedTime
-    return { ...amended, ...contentOf(goal), required: { first, last, lastCommitted, lastCommittedTime } }
+    const committedCreateTime = isNewer ? digitsOfTime(goal.committed.createTime) : required.committedCreateTime
+    const range = {
+      minRequired: first,
+      maxRequired: last,
+      maxCommitted: asGeneration(lastCommitted),
+      committedCreateTime,
+    }
+    return { ...amended, ...contentOf(goal), required: range }
   }
 
   #headerOrders(header: DatabaseHeader, goal: WriteGoal): readonly DatabaseOrder[] {
     this.#amendment = null
     const orders: DatabaseOrder[] = [{ order: 'write-header', header }]
-    const { first } = header.required
-    if (first <= this.#header.required.first || this.#header.required.first === 0) return this.#give(orders, { header })
+    const { minRequired: first } = header.required
+    if (first <= this.#header.required.minRequired || this.#header.required.minRequired === 0)
+      return this.#give(orders, { header })
     const redoFrom = this.#redoFrom(goal)
     // What is held back by the waypoint is required although no page waits for it.
     const position = redoFrom.generation === first ? redoFrom : { generation: first, sector: 0, byte: 0 }

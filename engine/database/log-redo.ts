@@ -130,7 +130,7 @@ export class LogRedo {
     const { required } = this.writer.nextHeader
     return {
       durable: { generation: log.generation + 1, sector: 0, byte: 0 },
-      waypoint: required.last === 0 || this.#isDue(oldest) ? log.generation : asGeneration(required.last),
+      waypoint: required.maxRequired === 0 || this.#isDue(oldest) ? log.generation : asGeneration(required.maxRequired),
       committed: log,
       redoFrom: this.#horizon(this.#end, this.#transactions.oldestBegin),
       oldest,
@@ -162,7 +162,7 @@ export class LogRedo {
     const { view } = source.log
     this.#dbtime = Math.max(this.#dbtime, type === RECORD.macroCommit ? macroDbtimeOf(view, at) : dbtimeOf(view, at))
     this.#context.attached = this.#isAttachedAt(source.header, at)
-    this.#context.generationMaxRequired = this.writer.header.required.last
+    this.#context.generationMaxRequired = this.writer.header.required.maxRequired
     const position = positionOf(source.header, at)
     this.cache.beginOperation(this.#horizon(position, null))
     const step = applyRecord(this.#context, source, cursor)

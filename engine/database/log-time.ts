@@ -1,3 +1,5 @@
+import { hexOf, openLogBytes } from './log-bytes.ts'
+
 /**
  * LOGTIME: a calendar time of eight bytes. Two neighbours in a stream are compared byte by byte, so the file's own bytes, not
  * this reading of them, are what a {@link LogIdentity} keeps.
@@ -40,6 +42,13 @@ const DAY_MS = 86_400_000
 const DAYS_TO_1970 = 719_468
 /** Days in the 400 years after which the calendar repeats. */
 const DAYS_PER_ERA = 146_097
+
+/** A LOGTIME as 16 hexadecimal digits, which is how a `LogIdentity` keeps it. */
+export function digitsOfTime(time: LogTime): string {
+  const { bytes, view } = openLogBytes(new Uint8Array(LOG_TIME_BYTES))
+  writeLogTime(view, 0, time)
+  return hexOf(bytes, 0, LOG_TIME_BYTES)
+}
 
 /** Reads the LOGTIME at `offset`. Any eight bytes are a time; nothing is checked. */
 export function readLogTime(view: DataView, offset: number): LogTime {

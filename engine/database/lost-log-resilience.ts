@@ -1,4 +1,5 @@
-import { type Generation, higherOf } from '../generation.ts'
+import { type Generation, higherOf, NO_GENERATION } from '../generation.ts'
+import { digitsOfTime, UNSET_LOG_TIME } from './log-time.ts'
 
 /** What decides how deep lost log resilience is. */
 export interface ResilienceProfile {
@@ -24,6 +25,14 @@ export interface RequiredRange {
   readonly maxCommitted: Generation
   /** LOGTIME of the log `maxCommitted` as 16 hexadecimal digits, which tells it from one of another history. */
   readonly committedCreateTime: string
+}
+
+/** Of a database that needs no log. */
+export const NOTHING_REQUIRED: RequiredRange = {
+  minRequired: NO_GENERATION,
+  maxRequired: NO_GENERATION,
+  maxCommitted: NO_GENERATION,
+  committedCreateTime: digitsOfTime(UNSET_LOG_TIME),
 }
 
 /** A log that was just rolled. */

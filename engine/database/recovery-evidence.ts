@@ -3,12 +3,11 @@ import type { LogIdentity, Rejection } from '../log-identity.ts'
 import type { CheckpointFile } from './checkpoint-file.ts'
 import type { DatabaseHeader } from './database-header.ts'
 import { type EndOfLog, findEndOfLog } from './end-of-log.ts'
-import { hexOf, openLogBytes } from './log-bytes.ts'
+import { openLogBytes } from './log-bytes.ts'
 import { checkContinuation } from './log-chain.ts'
 import { type SoundLog, verifyLog } from './log-file.ts'
 import { FORMAT_7, type LogHeader, readLogHeader } from './log-header.ts'
-import { LOG_TIME_BYTES, type LogTime, writeLogTime } from './log-time.ts'
-import type { RequiredRange } from './lost-log-resilience.ts'
+import { NOTHING_REQUIRED } from './lost-log-resilience.ts'
 import type { RecoveryEvidence } from './recovery-plan.ts'
 import { askLog, type StoreMachine } from './store-machine.ts'
 
@@ -43,31 +42,6 @@ export interface GatheredEvidence {
   readonly headers: ReadonlyMap<Generation, LogHeader>
 }
 
-/** The range of a database as its header states it. */
-function requiredRangeOf({ required }: DatabaseHeader): RequiredRange {
-  return {
-    minRequired: asGeneration(required.first),
-    maxRequired: asGeneration(required.last),
-    maxCommitted: asGeneration(required.lastCommitted),
-    committedCreateTime: digitsOfTime(required.lastCommittedTime),
-  }
-}
-
-/** A LOGTIME as 16 hexadecimal digits, as a `LogIdentity` has it. */
-export function digitsOfTime(time: LogTime): string {
-  const { bytes, view } = openLogBytes(new Uint8Array(LOG_TIME_BYTES))
-  writeLogTime(view, 0, time)
-  return hexOf(bytes, 0, LOG_TIME_BYTES)
-}
-
-/** The range of a database that is not there: it needs nothing. */
-const NOTHING_REQUIRED: RequiredRange = {
-  minRequired: asGeneration(0),
-  maxRequired: asGeneration(0),
-  maxCommitted: asGeneration(0),
-  committedCreateTime: '0'.repeat(2 * LOG_TIME_BYTES),
-}
-
 /**
  * Reads every log from `first` on, and judges each by itself and by the one before it.
  *
@@ -94,7 +68,7 @@ export function* gatherEvidence(
   if (open?.found != null) headers.set(open.found.header.generation, open.found.header)
   return {
     evidence: {
-      range: files.database === null ? NOTHING_REQUIRED : requiredRangeOf(files.database),
+      range: files.database === null ? NOTHING_REQUIRED : files.database.required,
       closed,
       open: open === null ? null : open.evidence,
       hasPreparedLog: files.hasPreparedLog,

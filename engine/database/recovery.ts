@@ -7,8 +7,8 @@ import { LOG_HEADER_BYTES, type LogHeader } from './log-header.ts'
 import { positionBefore } from './log-position.ts'
 import { LogRedo } from './log-redo.ts'
 import { headerOfNextLog } from './log-succession.ts'
-import { logTimeAt } from './log-time.ts'
-import { lostLogsText } from './lost-log-resilience.ts'
+import { digitsOfTime, logTimeAt } from './log-time.ts'
+import { lostLogsText, rangeAfterLoss } from './lost-log-resilience.ts'
 import type { TransactionWatch } from './open-transactions.ts'
 import type { PageCache } from './page-cache.ts'
 import { mendPages } from './page-mending.ts'
@@ -97,7 +97,7 @@ export function faultOfFiles({ database, checkpoint }: StoreFiles): StoreFault |
 function firstLogOf({ database, closed }: StoreFiles): Generation {
   if (database === null) return closed[0] ?? asGeneration(1)
   const { required, consistent, attach } = database
-  if (required.first !== 0) return asGeneration(required.first)
+  if (required.minRequired !== 0) return asGeneration(required.minRequired)
   return asGeneration(Math.max(consistent.position.generation, attach.position.generation, 1))
 }
 
@@ -141,8 +141,8 @@ function beginRedo(start: RecoveryStart, last: LogHeader, plan: Recover): LogRed
   const checkpoint = files.checkpoint ?? newCheckpointFile(last, { generation: 0, sector: 0, byte: 0 })
   const redo = new LogRedo({ cache, header, checkpoint, transactions })
   if (plan.mount.verdict === 'lossy') {
-    const required = { ...header.required, lastCommitted: plan.through, lastCommittedTime: last.createTime }
-    redo.writer.amend({ required })
+    const through = { generation: plan.through, createTime: digitsOfTime(last.createTime) }
+    redo.writer.amend({ required: rangeAfterLoss(header.required, through) })
   }
   return redo
 }

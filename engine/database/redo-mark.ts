@@ -15,6 +15,7 @@ import { readEngineEnd } from './log-record-engine.ts'
 import { RECORD } from './log-record-table.ts'
 import type { RedoSource } from './log-redo.ts'
 import { type LogSignature, SIGNATURE_BYTES, writeSignature } from './log-signature.ts'
+import { digitsOfTime } from './log-time.ts'
 import { logFault, STORE_ERROR, type StoreFault } from './store-fault.ts'
 
 /** What a record of the database as a whole, or of the engine, does to a redo. */
@@ -93,7 +94,12 @@ function judgeCreate({ log, header }: RedoSource, { at }: LogRecord, { database,
       ...newDatabaseHeader(signature, header.signature),
       state: 'dirty-shutdown',
       attach: { position, time: createTime },
-      required: { first: generation, last: generation, lastCommitted: generation, lastCommittedTime: createTime },
+      required: {
+        minRequired: generation,
+        maxRequired: generation,
+        maxCommitted: generation,
+        committedCreateTime: digitsOfTime(createTime),
+      },
     },
   }
 }

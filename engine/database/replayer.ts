@@ -11,7 +11,7 @@ import { OpenTransactions } from './open-transactions.ts'
 import type { PageCache } from './page-cache.ts'
 import { mendPages } from './page-mending.ts'
 import { faultOfFiles } from './recovery.ts'
-import { digitsOfTime, judgeClosed, type StoreFiles } from './recovery-evidence.ts'
+import { judgeClosed, type StoreFiles } from './recovery-evidence.ts'
 import { signatureDigits } from './redo-mark.ts'
 import { logFault, STORE_ERROR, type StoreFault } from './store-fault.ts'
 import { askLog, type StoreMachine } from './store-machine.ts'
@@ -126,7 +126,7 @@ export class Replayer {
   }
 
   #missing(generation: Generation): StoreFault {
-    const isRequired = generation <= (this.header?.required.last ?? 0)
+    const isRequired = generation <= (this.header?.required.maxRequired ?? 0)
     const error = isRequired ? STORE_ERROR.requiredLogsMissing : STORE_ERROR.logMissing
     return logFault(error, generation, `log ${formatGeneration(generation)} is missing`)
   }
@@ -134,9 +134,13 @@ export class Replayer {
   /** The newest log that the header requires must be that very log, not one of the same number from another history. */
   #faultOfTime({ identity }: SoundLog): StoreFault | null {
     const required = this.header?.required
-    if (required === undefined || identity.generation !== required.last || required.last !== required.lastCommitted)
+    if (
+      required === undefined ||
+      identity.generation !== required.maxRequired ||
+      required.maxRequired !== required.maxCommitted
+    )
       return null
-    const known = digitsOfTime(required.lastCommittedTime)
+    const known = required.committedCreateTime
     if (identity.createTime === known) return null
     const detail = `the log was created at ${identity.createTime}, the database knows it as of ${known}`
     return logFault(ESE_ERROR_OF.gap, identity.generation, detail)
@@ -147,14 +151,14 @@ export class Replayer {
 function firstLogOf({ database }: StoreFiles): Generation {
   if (database === null) return asGeneration(1)
   const { required, consistent } = database
-  return asGeneration(required.first === 0 ? Math.max(1, consistent.position.generation) : required.first)
+  return asGeneration(required.minRequired === 0 ? Math.max(1, consistent.position.generation) : required.minRequired)
 }
 
 /** What a replay looks at before its first log. Source: the replay's own checks, as far as they are known. */
 function faultOfCopy({ files, inspected }: ReplayStart): StoreFault | null {
   const { database, closed, hasOpenLog } = files
   const first = firstLogOf(files)
-  const last = database?.required.last ?? 0
+  const last = database?.required.maxRequired ?? 0
   if (hasOpenLog) return logFault(STORE_ERROR.openLogOfCopy, null, 'an open log lies in the directory of a copy')
   if (inspected < last) {
     const detail = `the database needs logs up to ${formatGeneration(asGeneration(last))}, inspected are those up to ${formatGeneration(inspected)}`

@@ -291,7 +291,8 @@ export class StoreEngine {
   /** Nothing can be written and the memory is full of changes: they wait for the waypoint, or for the log. */
   #relieve(): void {
     if (this.#log.isRolling) return
-    if (this.cache.heldBack(asGeneration(this.header.required.last)) > 0) this.forceRoll('memory is full of changes')
+    if (this.cache.heldBack(asGeneration(this.header.required.maxRequired)) > 0)
+      this.forceRoll('memory is full of changes')
     else this.#log.requestFlush()
   }
 
@@ -337,7 +338,7 @@ export class StoreEngine {
 
   /** A change waits for the waypoint, and the log was not rolled for long. */
   #isRollDue(): boolean {
-    const holdsChangesBack = this.cache.heldBack(asGeneration(this.header.required.last)) > 0
+    const holdsChangesBack = this.cache.heldBack(asGeneration(this.header.required.maxRequired)) > 0
     const { resilienceDepth: depth } = this.#settings
     return isRollDue({ nowMs: this.#nowMs, lastRollMs: this.#lastRollMs, depth, holdsChangesBack })
   }
@@ -354,7 +355,10 @@ export class StoreEngine {
     const isWhole = this.#phase === 'stopping' && this.#isDurable(this.end)
     if (isWhole || this.header.state !== 'dirty-shutdown') return onDisk.generation
     const log = { open: onDisk.generation, durable: previousGeneration(onDisk.generation) }
-    return nextWaypoint(asGeneration(this.header.required.last), { ...log, depth: this.#settings.resilienceDepth })
+    return nextWaypoint(asGeneration(this.header.required.maxRequired), {
+      ...log,
+      depth: this.#settings.resilienceDepth,
+    })
   }
 
   /** Changes before this hold the checkpoint back. */
@@ -364,7 +368,7 @@ export class StoreEngine {
 
   #lowestRequired(): Generation {
     const checkpoint = asGeneration(this.checkpoint.checkpoint.generation)
-    const { first } = this.header.required
+    const { minRequired: first } = this.header.required
     return first === 0 ? checkpoint : lowerOf(checkpoint, asGeneration(first))
   }
 

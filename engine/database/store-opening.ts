@@ -15,7 +15,7 @@ import {
 import { INIT2_BYTES, writeInit2 } from './log-record-engine.ts'
 import type { LogSignature } from './log-signature.ts'
 import { beginStream } from './log-stream.ts'
-import { logTimeAt } from './log-time.ts'
+import { digitsOfTime, logTimeAt } from './log-time.ts'
 import type { PageCache } from './page-cache.ts'
 import { headerOfNewLog, type LogLayout } from './prepared-log.ts'
 import type { StoreEngine } from './store-engine.ts'
@@ -79,7 +79,12 @@ export function openDatabase(store: StoreEngine, opening: DatabaseOpening): void
     logSignature,
     state: 'dirty-shutdown',
     attach: { position, time },
-    required: { first: generation, last: generation, lastCommitted: generation, lastCommittedTime: createTime },
+    required: {
+      minRequired: generation,
+      maxRequired: generation,
+      maxCommitted: generation,
+      committedCreateTime: digitsOfTime(createTime),
+    },
   })
 }
 

@@ -150,7 +150,7 @@ function connected(state: ReplicaState): Stepped {
 function announced(state: ReplicaState, announcement: Announcement): ReplicaState {
   const next = draftOf(state)
   next.announcement = announcement
-  const isUndecided = state.inspecting.length + state.accepted.length === 0
+  const isUndecided = state.database === null && state.inspecting.length + state.accepted.length === 0
   const isMoved = isUndecided && state.requested > 0 && nextNeeded(next) !== nextNeeded(state)
   return isMoved ? abandonWork(next) : next
 }

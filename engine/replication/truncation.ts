@@ -3,13 +3,15 @@ import type { ReplicaState } from './replica-state.ts'
 
 /**
  * What the copy may delete: logs that the source has truncated, and never the newest inspected one, whose header the next log
- * is checked against after a restart, nor one that its database needs to recover. Null when nothing may go or a deletion is under way. Asked only of a copy that may work.
+ * is checked against after a restart, nor one that its database needs to recover. Null when nothing may go or a deletion is under way.
+ * Asked only of a copy that may work.
  *
  * Source: the truncate deletor acts per copy, so that both sides end with the same lower edge, a short time apart.
  */
 export function planCopyTruncation(state: ReplicaState): GenerationRange | null {
   if (state.deleting || state.lowest === 0) return null
-  const last = lowerOf(previousGeneration(state.announcement.truncatedBelow), previousGeneration(state.inspected))
+  const released = lowerOf(previousGeneration(state.announcement.truncatedBelow), previousGeneration(state.inspected))
+  const last = lowerOf(released, unrequiredThrough(state))
   return last >= state.lowest ? { first: state.lowest, last } : null
 }
 

@@ -29,7 +29,8 @@ import {
 } from '../../../engine/database/log-record-page.ts'
 import { RECORD, recordTypeMax, shapeOfRecord } from '../../../engine/database/log-record-table.ts'
 import { sessionOf } from '../../../engine/database/log-record-transaction.ts'
-import { ANY_RECORD, type RecordCase } from './record-kinds.ts'
+import type { RecordCase } from './record-case.ts'
+import { ANY_RECORD } from './record-kinds.ts'
 
 /** The records laid behind one another in memory that is full of rubbish. */
 function lay(records: readonly RecordCase[]): { log: LogBytes; places: number[]; end: number } {

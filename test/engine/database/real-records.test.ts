@@ -7,6 +7,7 @@ import { verifyLog } from '../../../engine/database/log-file.ts'
 import { openRecords } from '../../../engine/database/log-record.ts'
 import * as database from '../../../engine/database/log-record-database.ts'
 import * as engine from '../../../engine/database/log-record-engine.ts'
+import { readMerge2, writeMerge2 } from '../../../engine/database/log-record-merge.ts'
 import * as node from '../../../engine/database/log-record-node.ts'
 import { readNodeChange } from '../../../engine/database/log-record-page.ts'
 import { RECORD } from '../../../engine/database/log-record-table.ts'
@@ -62,6 +63,9 @@ const REWRITES: Readonly<Record<number, Rewrite>> = {
     tree.writeCreateSingleExtent(to, 0, tree.readCreateSingleExtent(from.view, at)),
   [RECORD.createMultipleExtent]: (from, at, to) =>
     tree.writeCreateMultipleExtent(to, 0, tree.readCreateMultipleExtent(from.view, at)),
+  [RECORD.setExternalHeader]: (from, at, to) =>
+    node.writeSetExternalHeader(to, 0, node.readSetExternalHeader(from, at)),
+  [RECORD.merge2]: (from, at, to) => writeMerge2(to, 0, readMerge2(from, at)),
   [RECORD.split2]: (from, at, to) => tree.writeSplit2(to, 0, tree.readSplit2(from, at)),
   [RECORD.init2]: (from, at, to) => engine.writeInit2(to, 0, engine.readInit2(from, at)),
   [RECORD.term2]: (from, at, to) => engine.writeTerm2(to, 0, engine.readEngineEnd(from.view, at)),

@@ -82,12 +82,6 @@ import { logTimeAt } from '../../../engine/database/log-time.ts'
 import { bytesUpTo, casesOf, dbtime, nibble, pageChange, type RecordCase, u8, u16, u32 } from './record-case.ts'
 import { TREE_RECORDS } from './record-kinds-tree.ts'
 
-const nibble = fc.nat(15)
-const u8 = fc.nat(0xff)
-const u16 = fc.nat(0xffff)
-const u32 = fc.nat(0xffffffff)
-const dbtime = fc.oneof(fc.maxSafeNat(), fc.nat(1000), fc.constant(NO_DBTIME))
-const bytesUpTo = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength })
 const text = fc.string({ unit: 'grapheme-ascii', maxLength: 60 })
 const path = fc.string({ unit: fc.constantFrom('a', 'Z', '\\', ':', 'é', '字', ' '), maxLength: 200 })
 const time = fc.nat(2 ** 40).map(logTimeAt)

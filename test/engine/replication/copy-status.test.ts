@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Suspension } from '../../../engine/fact.ts'
 import { asGeneration } from '../../../engine/generation.ts'
+import { UNSEEN_DATABASE } from '../../../engine/replication/copy-database.ts'
 import { copyStatus } from '../../../engine/replication/copy-status.ts'
 import { type Failure, startReplica } from '../../../engine/replication/replica-state.ts'
 import { aCopy, announcing, timeOf } from './build.ts'
@@ -13,6 +14,7 @@ const suspension: Suspension = {
   sinceMs: 1,
   inspected: asGeneration(2),
   inspectedTimeMs: timeOf(2),
+  database: null,
 }
 
 describe('the summary', () => {
@@ -53,7 +55,17 @@ describe('the counters', () => {
       announcement: announcing(1, 12, { closedThrough: asGeneration(9) }),
       copied: asGeneration(7),
       copiedTimeMs: timeOf(7),
-      replayed: asGeneration(3),
+      database: {
+        ...UNSEEN_DATABASE,
+        phase: 'open',
+        progress: {
+          replayedThrough: asGeneration(3),
+          logTimeMs: timeOf(3),
+          requiredLow: asGeneration(2),
+          requiredHigh: asGeneration(4),
+        },
+        batch: { first: asGeneration(3), last: asGeneration(5) },
+      },
     })
 
     expect(copyStatus(copy)).toEqual({
@@ -66,16 +78,19 @@ describe('the counters', () => {
       suspended: false,
       suspendComment: '',
       copyQueueLength: 7,
-      replayQueueLength: 0,
+      replayQueueLength: 2,
       latestAvailableLogTimeMs: timeOf(12),
       lastNotifiedLogTimeMs: timeOf(12),
       lastCopiedLogTimeMs: timeOf(7),
       lastInspectedLogTimeMs: timeOf(5),
+      lastReplayedLogTimeMs: timeOf(3),
       lastLogGenerated: 12,
       lastLogCopyNotified: 9,
       lastLogCopied: 7,
       lastLogInspected: 5,
       lastLogReplayed: 3,
+      replayBatch: { size: 3, complete: 1, remaining: 2 },
+      requiredLogs: { low: 2, high: 4 },
       lowestLog: 1,
       connected: true,
     })

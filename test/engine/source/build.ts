@@ -11,6 +11,7 @@ import {
 export const REPORT: CopyReport = {
   inspected: asGeneration(7),
   replayed: asGeneration(4),
+  requiredLow: null,
   condition: 'running',
   sinceMs: 1_000,
 }

@@ -89,13 +89,6 @@ describe('each rule', () => {
   it.each([
     ['not-inspected', [aSourceCopy()], {}, 'copy node2:/store has inspected logs through 00000007', 'by itself'],
     [
-      'not-replayed',
-      [aSourceCopy()],
-      { passiveGate: 'replayed' },
-      'copy node2:/store has replayed logs through 00000004',
-      'by itself',
-    ],
-    [
       'suspended',
       [suspended],
       {},
@@ -130,6 +123,19 @@ describe('each rule', () => {
     }).held.at(-1)
 
     expect(newest?.reasons).toMatchObject([{ rule, copyId: 'c1', why, release: expect.stringContaining(release) }])
+  })
+
+  it('about a copy with a database names it: not-replayed, and required', () => {
+    const copies = [aSourceCopy({ report: { ...REPORT, requiredLow: asGeneration(3) } })]
+    const source = { ...aSource(copies, { passiveGate: 'replayed' }), mark: { through: asGeneration(10), atMs: 0 } }
+
+    const held = explainTruncation(source).held.map(({ range, reasons }) => [range, reasons.map(({ why }) => why)])
+    const required = 'copy node2:/store needs the logs above 00000002 to recover its database'
+    expect(held).toEqual([
+      [{ first: 1, last: 2 }, []],
+      [{ first: 3, last: 4 }, [required]],
+      [{ first: 5, last: 10 }, ['copy node2:/store has replayed logs through 00000004', required]],
+    ])
   })
 
   it.each([

@@ -1,9 +1,15 @@
 // Goal: each rule that holds truncation is told by its own name, with its own edge and since when; every cell of the rule's table.
 // Method: build the state of a source by hand, ask for its holds; written against mutants that the stories let live.
 import { describe, expect, it } from 'vitest'
+import type { CopyReport } from '../../../engine/fact.ts'
 import { asGeneration } from '../../../engine/generation.ts'
+import type { SourceCopy } from '../../../engine/source/source-state.ts'
 import { holds, planTruncation, truncatableThrough } from '../../../engine/source/truncation-rule.ts'
 import { aSource, aSourceCopy, REPORT } from './build.ts'
+
+function aReplayingCopy(change: Partial<CopyReport> = {}): SourceCopy {
+  return aSourceCopy({ report: { ...REPORT, requiredLow: asGeneration(3), ...change } })
+}
 
 describe('a copy holds the source', () => {
   it.each([
@@ -21,7 +27,7 @@ describe('a copy holds the source', () => {
     expect(hold).toEqual({ rule, through, sinceMs, copy: { copyId: 'c1', label: 'node2:/store' } })
   })
 
-  it('with what it has replayed when the passive gate is replayed', () => {
+  it('that keeps logs only with what it has inspected, whatever the gate', () => {
     const source = aSource([aSourceCopy()], { passiveGate: 'replayed' })
 
     expect(holds(source)[1]).toMatchObject({ rule: 'not-inspected', through: 7 })

@@ -8,7 +8,6 @@ import { PAGE_BYTES, type Page, pageDbtime } from '../../../../engine/database/p
 import { readPage } from '../../../../engine/database/page-reading.ts'
 import { applyRecord } from '../../../../engine/database/record-apply.ts'
 import { openRedo } from '../../../../engine/database/redo-context.ts'
-import type { Generation } from '../../../../engine/generation.ts'
 import { PagesInMemory } from '../pages-in-memory.ts'
 import type { ModelStoreDisk } from './model-store-disk.ts'
 
@@ -62,9 +61,9 @@ export function differingPages(disk: ModelStoreDisk, pages: ReadonlyMap<number, 
 export function faultOfDatabase(disk: ModelStoreDisk): string | null {
   const header = disk.scan().database
   if (header === null || header.state !== 'dirty-shutdown') return null
-  const { first, last } = header.required
-  const before = naiveRedo(disk, first - 1)
-  const after = naiveRedo(disk, last as Generation)
+  const { minRequired, maxRequired } = header.required
+  const before = naiveRedo(disk, minRequired - 1)
+  const after = naiveRedo(disk, maxRequired)
   for (let number = 1; number <= Math.max(disk.pageCount(), ...before.keys()); number++) {
     const reading = readPage(number, disk.page(number))
     if (reading.reading === 'bad') continue
@@ -72,8 +71,9 @@ export function faultOfDatabase(disk: ModelStoreDisk): string | null {
     const least = dbtimeIn(before, number)
     const most = dbtimeIn(after, number)
     if (dbtime < least)
-      return `page ${number} has ${dbtime}, but logs before ${first}, which are not required, left ${least}`
-    if (dbtime > most) return `page ${number} has ${dbtime}, but logs up to ${last}, the last required, left ${most}`
+      return `page ${number} has ${dbtime}, but logs before ${minRequired}, which are not required, left ${least}`
+    if (dbtime > most)
+      return `page ${number} has ${dbtime}, but logs up to ${maxRequired}, the last required, left ${most}`
   }
   return null
 }

@@ -2,6 +2,7 @@
 // Method: stores of a few logs on a model disk, of which files are taken away or damaged.
 import { describe, expect, it } from 'vitest'
 import { newDatabaseHeader } from '../../../../engine/database/database-header.ts'
+import { NOTHING_REQUIRED } from '../../../../engine/database/lost-log-resilience.ts'
 import type { RecoveryOutcome } from '../../../../engine/database/recovery.ts'
 import { readStore } from '../../../../engine/database/store-finding.ts'
 import type { StoreSettings } from '../../../../engine/database/store-start.ts'
@@ -25,7 +26,7 @@ function aKilledStore(): ModelStoreDisk {
     rig.store.forceRoll('one log for each change')
     rig.settle()
   }
-  expect(rig.store.header.required).toMatchObject({ first: 1, last: 8 - DEPTH, lastCommitted: 8 })
+  expect(rig.store.header.required).toMatchObject({ minRequired: 1, maxRequired: 8 - DEPTH, maxCommitted: 8 })
   disk.crash('power', () => 0)
   return disk
 }
@@ -88,7 +89,7 @@ describe('lost logs', () => {
     const outcome = recover(disk, { settings: SETTINGS, ignoreLostLogs: true })
     expect(outcome).toMatchObject({ outcome: 'redone', through: 6, loss: { warning: 585 } })
     expect(outcome.outcome === 'redone' ? outcome.loss?.text : '').toContain('lost 2 committed log files (7-8)')
-    expect(disk.scan().database?.required).toMatchObject({ last: 5, lastCommitted: 6 })
+    expect(disk.scan().database?.required).toMatchObject({ maxRequired: 5, maxCommitted: 6 })
   })
 
   it('do no harm to what was committed before them', () => {
@@ -184,7 +185,8 @@ describe('the files beside the logs', () => {
   it('may not have a database whose header says nonsense: it is not begun with', () => {
     const found = { hasOpenLog: false, hasPreparedLog: false, closed: [], checkpoint: null }
     const header = newDatabaseHeader(SIGNATURE, SIGNATURE)
-    const range = { first: 3, last: 2, lastCommitted: 2, lastCommittedTime: header.attach.time }
+    const [two, three] = [asGeneration(2), asGeneration(3)]
+    const range = { ...NOTHING_REQUIRED, minRequired: three, maxRequired: two, maxCommitted: two }
     const errors = [
       new Uint8Array(16_384),
       headersOf(header),

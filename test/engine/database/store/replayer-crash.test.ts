@@ -99,7 +99,7 @@ class ReplayRun {
       this.#copy.crash(this.#below(2) === 0 ? 'power' : 'kill', (bound) => this.#below(bound))
     }
     expect(faultOfDatabase(this.#copy)).toBeNull()
-    const required = this.#copy.scan().database?.required.first ?? 0
+    const required = this.#copy.scan().database?.required.minRequired ?? 0
     expect(required).toBeGreaterThanOrEqual(this.#lowestRequired)
     this.#lowestRequired = required
   }
@@ -111,7 +111,7 @@ class ReplayRun {
     if (this.#below(3) > 0) return
     this.#run(replayer.settle(), fuse)
     // A life before this one may have come further than this batch, which then is replayed again.
-    if ((replayer.header?.required.last ?? 0) > through) return
+    if ((replayer.header?.required.maxRequired ?? 0) > through) return
     expect(differingPages(this.#copy, naiveRedo(this.#active, through))).toEqual([])
   }
 

@@ -104,7 +104,7 @@ describe('a copy', () => {
     expect(differingPages(copy, naiveRedo(active, LOGS))).toEqual([])
     expect(copy.scan().database).toMatchObject({
       state: 'dirty-shutdown',
-      required: { first: LOGS, last: LOGS, lastCommitted: LOGS },
+      required: { minRequired: LOGS, maxRequired: LOGS, maxCommitted: LOGS },
     })
     expect(copy.scan().checkpoint?.checkpoint.generation).toBe(LOGS)
   })

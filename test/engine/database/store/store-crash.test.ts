@@ -146,8 +146,8 @@ class CrashRun {
       const before = headers[index - 1]
       if (before === undefined) continue
       expect(comparePositions(attach.position, before.attach.position)).toBeGreaterThanOrEqual(0)
-      expect(required.first).toBeGreaterThanOrEqual(before.required.first)
-      expect(required.last).toBeGreaterThanOrEqual(before.required.last)
+      expect(required.minRequired).toBeGreaterThanOrEqual(before.required.minRequired)
+      expect(required.maxRequired).toBeGreaterThanOrEqual(before.required.maxRequired)
     }
   }
 }

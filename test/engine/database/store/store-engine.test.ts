@@ -2,7 +2,7 @@
 // Method: the real store over a model disk, watched order by order.
 import { describe, expect, it } from 'vitest'
 import { readLogHeader } from '../../../../engine/database/log-header.ts'
-import { rollPeriodMs } from '../../../../engine/database/lost-log-resilience.ts'
+import { NOTHING_REQUIRED, rollPeriodMs } from '../../../../engine/database/lost-log-resilience.ts'
 import type { StoreOrder } from '../../../../engine/database/store-order.ts'
 import { asGeneration } from '../../../../engine/generation.ts'
 import { MOMENT_MS } from '../build.ts'
@@ -161,7 +161,7 @@ describe('the checkpoint', () => {
 
     const { checkpoint, header, openGeneration } = rig.store
     expect(openGeneration - checkpoint.checkpoint.generation).toBeLessThanOrEqual(2 + 1 + 3)
-    expect(checkpoint.checkpoint.generation).toBeLessThanOrEqual(header.required.first)
+    expect(checkpoint.checkpoint.generation).toBeLessThanOrEqual(header.required.minRequired)
     const order = namesOf(rig.orders)
     expect(order[order.lastIndexOf('write-checkpoint') - 1]).not.toBe('write-pages')
   })
@@ -175,7 +175,7 @@ describe('the checkpoint', () => {
       rig.settle()
     }
 
-    expect(rig.store.header.required.first).toBe(began)
+    expect(rig.store.header.required.minRequired).toBe(began)
   })
 })
 
@@ -217,7 +217,10 @@ describe('a store', () => {
     commitOne(rig, 5, 7)
     rig.stop('term')
 
-    expect(disk.scan().database).toMatchObject({ state: 'clean-shutdown', required: { first: 0, last: 0 } })
+    expect(disk.scan().database).toMatchObject({
+      state: 'clean-shutdown',
+      required: { ...NOTHING_REQUIRED, committedCreateTime: expect.any(String) },
+    })
     const again = startRig(disk)
     expect(again.values([5])).toEqual([{ 1: 7 }])
     expect(again.store.header.attach.position).not.toEqual(rig.store.header.attach.position)
