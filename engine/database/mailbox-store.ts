@@ -9,6 +9,7 @@ import { type Refused, WRITE_CONFLICT } from './store-refusal.ts'
 import { rollBack } from './store-rollback.ts'
 import { LEVEL, type OpenTransaction, StoreTransaction } from './store-transaction.ts'
 import { insertMessage, type Message, removeMessage, replaceMessage, type StoreWriting } from './store-writing.ts'
+import { zeroPage } from './store-zeroing.ts'
 import { takeOutIfEmpty } from './tree-merge.ts'
 import { dataOf, deleteFromTree, findNode } from './tree-node.ts'
 import { untilMade, type Work } from './work.ts'
@@ -131,6 +132,11 @@ export class MailboxStore {
     } finally {
       this.#isCleaning = false
     }
+  }
+
+  /** Zeroes what a page holds without using it; whether something stood there. */
+  zero(page: number): Work<boolean> {
+    return untilMade(() => zeroPage(this.#writer, page))
   }
 
   *#cleanUpFirst(): Work<void> {

@@ -16,6 +16,7 @@ import {
   undoneOperationOf,
 } from './log-record-node.ts'
 import { lineOf } from './log-record-page.ts'
+import { readScrub } from './log-record-scrub.ts'
 import { RECORD } from './log-record-table.ts'
 import { readCreateSingleExtent } from './log-record-tree.ts'
 import { initialisePage, type Page } from './page.ts'
@@ -24,11 +25,14 @@ import {
   flagNode,
   insertNode,
   NODE_FLAGS,
+  nodeCount,
   replaceNodeData,
   setExternalHeader,
   unflagNode,
 } from './page-node.ts'
 import type { ByteRange, PageFault } from './page-tag.ts'
+import { zeroRemains } from './page-zeroing.ts'
+import type { TreeFault } from './tree-change.ts'
 
 /** The types of record that change one page only, which is their own. */
 const OWN_PAGE_TYPES: ReadonlySet<number> = new Set([
@@ -39,6 +43,7 @@ const OWN_PAGE_TYPES: ReadonlySet<number> = new Set([
   RECORD.undo,
   RECORD.setExternalHeader,
   RECORD.createSingleExtent,
+  RECORD.scrub,
 ])
 
 /** The same by type, dense: redo asks for each record. */
@@ -75,7 +80,7 @@ export class PageChanger {
    * @param record of a type that {@link changesOwnPage}
    * @returns null, or why no byte of the page was changed
    */
-  change(page: Page, log: LogBytes, record: LogRecord): PageFault | null {
+  change(page: Page, log: LogBytes, record: LogRecord): TreeFault | null {
     const { view } = log
     const { at } = record
     switch (record.type) {
@@ -93,6 +98,8 @@ export class PageChanger {
       case RECORD.setExternalHeader:
         this.#takeData(log, at + EXTERNAL_HEADER_FIXED_BYTES, externalHeaderBytesOf(view, at))
         return setExternalHeader(page, this.#data)
+      case RECORD.scrub:
+        return scrubPage(page, log, at)
       default:
         assert(record.type === RECORD.createSingleExtent, 'the record changes its own page only')
         return createTree(page, view, at)
@@ -131,5 +138,14 @@ export class PageChanger {
 function createTree(page: Page, view: DataView, at: number): null {
   const { objectId, pageFlags } = readCreateSingleExtent(view, at)
   initialisePage(page, { objectId, flags: pageFlags, dbtime: 0, previous: 0, next: 0 })
+  return null
+}
+
+/** Of the kinds of scrubbing that the record has, ours leaves every node alone. */
+function scrubPage(page: Page, log: LogBytes, at: number): TreeFault | null {
+  const { isFreePage, operations } = readScrub(log, at)
+  if (isFreePage || operations.some((operation) => operation !== 0)) return 'unknown-change'
+  if (operations.byteLength !== nodeCount(page)) return 'no-such-line'
+  zeroRemains(page)
   return null
 }

@@ -21,6 +21,7 @@ const KINDS: readonly Command['kind'][] = [
   'read',
   'list',
   'clean',
+  'zero',
 ]
 
 /** Most commands name a message by the mailbox that it is in. */

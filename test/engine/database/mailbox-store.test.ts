@@ -221,3 +221,35 @@ describe('what was deleted', () => {
     expect([read(null), store.cleanUpsWaiting]).toEqual(['new', 0])
   })
 })
+
+describe('zeroing', () => {
+  const pagesWith = (text: string): number[] =>
+    [...world.pages()].filter(([, bytes]) => new TextDecoder().decode(bytes).includes(text)).map(([number]) => number)
+
+  test('takes the bytes of a message that was deleted, by a record for each page that has some', () => {
+    commit(() => store.insert(A, messageOf('secret ', 500)))
+    commit(() => store.remove(A, NAME))
+    drive(store.cleanUp(store.cleanUpsWaiting))
+    expect(pagesWith('secret')).not.toEqual([])
+
+    const zeroed = [...world.pages().keys()].filter((page) => drive(store.zero(page)))
+
+    expect(zeroed).not.toEqual([])
+    expect(pagesWith('secret')).toEqual([])
+    expect(brokenInvariants(world.pages(), STORE_TREES)).toEqual([])
+    const { end } = world.logs.at(-1) ?? expect.fail()
+    expect([...world.pages().keys()].filter((page) => drive(store.zero(page)))).toEqual([])
+    expect(world.logs.at(-1)?.end).toBe(end)
+  })
+
+  test('leaves a transaction that is open all it needs to roll back', () => {
+    commit(() => store.insert(A, messageOf('long ', 300)))
+    drive(store.begin(A))
+    expect(drive(store.replace(A, messageOf('short')))).toBeNull()
+
+    for (const page of world.pages().keys()) drive(store.zero(page))
+    drive(store.rollback(A))
+
+    expect(read(null)).toBe('long '.repeat(300))
+  })
+})

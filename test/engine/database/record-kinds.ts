@@ -59,6 +59,7 @@ import {
   writeUndoInfo,
 } from '../../../engine/database/log-record-node.ts'
 import { NODE_CHANGE_BYTES, type NodeChange, readNodeChange } from '../../../engine/database/log-record-page.ts'
+import { readScrub, SCRUB_FIXED_BYTES, writeScrub } from '../../../engine/database/log-record-scrub.ts'
 import {
   INNER_TRANSACTION_BYTES,
   levelBefore,
@@ -219,6 +220,14 @@ export const ANY_RECORD: readonly fc.Arbitrary<RecordCase>[] = [
     write: writeSetExternalHeader,
     read: readSetExternalHeader,
     bytes: ({ content }) => EXTERNAL_HEADER_FIXED_BYTES + content.length,
+  }),
+  casesOf({
+    name: 'Scrub',
+    type: 64,
+    fields: fc.record({ ...nodeChange, isFreePage: fc.boolean(), operations: bytesUpTo(60) }),
+    write: writeScrub,
+    read: readScrub,
+    bytes: ({ operations }) => SCRUB_FIXED_BYTES + operations.length,
   }),
   ...TREE_RECORDS,
   casesOf({

@@ -4,6 +4,7 @@ import { comparePositions, type LogPosition } from '../../../engine/database/log
 import { logTimeAt } from '../../../engine/database/log-time.ts'
 import { MailboxStore } from '../../../engine/database/mailbox-store.ts'
 import { pageDbtime } from '../../../engine/database/page.ts'
+import { holdsRemains } from '../../../engine/database/page-zeroing.ts'
 import { undoAll } from '../../../engine/database/recovery-undo.ts'
 import { STORE_TREES } from '../../../engine/database/store-layout.ts'
 import { TransactionTable } from '../../../engine/database/transaction-table.ts'
@@ -32,7 +33,7 @@ const CLEANER = 0
 
 /** A change of a message, a step of a transaction, or a look at the store. */
 export interface Command {
-  readonly kind: 'insert' | 'replace' | 'remove' | 'commit' | 'rollback' | 'read' | 'list' | 'clean'
+  readonly kind: 'insert' | 'replace' | 'remove' | 'commit' | 'rollback' | 'read' | 'list' | 'clean' | 'zero'
   readonly session: number
   readonly mailbox: number
   readonly id: number
@@ -163,6 +164,7 @@ export class StoreRig {
     if (kind === 'read') this.#read(this.#readerOf(command), { mailbox, id })
     else if (kind === 'list') this.#list(this.#readerOf(command), mailbox)
     else if (kind === 'clean') this.#clean()
+    else if (kind === 'zero') this.#zero(id)
     else if (!this.#busy.has(session)) {
       this.#busy.add(session)
       this.#makeChange(command)
@@ -226,6 +228,13 @@ export class StoreRig {
     this.#busy.add(CLEANER)
     this.#drive(this.store.cleanUp(5))
     this.#busy.delete(CLEANER)
+  }
+
+  #zero(page: number): void {
+    if (!this.world.pages().has(page)) return
+    const nested = this.#nested
+    this.#drive(this.store.zero(page))
+    if (this.#nested === nested) expect(holdsRemains(this.world.pageNow(page))).toBe(false)
   }
 
   /** A session that is at work does not read; then nobody's view is looked at. */
