@@ -22,6 +22,8 @@ const BATCH_PAGES_MAX = 128
 const FRAMES_MIN = 16
 /** Outside an operation no page is held in its place. */
 const NO_OPERATION = 0
+/** Before every log: where the changes of a page begin that has none. */
+const NOWHERE: LogPosition = { generation: 0, sector: 0, byte: 0 }
 
 /** Memory for one page. */
 interface Frame {
@@ -39,6 +41,8 @@ interface Frame {
   held: Debt | null
   /** Whether the batch under way has an image of it. */
   writing: boolean
+  /** Whether it is to be written again although nothing in it has changed: the file has it wrong. */
+  rewrite: boolean
 }
 
 /** Changes of one page that the database file does not have. */
@@ -70,6 +74,7 @@ export class PageCache implements PagePool {
   readonly #byNumber = new Map<number, Frame>()
   /** In the order of `oldest`: each change is later than those before it. */
   readonly #debts = new Set<Debt>()
+  readonly #rewrites = new Set<Frame>()
   /** What the batch under way writes; empty when none is. */
   #batch: Debt[] = []
   #dirty = 0
@@ -179,6 +184,20 @@ export class PageCache implements PagePool {
   }
 
   /**
+   * A page is written to the file again as it is in memory, in the next batch. One that has changes is left alone: it is written with
+   * these. Answers whether the page is in memory.
+   */
+  rewrite(number: number): boolean {
+    const frame = this.#byNumber.get(number)
+    if (frame === undefined) return false
+    if (!isClean(frame)) return true
+    this.#dirty++
+    frame.rewrite = true
+    this.#rewrites.add(frame)
+    return true
+  }
+
+  /**
    * Takes the pages to write next, those first that wait longest, in the order of their numbers. The images are the taker's until
    * {@link batchWritten}.
    *
@@ -186,7 +205,7 @@ export class PageCache implements PagePool {
    */
   takeBatch(limits: WriteLimits): readonly PageImage[] {
     assert(!this.isWriting, 'one batch is written before the next is taken')
-    const images: PageImage[] = []
+    const images = this.#takeRewrites()
     for (const { frame, oldest } of this.#debts) {
       if (limits.oldest !== null && comparePositions(oldest, limits.oldest) > 0) break
       if (images.length === BATCH_PAGES_MAX) break
@@ -225,6 +244,22 @@ export class PageCache implements PagePool {
       frame.changes = null
       this.#heldImages++
     }
+  }
+
+  /** What the file has wrong. One that was changed since is left to its changes. */
+  #takeRewrites(): PageImage[] {
+    const images: PageImage[] = []
+    for (const frame of this.#rewrites) {
+      if (images.length === BATCH_PAGES_MAX) break
+      this.#rewrites.delete(frame)
+      frame.rewrite = false
+      if (!isClean(frame)) continue
+      const image = this.#imageOf(frame)
+      frame.writing = true
+      this.#batch.push({ frame, oldest: NOWHERE, newest: NOWHERE, image })
+      images.push({ number: frame.number, bytes: image.bytes })
+    }
+    return images
   }
 
   /** The newest image of a page that may go to the file: of the page itself, or the one that is held. Null when none may. */
@@ -274,7 +309,7 @@ export class PageCache implements PagePool {
 
   #newFrame(): Frame {
     const page = openPage(new Uint8Array(PAGE_BYTES))
-    const nothing = { changes: null, held: null, writing: false }
+    const nothing = { changes: null, held: null, writing: false, rewrite: false }
     const frame: Frame = { page, number: 0, operation: NO_OPERATION, used: false, blank: false, ...nothing }
     this.#frames.push(frame)
     return frame
@@ -310,7 +345,7 @@ export class PageCache implements PagePool {
 }
 
 function isClean(frame: Frame): boolean {
-  return frame.changes === null && frame.held === null && !frame.writing
+  return frame.changes === null && frame.held === null && !frame.writing && !frame.rewrite
 }
 
 /** Whether changes may go to the file: the log has them, and no failover can lose it. */

@@ -2,10 +2,12 @@ import { type LogBytes, openLogBytes } from './log-bytes.ts'
 import { PAGE_BYTES } from './page.ts'
 import { correctPage, verifyPage } from './page-seal.ts'
 
-/** What came of a page that was read from the file: its bytes, if need be with a turned bit turned back; or why it is bad. */
+/** What came of a page that was read from the file: its bytes, and which bits were turned back in them; or why it is bad. */
 export type PageReading =
-  | { readonly reading: 'sound'; readonly bytes: Uint8Array }
+  | { readonly reading: 'sound'; readonly bytes: Uint8Array; readonly corrected: readonly number[] }
   | { readonly reading: 'bad'; readonly detail: string }
+
+const NO_BITS: readonly number[] = []
 
 /**
  * Verifies a page that was read. One that was never written is all zero, and taken as it is: what is done with it shows whether
@@ -17,6 +19,7 @@ export function readPage(number: number, bytes: Uint8Array): PageReading {
   const page: LogBytes = openLogBytes(bytes)
   const verdict = verifyPage(page, 0, { bytes: PAGE_BYTES, number })
   if (verdict.verdict === 'bad') return { reading: 'bad', detail: `page ${number}: ${verdict.detail}` }
-  if (verdict.verdict === 'correctable') correctPage(page, 0, verdict.bits)
-  return { reading: 'sound', bytes: page.bytes }
+  const corrected = verdict.verdict === 'correctable' ? verdict.bits : NO_BITS
+  correctPage(page, 0, corrected)
+  return { reading: 'sound', bytes: page.bytes, corrected }
 }

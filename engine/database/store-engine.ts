@@ -1,5 +1,6 @@
 import { assert, unreachable } from '../assert.ts'
 import { asGeneration, type Generation, lowerOf, previousGeneration } from '../generation.ts'
+import { AfterFlush } from './after-flush.ts'
 import type { CheckpointFile } from './checkpoint-file.ts'
 import { CircularLogs } from './circular-logs.ts'
 import type { DatabaseHeader } from './database-header.ts'
@@ -8,39 +9,27 @@ import type { LogBuffer } from './log-buffer.ts'
 import type { LogBytes } from './log-bytes.ts'
 import type { LogHeader } from './log-header.ts'
 import { comparePositions, type LogPosition, positionBefore, positionOf } from './log-position.ts'
-import {
-  QUIT_BYTES,
-  SHUT_DOWN_MARK_BYTES,
-  TEXT_FIXED_BYTES,
-  writeForceLogRollover,
-  writeRecoveryQuit2,
-  writeShutDownMark,
-  writeTerm2,
-} from './log-record-engine.ts'
+import { TEXT_FIXED_BYTES, writeForceLogRollover } from './log-record-engine.ts'
 import { RECORD, recordTypeMax } from './log-record-table.ts'
 import { headerOfNextLog } from './log-succession.ts'
 import { logTimeAt } from './log-time.ts'
 import { isRollDue, nextWaypoint } from './lost-log-resilience.ts'
+import { isMemoryPressed, isMemoryScarce } from './memory-pressure.ts'
 import { OpenLog } from './open-log.ts'
 import type { PageCache } from './page-cache.ts'
-import { readPage } from './page-reading.ts'
+import { type CorrectedPage, PageReads } from './page-reads.ts'
+import { layBeginOfEnd, layEnd, type StoreEnd } from './store-end.ts'
 import type { DatabaseOrder, StoreFact } from './store-order.ts'
 import type { StoreContent, StoreSettings, StoreStart, StoreWork } from './store-start.ts'
 
-/** How a store ends its work: in order, or as the last step of a recovery. Both leave the database clean. */
-export type StoreEnd = 'term' | 'recovery-quit'
+/** What the header says that does not follow from the log's own course. */
+type HeaderAmendment = Partial<Pick<DatabaseHeader, 'backups' | 'correctedPages' | 'badPages' | 'later'>>
 
 /**
  * Where a store stands: `resting`, its database is clean or not made yet; `attaching`, the record that opens it is on its way;
  * `running`; `stopping`, all pages go to the file; `quitting`, the last record is on its way.
  */
 type Phase = 'resting' | 'attaching' | 'running' | 'stopping' | 'quitting'
-
-/** Below a fourth of free memory pages are written although the checkpoint does not need it. */
-const SCARCE_PART = 4
-/** Below an eighth, but at least this many pages, the waypoint is pushed on by rolls. Twelve: a split of a root and the way to it. */
-const PRESSED_PART = 8
-const PRESSED_PAGES_MIN = 12
 
 /**
  * The store of an active database, below the trees: the open log, the pages in memory, and what of them may go to the disk when.
@@ -62,22 +51,22 @@ export class StoreEngine {
   #nowMs: number
   #lastRollMs: number
   #fromReserve = false
-  readonly #badPages = new Map<number, string>()
-  /** Pages whose read is under way. */
-  readonly #reading = new Set<number>()
+  readonly #reads: PageReads
   /** When nothing was found to write last: while nothing of this changes, nothing else is. */
   #fruitless: { readonly durable: LogPosition; readonly isScarce: boolean } | null = null
-  /** What is to be done when the log is durable up to an end, ascending. */
-  readonly #whenDurable: { readonly end: LogPosition; readonly act: () => void }[] = []
+  readonly #whenDurable = new AfterFlush()
   #stopsBy: StoreEnd = 'term'
   #databaseSequence = 0
   #databaseBusy = false
+  /** Whether the database is busy since somebody reads its file. */
+  #isHeld = false
 
   constructor(start: StoreStart) {
     const { settings, content, cache, header, checkpoint } = start
     this.#settings = settings
     this.#content = content
     this.cache = cache
+    this.#reads = new PageReads(cache)
     this.#nowMs = start.nowMs
     this.#lastRollMs = start.nowMs
     this.#phase = header.state === 'dirty-shutdown' ? 'running' : 'resting'
@@ -100,14 +89,47 @@ export class StoreEngine {
    * Says that an operation needs a page. True when it has to be read, which the fact `page-read` ends; false while that is under way.
    */
   needPage(number: number): boolean {
-    const isNew = !this.#reading.has(number)
-    this.#reading.add(number)
-    return isNew
+    return this.#reads.need(number)
   }
 
   /** Pages that were found bad when they were read, and why. What needs one of them cannot be done. */
   get badPages(): ReadonlyMap<number, string> {
-    return this.#badPages
+    return this.#reads.bad
+  }
+
+  /** Pages in which bits were turned back when they were read, since the last call; the file gets them as they should be. */
+  takeCorrectedPages(): readonly CorrectedPage[] {
+    return this.#reads.takeCorrected()
+  }
+
+  /**
+   * A page is written to the file again, which has it wrong: as it is in memory, or else as given.
+   *
+   * @param sound the page as it should be; null where only memory could know
+   * @returns whether there is such a page, and room for it
+   */
+  rewritePage(number: number, sound: Uint8Array | null): boolean {
+    if (sound !== null) this.cache.admit(number, sound)
+    this.#fruitless = null
+    return this.cache.rewrite(number)
+  }
+
+  /**
+   * Somebody reads the file, and no page of it may change meanwhile: no order of the database is given before
+   * {@link releaseDatabase}. False where one is under way.
+   */
+  holdDatabase(): boolean {
+    if (this.#databaseBusy || this.#phase !== 'running') return false
+    this.#databaseBusy = true
+    this.#isHeld = true
+    return true
+  }
+
+  /** The file was read. */
+  releaseDatabase(): void {
+    assert(this.#isHeld, 'what is released was held')
+    this.#isHeld = false
+    this.#databaseBusy = false
   }
 
   /** Where the next record begins, or before that. */
@@ -212,8 +234,8 @@ export class StoreEngine {
     })
   }
 
-  /** The header says this too, as soon as everything laid so far is durable: the backup of which the records tell. */
-  amendHeader(change: Pick<DatabaseHeader, 'backups'>): void {
+  /** The header says this too, as soon as everything laid so far is durable: the backup of which the records tell, or a count. */
+  amendHeader(change: HeaderAmendment): void {
     this.#afterFlush(() => this.#writer.amend(change))
   }
 
@@ -223,7 +245,7 @@ export class StoreEngine {
     this.#phase = 'stopping'
     this.#stopsBy = by
     this.#fruitless = null
-    if (by === 'term') this.write(SHUT_DOWN_MARK_BYTES, writeShutDownMark)
+    layBeginOfEnd(this, by)
     this.#log.requestFlush()
   }
 
@@ -243,7 +265,7 @@ export class StoreEngine {
         this.#fromReserve = fact.reserve
         return
       case 'page-read':
-        this.#admit(fact.number, fact.bytes)
+        if (this.#reads.arrived(fact.number, fact.bytes)) this.#fruitless = null
         return
       case 'clock-ticked':
         this.#nowMs = fact.nowMs
@@ -257,10 +279,7 @@ export class StoreEngine {
 
   /** The orders that have become due. */
   work(): StoreWork {
-    while (this.#whenDurable[0] !== undefined && this.#isDurable(this.#whenDurable[0].end)) {
-      this.#whenDurable.shift()?.act()
-      this.#fruitless = null
-    }
+    if (this.#whenDurable.run(this.durable)) this.#fruitless = null
     const orders = this.#databaseBusy ? [] : this.#databaseOrders()
     const database = orders.length === 0 ? null : { sequence: ++this.#databaseSequence, orders }
     if (database !== null) this.#databaseBusy = true
@@ -272,19 +291,18 @@ export class StoreEngine {
     const orders = this.#writes()
     if (orders.length > 0 || this.#phase === 'resting') return orders
     if (this.#phase === 'stopping' && this.#writer.isDone && this.#isDurable(this.end)) this.#quit()
-    if (this.#isShortOf(PRESSED_PART)) this.#relieve()
+    if (isMemoryPressed(this.cache)) this.#relieve()
     return this.#settings.circularLogging ? this.#circular.deletion() : []
   }
 
   /** Pages, and what the header says of them. Looked for again only when the log, or the want of memory, has changed. */
   #writes(): readonly DatabaseOrder[] {
     const { durable } = this.#log
-    const isScarce = this.#phase === 'stopping' || this.#isShortOf(SCARCE_PART)
+    const isScarce = this.#phase === 'stopping' || isMemoryScarce(this.cache)
     if (this.#fruitless?.durable === durable && this.#fruitless.isScarce === isScarce) return []
     const orders = this.#writer.next(this.#goal(isScarce ? null : this.#depthLimit()))
     this.#fruitless = orders.length === 0 ? { durable, isScarce } : null
-    for (const order of orders)
-      if (order.order === 'write-pages') for (const { number } of order.pages) this.#reading.delete(number)
+    for (const order of orders) if (order.order === 'write-pages') this.#reads.written(order.pages)
     return orders
   }
 
@@ -300,11 +318,7 @@ export class StoreEngine {
   #quit(): void {
     this.#phase = 'quitting'
     const time = logTimeAt(this.#nowMs)
-    const write = this.#stopsBy === 'term' ? writeTerm2 : writeRecoveryQuit2
-    const redoFrom = this.checkpoint.checkpoint
-    this.write(QUIT_BYTES, (log, at) => {
-      write(log, at, { position: positionOf(this.buffer.header, at), redoFrom, hard: false, time })
-    })
+    layEnd(this, this.#stopsBy, time)
     const end = this.end
     this.#afterFlush(() => {
       this.#phase = 'resting'
@@ -313,27 +327,12 @@ export class StoreEngine {
   }
 
   #afterFlush(act: () => void): void {
-    this.#whenDurable.push({ end: this.end, act })
+    this.#whenDurable.add(this.end, act)
     this.#log.requestFlush()
-  }
-
-  /**
-   * A page for which there is no room is not taken in, nor one that was written while it was read: who needs it asks again.
-   */
-  #admit(number: number, bytes: Uint8Array): void {
-    if (!this.#reading.delete(number)) return
-    const page = readPage(number, bytes)
-    if (page.reading === 'bad') this.#badPages.set(number, page.detail)
-    else this.cache.admit(number, page.bytes)
   }
 
   #isDurable(end: LogPosition): boolean {
     return comparePositions(this.#log.durable, end) >= 0
-  }
-
-  #isShortOf(part: number): boolean {
-    const { freeable, capacity } = this.cache
-    return freeable < Math.max(part === PRESSED_PART ? PRESSED_PAGES_MIN : 0, capacity / part)
   }
 
   /** A change waits for the waypoint, and the log was not rolled for long. */

@@ -24,6 +24,7 @@ interface Change {
 type Step =
   | { readonly step: 'operate'; readonly pages: readonly number[] }
   | { readonly step: 'make'; readonly pages: readonly number[]; readonly fresh: number }
+  | { readonly step: 'rewrite'; readonly page: number }
   | { readonly step: 'flush' | 'roll' | 'take' | 'write' | 'hold' }
 
 const aPage = fc.integer({ min: 1, max: 40 })
@@ -40,6 +41,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
       fresh: fc.integer({ min: 1, max: 60 }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('rewrite' as const), page: aPage }) },
   { weight: 6, arbitrary: fc.record({ step: fc.constantFrom('flush' as const, 'roll', 'take', 'write', 'hold') }) },
 )
 
@@ -81,6 +83,36 @@ describe('a page cache', () => {
     expect(oldest === null ? 0 : model.generation - oldest.generation).toBeLessThanOrEqual(2 * DEPTH + 1)
   })
 
+  it('writes a page again that has not changed, before all others and whatever the limits are', () => {
+    const { cache } = new Model()
+    const page = openPage(new Uint8Array(PAGE_BYTES))
+    page.view.setUint32(COUNTER, 7, true)
+    page.view.setUint32(36, 0x2002, true)
+    cache.admit(3, page.bytes)
+    expect([cache.rewrite(3), cache.rewrite(3), cache.rewrite(4)]).toEqual([true, true, false])
+    expect(cache.freeable).toBe(CAPACITY - 1)
+
+    const nowhere = { generation: 0, sector: 0, byte: 0 }
+    const batch = cache.takeBatch({ durable: nowhere, waypoint: asGeneration(0), oldest: nowhere })
+    cache.batchWritten()
+
+    expect(batch.map(({ number, bytes }) => [number, openPage(bytes).view.getUint32(COUNTER, true)])).toEqual([[3, 7]])
+    expect(cache.freeable).toBe(CAPACITY)
+    expect(cache.takeBatch({ durable: nowhere, waypoint: asGeneration(0), oldest: null })).toEqual([])
+  })
+
+  it('leaves a page that is to be written again to the changes that it gets meanwhile', () => {
+    const model = new Model()
+    model.cache.admit(3, new Uint8Array(PAGE_BYTES))
+    model.cache.rewrite(3)
+    model.play({ step: 'operate', pages: [3] })
+
+    model.play({ step: 'take' })
+    expect(model.cache.isWriting).toBe(false)
+    expect(model.cache.freeable).toBe(CAPACITY - 1)
+    model.drain()
+  })
+
   it('forgets a page that was made and not written in', () => {
     const model = new Model()
     model.cache.beginOperation(model.end)
@@ -117,6 +149,7 @@ class Model {
     else if (step.step === 'roll') this.#roll()
     else if (step.step === 'take') this.#take()
     else if (step.step === 'write') this.#write()
+    else if (step.step === 'rewrite') expect(this.cache.rewrite(step.page)).toBe(this.cache.find(step.page) !== null)
     else this.cache.holdImages({ waypoint: this.waypoint, oldest: null })
     this.#check()
   }
@@ -192,6 +225,7 @@ class Model {
       const image = openPage(bytes)
       expect(verifyPage(image, 0, { bytes: PAGE_BYTES, number }).verdict).toBe('sound')
       const counter = image.view.getUint32(COUNTER, true)
+      if (counter === (this.disk.get(number) ?? 0)) continue // written again as it is
       const change = this.changes.get(number)?.find((one) => one.counter === counter)
       expect(change !== undefined && comparePositions(change.position, durable) < 0).toBe(true)
       expect(change?.position.generation).toBeLessThanOrEqual(this.waypoint)

@@ -120,6 +120,13 @@ export class ModelStoreDisk {
     return bytes
   }
 
+  /** The disk turns a bit of a page, counted from the first of its first byte. */
+  turnBit(number: number, bit: number): void {
+    const { content, durable } = this.#file(DATABASE)
+    const at = (number + 1) * PAGE_BYTES + (bit >>> 3)
+    for (const bytes of new Set([content, durable])) bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7))
+  }
+
   /** Pages that the file has. */
   pageCount(): number {
     return Math.max(0, Math.floor((this.files.get(DATABASE)?.content.byteLength ?? 0) / PAGE_BYTES) - 2)

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { readLogHeader } from '../../../../engine/database/log-header.ts'
 import { NOTHING_REQUIRED, rollPeriodMs } from '../../../../engine/database/lost-log-resilience.ts'
+import { readPage } from '../../../../engine/database/page-reading.ts'
 import type { StoreOrder } from '../../../../engine/database/store-order.ts'
 import { asGeneration } from '../../../../engine/generation.ts'
 import { MOMENT_MS } from '../build.ts'
@@ -136,6 +137,26 @@ describe('memory', () => {
 })
 
 describe('a page that is read', () => {
+  it('with a bit turned in the file is corrected in memory and in the file, and told of once', () => {
+    const disk = new ModelStoreDisk()
+    const rig = startRig(disk, { settings: { checkpointDepthBytes: 0, resilienceDepth: 1 } })
+    commitOne(rig, 5, 77)
+    rig.stop('term')
+    const sound = disk.page(5)
+    disk.turnBit(5, 8 * 1000 + 3)
+    const again = startRig(disk)
+    expect(disk.page(5)).not.toEqual(sound)
+
+    again.store.needPage(5)
+    again.take({ fact: 'page-read', number: 5, bytes: disk.page(5) })
+    again.settle()
+
+    expect(again.values([5])).toEqual([{ 1: 77 }])
+    expect(disk.page(5)).toEqual(sound)
+    expect(again.store.takeCorrectedPages()).toEqual([{ page: 5, bits: [8 * 1000 + 3] }])
+    expect(again.store.takeCorrectedPages()).toEqual([])
+  })
+
   it('does not come back as it was before it was made and written meanwhile', () => {
     const rig = startRig(new ModelStoreDisk(), { settings: { checkpointDepthBytes: 0, resilienceDepth: 1 } })
     expect(rig.store.needPage(5)).toBe(true)
@@ -148,6 +169,52 @@ describe('a page that is read', () => {
     rig.take({ fact: 'page-read', number: 5, bytes: before })
     expect(rig.values([5])).toEqual([{ 1: 1 }])
     expect(rig.store.needPage(5)).toBe(true)
+  })
+})
+
+describe('a database that somebody reads', () => {
+  it('gets no page and no header until it is released, and the log goes on', () => {
+    const rig = startRig(new ModelStoreDisk(), { settings: { checkpointDepthBytes: 0, resilienceDepth: 1 } })
+    rig.settle()
+    expect(rig.store.holdDatabase()).toBe(true)
+    rig.orders.length = 0
+    for (let roll = 0; roll < 3; roll++) {
+      commitOne(rig, 5, roll)
+      rig.store.forceRoll('so that the waypoint comes to it')
+    }
+    rig.settle()
+
+    expect(new Set(namesOf(rig.orders))).toEqual(new Set(['write-log', 'roll-log', 'prepare-log']))
+    rig.store.releaseDatabase()
+    rig.settle()
+    expect(namesOf(rig.orders)).toContain('write-pages')
+  })
+
+  it('is not held while something is written', () => {
+    const rig = startRig(new ModelStoreDisk(), { settings: { checkpointDepthBytes: 0, resilienceDepth: 1 } })
+    commitOne(rig, 5)
+    rig.store.forceRoll('so that the waypoint comes to it')
+    rig.settle(() => rig.orders.some(({ order }) => order === 'write-pages'))
+
+    expect(rig.store.holdDatabase()).toBe(false)
+  })
+
+  it('gets a page again that it has wrong, as memory or somebody else knows it', () => {
+    const disk = new ModelStoreDisk()
+    const rig = startRig(disk, { settings: { checkpointDepthBytes: 0, resilienceDepth: 1 } })
+    commitOne(rig, 5, 77)
+    rig.store.forceRoll('so that the waypoint comes to it')
+    rig.settle()
+    const sound = disk.page(5)
+    for (const given of [null, sound]) {
+      for (const bit of [9000, 9001, 9500]) disk.turnBit(5, bit)
+      expect(readPage(5, disk.page(5)).reading).toBe('bad')
+
+      expect(rig.store.rewritePage(5, given)).toBe(true)
+      rig.settle()
+      expect(disk.page(5)).toEqual(sound)
+    }
+    expect(rig.store.rewritePage(99, null)).toBe(false)
   })
 })
 
