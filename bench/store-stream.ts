@@ -6,7 +6,7 @@ import { logTimeAt } from '../engine/database/log-time.ts'
 import { MailboxStore } from '../engine/database/mailbox-store.ts'
 import { openPage, PAGE_BYTES, type Page } from '../engine/database/page.ts'
 import type { PagePool } from '../engine/database/page-pool.ts'
-import { headerOfNewLog } from '../engine/database/prepared-log.ts'
+import { headerOfNewLog, LOG_BYTES_2007 } from '../engine/database/prepared-log.ts'
 import { openRedo } from '../engine/database/redo-context.ts'
 import { STORE_TREES } from '../engine/database/store-layout.ts'
 import type { Work } from '../engine/database/work.ts'
@@ -42,17 +42,25 @@ export interface StoreLoad {
   readonly bytes: number
   readonly mailboxes: number
   readonly deleteEvery: number
+  /** The number of the first message; 1 without it. Messages of one store have different numbers. */
+  readonly firstId?: number
 }
 
 /** Lets a store write its logs in memory, rolled when they are full; nothing is flushed. */
 export class StoreStream {
   readonly logs: LogBuffer[] = []
   readonly pool = new ResidentPages()
+  /** Messages so far. */
+  written = 0
   readonly #store: MailboxStore
   readonly #writer: ChangeWriter
-  #stream: LogStream = beginStream(SIGNATURE)
+  readonly #logBytes: number
+  #stream: LogStream
 
-  constructor() {
+  /** @param options the length of each log in bytes, and the random part of the stream's signature, which tells streams apart */
+  constructor({ logBytes = LOG_BYTES_2007, random = SIGNATURE.random } = {}) {
+    this.#logBytes = logBytes
+    this.#stream = beginStream({ ...SIGNATURE, random })
     const redo = openRedo({ pool: this.pool, databaseId: 1 })
     const log = this.#openLog()
     this.#writer = new ChangeWriter({ redo, log, dbtime: 0 })
@@ -63,9 +71,9 @@ export class StoreStream {
     this.#store = new MailboxStore(this.#writer)
   }
 
-  write({ messages, bytes, mailboxes, deleteEvery }: StoreLoad): void {
+  write({ messages, bytes, mailboxes, deleteEvery, firstId = 1 }: StoreLoad): void {
     const content = new Uint8Array(bytes).fill(7)
-    for (let id = 1; id <= messages; id++) {
+    for (let id = firstId; id < firstId + messages; id++) {
       this.#drive(this.#store.begin(SESSION))
       this.#drive(this.#store.insert(SESSION, { name: { mailbox: id % mailboxes, id }, bytes: content }))
       const old = id - deleteEvery
@@ -73,7 +81,13 @@ export class StoreStream {
         this.#drive(this.#store.remove(SESSION, { mailbox: old % mailboxes, id: old }))
       this.#drive(this.#store.commit(SESSION))
       this.#drive(this.#store.cleanUp(this.#store.cleanUpsWaiting))
+      this.written++
     }
+  }
+
+  /** The whole file of each log that is closed, from log 1 on. */
+  get closedLogs(): readonly Uint8Array[] {
+    return this.logs.slice(0, -1).map((log) => log.fileImage())
   }
 
   #drive(work: Work<unknown>): void {
@@ -86,7 +100,7 @@ export class StoreStream {
   }
 
   #openLog(): LogBuffer {
-    const log = new LogBuffer(headerOfNewLog(this.#stream, { update: UPDATE_SP1 }))
+    const log = new LogBuffer(headerOfNewLog(this.#stream, { update: UPDATE_SP1, sizeBytes: this.#logBytes }))
     this.logs.push(log)
     return log
   }

@@ -2,7 +2,6 @@ import type { Fault, ReplicaFact, Suspension } from '../engine/fact.ts'
 import type { GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import type { ReplicaOrder, WakeOrder } from '../engine/order.ts'
-import { copyStorePaths } from '../storage/copy-store-layout.ts'
 import { asReplicationError } from '../storage/file-error.ts'
 import type { CopyCommand } from '../workers/messages.ts'
 import type { CopyDisk } from './copy-disk.ts'
@@ -188,8 +187,7 @@ export class CopyWork {
     const { format } = this
     this.#openingWhenMade = format === null ? session : null
     if (format === null) return
-    const { logs, database } = copyStorePaths(this.#parts.root, format)
-    this.#replay.open(session, { logsDirectory: logs, databaseDirectory: database, format })
+    this.#replay.open(session, { root: this.#parts.root, format })
   }
 
   #count(reason: string): void {

@@ -28,6 +28,8 @@ export interface DatabaseFile {
   readonly header: DatabaseHeader
   /** Whole pages that the file has now. */
   pageCount(): Promise<number>
+  /** Whether its path still leads to this very file. What is written into one that was removed is lost, and no write tells. */
+  isStillThere(): Promise<boolean>
   /** Reads pages from `first` on into a piece of whole pages, unverified. Answers how many of them the file has. */
   readPages(first: number, piece: Piece): Promise<number>
   /** Reads one page into memory of its size and verifies it; one behind the end of the file is empty. */
@@ -142,6 +144,12 @@ class OpenDatabase implements DatabaseFile {
   async pageCount(): Promise<number> {
     const { sizeBytes } = await this.#files.factsOf(this.#file)
     return Math.max(0, Math.floor(sizeBytes / this.pageBytes) - 2)
+  }
+
+  async isStillThere(): Promise<boolean> {
+    const named = await this.#files.lookUp(this.path)
+    const { inode, device } = await this.#files.factsOf(this.#file)
+    return named !== null && named.inode === inode && named.device === device
   }
 
   async readPages(first: number, piece: Piece): Promise<number> {

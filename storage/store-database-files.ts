@@ -1,6 +1,8 @@
 import { assert } from '../engine/assert.ts'
 import { CHECKPOINT_COPY_BYTES, composeCheckpointFile } from '../engine/database/checkpoint-file.ts'
+import { STORE_ERROR } from '../engine/database/store-fault.ts'
 import type { DatabaseOrder, PageImage } from '../engine/database/store-order.ts'
+import { ReplicationError } from '../engine/error.ts'
 import { deleteAscending } from './ascending-deletion.ts'
 import { createDatabaseFile, type DatabaseFile, openDatabaseFile } from './database-file.ts'
 import { PIECE_BYTES_MAX, replaceDurably } from './durable-file.ts'
@@ -53,6 +55,23 @@ export class StoreDatabaseFiles {
     const bytes = new Uint8Array(database.pageBytes)
     await database.readPages(number, wholeOf(bytes))
     return bytes
+  }
+
+  /** Neighbouring pages, unverified, into `bytes`. Answers how many of them the file has. */
+  async readPages(first: number, bytes: Uint8Array): Promise<number> {
+    return (await this.#opened()).readPages(first, wholeOf(bytes))
+  }
+
+  /** Throws `DATABASE_REJECTED` (-1811) when the file that is in use was removed, or another one lies in its place. */
+  async check(): Promise<void> {
+    const database = await this.#database
+    if (database === null || (await database.isStillThere())) return
+    throw new ReplicationError({
+      code: 'DATABASE_REJECTED',
+      message: `${database.path} is not the file any more that was opened`,
+      hint: 'Find out who moves files there. A copy begins anew with what lies there now; without a database, from log 1.',
+      fields: { path: database.path, eseError: STORE_ERROR.databaseMissing },
+    })
   }
 
   /** What the last batch of saved pages left, unverified. */

@@ -27,6 +27,9 @@ export interface StorePlaces {
   readonly reserveLogNames: readonly [string, string]
 }
 
+/** What the database of a storage group is called. Source: the first mailbox store of an Exchange server. */
+export const DATABASE_NAME = 'priv1.edb'
+
 /** Where the files of a store lie. Touches nothing. */
 export function storePlaces({ root, baseName, databaseName }: StoreNames): StorePlaces {
   const { logs, database, outOfDate } = copyStorePaths(root, { kind: 'ese', baseName })

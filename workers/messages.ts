@@ -1,3 +1,4 @@
+import type { PageDigest } from '../engine/database/page-digest.ts'
 import type { Announcement, CopiedLog, CopyReport, DatabaseProgress, Fault, ReplayFault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
@@ -104,10 +105,11 @@ export type CopyEvent =
 
 /** Where a replay worker finds what belongs to one copy. */
 export interface KeptDatabase {
-  /** Absolute path of the directory with the inspected logs, which are read and never changed. */
-  readonly logsDirectory: string
-  /** Absolute path of the directory of the database and its checkpoint. */
-  readonly databaseDirectory: string
+  /**
+   * Absolute path of the copy's store: inspected logs are read in `logs/` and never changed, the checkpoint file lies beside them,
+   * the database in `database/`. Whoever opens it holds the store's lock.
+   */
+  readonly root: string
   readonly format: LogFormat
 }
 
@@ -128,6 +130,9 @@ export interface KeptDatabase {
  * 6. `replay-failed` is the last word of its session.
  * 7. `replay-stopped` is the answer to every `stop-replaying`, also where nothing is open. After it there is no I/O before the next
  *    command, and nothing of an earlier session is told.
+ *
+ * `digest-pages` stands beside all that: it is answered when the database stands exactly at the end of a log, which holds replay up for
+ * as long, or refused.
  */
 export type ReplayCommand =
   | { readonly kind: 'open-database'; readonly copy: number; readonly session: number; readonly kept: KeptDatabase }
@@ -137,8 +142,15 @@ export type ReplayCommand =
    * Nothing of an earlier session is told after that answer.
    */
   | { readonly kind: 'stop-replaying'; readonly copy: number }
+  /** Another process may own the store: change nothing from this moment on, not even to come to rest. A stop follows. */
+  | { readonly kind: 'abandon-database'; readonly copy: number; readonly fault: Fault }
+  /** Digest every page when replay has come exactly to the end of this log, with every change in the file. */
+  | { readonly kind: 'digest-pages'; readonly copy: number; readonly request: number; readonly through: Generation }
+  /** The digests are not wanted any more. */
+  | { readonly kind: 'cancel-digest'; readonly copy: number; readonly request: number }
   /** Close the database, if it is open, and forget the copy. */
   | { readonly kind: 'close-database'; readonly copy: number }
+  | { readonly kind: 'stop' }
 
 /** Replay worker → main thread. */
 export type ReplayEvent =
@@ -151,5 +163,15 @@ export type ReplayEvent =
   | { readonly kind: 'replay-failed'; readonly copy: number; readonly session: number; readonly fault: ReplayFault }
   /** Null when the database was not open. */
   | { readonly kind: 'replay-stopped'; readonly copy: number; readonly progress: DatabaseProgress | null }
+  /** Some of the digests, ascending; an empty list is the end of them. */
+  | {
+      readonly kind: 'pages-digested'
+      readonly copy: number
+      readonly request: number
+      readonly digests: readonly PageDigest[]
+    }
+  /** There are no digests, or no further ones. */
+  | { readonly kind: 'digest-refused'; readonly copy: number; readonly request: number; readonly fault: Fault }
   /** The worker itself is gone; the main thread tells it to every copy that it kept. */
   | { readonly kind: 'replayer-lost'; readonly copy: number; readonly fault: Fault }
+  | { readonly kind: 'stopped' }

@@ -6,7 +6,8 @@ import type { ClientTimeouts } from '../transport/log-stream-subscription.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
 import type { ChecksumRequest, ChecksumResult } from './checksum-task.ts'
 import type { CopyTaskSetup } from './copy-task.ts'
-import type { CopyCommand, CopyEvent, ShareCommand, ShareReport } from './messages.ts'
+import type { CopyCommand, CopyEvent, ReplayCommand, ReplayEvent, ShareCommand, ShareReport } from './messages.ts'
+import type { ReplayTaskSetup } from './replay-task.ts'
 import type { ShareTaskSetup } from './share-task.ts'
 import { type WorkerTask, workerFile, xxhashWasmFile } from './worker-files.ts'
 
@@ -40,6 +41,20 @@ export interface CopyWorkerOptions {
   readonly timeouts?: Partial<ClientTimeouts>
 }
 
+/** How a replay worker is started. */
+export interface ReplayWorkerOptions extends Partial<Omit<ReplayTaskSetup, 'port'>> {
+  readonly onEvent: (event: ReplayEvent) => void
+  /** As {@link ShareWorkerOptions.onCrash}. */
+  readonly onCrash: (fault: Fault) => void
+}
+
+/** Memory for pages of one database unless it is set, in bytes; what the pages take that a batch of 32 logs changes. */
+const REPLAY_CACHE_BYTES = 64 * 1024 * 1024
+/** How far the checkpoint of a copy may lag behind its replay, in bytes. Source: the checkpoint depth of Exchange 2007, 20 MB. */
+const CHECKPOINT_DEPTH_BYTES = 20 * 1024 * 1024
+/** After so many milliseconds without a log the pages that wait are written: the source keeps its logs until then. */
+const REPLAY_IDLE_MS = 2_000
+
 /** Slots of a share worker: three pieces in flight for each of some connections. Untouched slots take no memory. */
 const SHARE_SLOTS = 16
 /** Slots of a copy worker, of which one copy may hold three quarters: 24 logs on the wire or being written. */
@@ -68,6 +83,20 @@ export function startCopyWorker(options: CopyWorkerOptions): WorkerHandle<CopyCo
     task: 'copy-task',
     name: 'runCopyTask',
     setup: (port): CopyTaskSetup => ({ port, slots, timeouts, wasmPath: xxhashWasmFile() }),
+    onMessage: onEvent,
+    onCrash,
+  })
+}
+
+/** Starts a worker that replays for copies. */
+export function startReplayWorker(options: ReplayWorkerOptions): WorkerHandle<ReplayCommand> {
+  const { onEvent, onCrash, ...given } = options
+  const { cacheBytes = REPLAY_CACHE_BYTES, idleMs = REPLAY_IDLE_MS } = given
+  const { checkpointDepthBytes = CHECKPOINT_DEPTH_BYTES } = given
+  return startWorker<ReplayCommand, ReplayEvent>({
+    task: 'replay-task',
+    name: 'runReplayTask',
+    setup: (port): ReplayTaskSetup => ({ port, cacheBytes, idleMs, checkpointDepthBytes }),
     onMessage: onEvent,
     onCrash,
   })

@@ -111,13 +111,17 @@ export class LogRedo {
    * follow from it.
    */
   *write(oldest: LogPosition | null): StoreMachine<void> {
-    for (;;) {
-      const goal = this.goal(oldest)
-      const orders = goal === null ? [] : this.writer.next(goal)
-      if (orders.length === 0) return
-      yield* execute(orders)
-      this.writer.ended()
-    }
+    while (yield* this.writeBatch(oldest));
+  }
+
+  /** One batch or header of a {@link write}. Answers whether there was anything to write. */
+  *writeBatch(oldest: LogPosition | null): StoreMachine<boolean> {
+    const goal = this.goal(oldest)
+    const orders = goal === null ? [] : this.writer.next(goal)
+    if (orders.length === 0) return false
+    yield* execute(orders)
+    this.writer.ended()
+    return true
   }
 
   /**
@@ -201,11 +205,7 @@ export class LogRedo {
 
   *#makeRoom(): StoreMachine<void> {
     while (this.cache.freeable * FREE_PART_AFTER < this.cache.capacity) {
-      const goal = this.goal(null)
-      const orders = goal === null ? [] : this.writer.next(goal)
-      if (orders.length === 0) return
-      yield* execute(orders)
-      this.writer.ended()
+      if (!(yield* this.writeBatch(null))) return
     }
   }
 

@@ -77,10 +77,14 @@ export class Replayer {
     return null
   }
 
-  /** Replays up to `through`, which is inspected. */
-  *replay(through: Generation): StoreMachine<ReplayOutcome> {
+  /**
+   * Replays up to `through`, which is inspected.
+   *
+   * @param last the last log of a batch of which this is a part: the ones up to it may be read ahead
+   */
+  *replay(through: Generation, last: Generation = through): StoreMachine<ReplayOutcome> {
     while (this.#fault === null && this.#next <= through) {
-      this.#fault = yield* this.#replayLog(this.#next, through)
+      this.#fault = yield* this.#replayLog(this.#next, last)
       if (this.#fault === null) this.#next = nextGeneration(this.#next)
     }
     if (this.#fault === null && this.#start.checkpointDepthBytes === 0) yield* this.settle()
@@ -89,7 +93,12 @@ export class Replayer {
 
   /** Every change goes to the file, and the header requires the last log only. */
   *settle(): StoreMachine<void> {
-    if (this.#redo !== null) yield* this.#redo.write(null)
+    while (yield* this.settleBatch());
+  }
+
+  /** One step of a {@link settle} that may be broken off between two of them. Answers whether there was something to do. */
+  *settleBatch(): StoreMachine<boolean> {
+    return this.#redo === null ? false : yield* this.#redo.writeBatch(null)
   }
 
   *#replayLog(generation: Generation, last: Generation): StoreMachine<StoreFault | null> {
@@ -160,12 +169,9 @@ function faultOfCopy({ files, inspected }: ReplayStart): StoreFault | null {
   const first = firstLogOf(files)
   const last = database?.required.maxRequired ?? 0
   if (hasOpenLog) return logFault(STORE_ERROR.openLogOfCopy, null, 'an open log lies in the directory of a copy')
-  if (inspected < last) {
-    const detail = `the database needs logs up to ${formatGeneration(asGeneration(last))}, inspected are those up to ${formatGeneration(inspected)}`
-    return logFault(STORE_ERROR.requiredLogsMissing, nextGeneration(inspected), detail)
-  }
   const present = new Set(closed)
-  for (let generation = first; generation <= last; generation = nextGeneration(generation))
+  // Required logs that are not inspected yet may still come: what is replayed before them only stays incomplete for longer.
+  for (let generation = first; generation <= last && generation <= inspected; generation = nextGeneration(generation))
     if (!present.has(generation))
       return logFault(STORE_ERROR.requiredLogsMissing, generation, `log ${formatGeneration(generation)} is missing`)
   if (database === null && closed[0] !== undefined && closed[0] > first)

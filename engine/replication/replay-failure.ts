@@ -2,6 +2,7 @@ import { assert } from '../assert.ts'
 import type { EventId } from '../event-catalogue.ts'
 import type { ReplayFault, ReplicaFact } from '../fact.ts'
 import { formatGeneration } from '../generation.ts'
+import { ESE_ERROR_OF, type RejectionReason } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
 import type { CopyDatabase } from './copy-database.ts'
@@ -16,11 +17,14 @@ type ReplayFailed = Extract<ReplicaFact, { kind: 'replay-failed' }>
  *
  * | remedy | errors | what is done |
  * |---|---|---|
- * | `recopy` | -501, -1852 | the log is set aside and copied again, three times in all; then a seed |
+ * | `recopy` | -501, -513, -515, -530, -541, -1812, -1852 | the log is set aside and copied again, three times in all; then a seed |
  * | `diverged` | -539, -551, -566, -567, -625 | the database has another history than the logs: Failed until it is seeded |
  * | `reseed` | -1018 | a page of the database is bad: Failed until it is seeded |
  * | `look-again` | -543 | a log is missing: the store is looked at anew, and what is missing is copied again |
  * | `retry` | every other | a fault of a disk or a worker: the instance is started anew after a wait |
+ *
+ * A log that was inspected and is of another generation, length or stream now was renamed or exchanged since; where a fresh copy of
+ * it is no better, it is the database that does not belong to it.
  *
  * Source: the replay rules of continuous replication, with the error numbers of the ESE engine.
  */
@@ -28,25 +32,33 @@ type Remedy = 'recopy' | 'diverged' | 'reseed' | 'look-again' | 'retry'
 
 const REMEDY_OF: Readonly<Record<number, Remedy>> = {
   [-501]: 'recopy',
+  [-513]: 'recopy',
+  [-515]: 'recopy',
+  [-530]: 'recopy',
   [-539]: 'diverged',
+  [-541]: 'recopy',
   [-543]: 'look-again',
   [-551]: 'diverged',
   [-566]: 'diverged',
   [-567]: 'diverged',
   [-625]: 'diverged',
   [-1018]: 'reseed',
+  [-1812]: 'recopy',
   [-1852]: 'recopy',
 }
 
 /** The event by which the engine tells an error; 454 for the others. Source: the messages of the ESE engine. */
 const EVENT_OF: Readonly<Record<number, EventId>> = {
   [-501]: 465,
+  [-513]: 465,
   [-539]: 494,
+  [-541]: 465,
   [-543]: 452,
   [-551]: 517,
   [-566]: 516,
   [-567]: 516,
   [-1018]: 474,
+  [-1812]: 465,
   [-1852]: 465,
 }
 
@@ -93,12 +105,12 @@ function copyAgain(state: ReplicaState, failing: Failing): Stepped {
     phase: 'checking',
     database: { ...database, phase: 'closed', batch: null, damaged: { generation, times } },
   }
-  const reason = 'corrupt-checksum'
+  const detail = numbered(fault)
   return [
     next,
     [
       ...stopOrders(state),
-      { kind: 'set-aside-log', generation, attempt: times, reason, detail: numbered(fault) },
+      { kind: 'set-aside-log', generation, attempt: times, reason: reasonOf(fault), detail },
       event,
       { kind: 'raise-event', id: 9008, values: [log, times, ATTEMPTS_MAX] },
       { kind: 'check-store', session: next.session },
@@ -138,6 +150,12 @@ function tryAgain(state: ReplicaState, { database, fault, nowMs, event }: Failin
       { kind: 'wake-at', atMs: retryAtMs },
     ],
   ]
+}
+
+/** The inspector's word for what is wrong with the log now. */
+function reasonOf({ eseError }: ReplayFault): RejectionReason {
+  const reasons = Object.keys(ESE_ERROR_OF) as RejectionReason[] // the record has no other keys
+  return reasons.find((reason) => ESE_ERROR_OF[reason] === eseError) ?? 'corrupt-checksum'
 }
 
 function eventOf(fault: ReplayFault): EventOrder {

@@ -42,6 +42,7 @@ class FakeReplayer implements Replayer {
   }
 
   #answer(command: ReplayCommand): ReplayEvent | null {
+    if (command.kind === 'stop') return null
     const { copy } = command
     switch (command.kind) {
       case 'open-database':
@@ -50,6 +51,9 @@ class FakeReplayer implements Replayer {
         return this.#replay(command)
       case 'stop-replaying':
         return { kind: 'replay-stopped', copy, progress: this.#progress() }
+      case 'abandon-database':
+      case 'digest-pages':
+      case 'cancel-digest':
       case 'close-database':
         return null
     }
@@ -105,11 +109,7 @@ describe('a copy with a replayer', () => {
 
     expect(replayer.commands[0]).toMatchObject({
       kind: 'open-database',
-      kept: {
-        logsDirectory: join(world.store(), 'logs'),
-        databaseDirectory: join(world.store(), 'database'),
-        format: { kind: 'numbered' },
-      },
+      kept: { root: world.store(), format: { kind: 'numbered' } },
     })
     expect(status).toMatchObject({ ReplayQueueLength: 0, LastReplayedLogTime: '1970-01-01T00:00:01.000Z' })
     expect(status).toMatchObject({ LowestRequiredLog: 4, HighestRequiredLog: 5 })

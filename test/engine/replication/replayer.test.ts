@@ -128,16 +128,25 @@ describe('a replay that fails', () => {
     expect(kinds(orders)).toEqual(['event 474', 'event 2058', 'report-progress'])
   })
 
-  it.each([-501, -1852])('with %i has the log set aside before the store is looked at again', (eseError) => {
+  it.each([
+    [-501, 465, 'corrupt-checksum'],
+    [-513, 465, 'generation-mismatch'],
+    [-515, 454, 'gap'],
+    [-530, 454, 'bad-signature'],
+    [-541, 465, 'bad-size'],
+    [-1812, 465, 'bad-file-type'],
+    [-1852, 465, 'corrupt-checksum'],
+  ])('with %i has the log set aside before the store is looked at again', (eseError, event, reason) => {
     const [open] = anOpenCopy({ first: 1, last: 9 }, aProgress(3))
     const [state, orders] = stepReplica(open, failing(eseError))
 
+    expect(orders.find(({ kind }) => kind === 'set-aside-log')).toMatchObject({ reason, generation: 4 })
     expect(copyStatus(state).summary).toBe('Resynchronizing')
     expect(kinds(orders)).toEqual([
       'stop-copying',
       'stop-replaying',
       'set-aside-log',
-      'event 465',
+      `event ${event}`,
       'event 9008',
       'check-store',
     ])

@@ -1,0 +1,135 @@
+// The store of a copy with real logs of a mailbox store, and a replay worker over it.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { StoreStream } from '../../bench/store-stream.ts'
+import { asGeneration } from '../../engine/generation.ts'
+import { eseLogName } from '../../engine/log-format.ts'
+import type { KeptDatabase, ReplayCommand, ReplayEvent } from '../../workers/messages.ts'
+import { type ReplayWorkerOptions, startReplayWorker, type WorkerHandle } from '../../workers/pool.ts'
+
+/** Logs of a size that keeps a test short. */
+const LOG_BYTES = 131_072
+/** When the source closed log 1, and how much later each further one: milliseconds since 1970. */
+const FIRST_LOG_MS = 1_200_000_000_000
+const LOG_APART_MS = 60_000
+
+const streams = new Map<number, StoreStream>()
+
+/** The closed logs of a mailbox store, from log 1 on; the same ones each time. */
+export function logsOfStore(count: number, random = 1): readonly Uint8Array[] {
+  const stream = streams.get(random) ?? new StoreStream({ logBytes: LOG_BYTES, random })
+  streams.set(random, stream)
+  while (stream.closedLogs.length < count)
+    stream.write({ messages: 40, bytes: 3000, mailboxes: 7, deleteEvery: 5, firstId: stream.written + 1 })
+  return stream.closedLogs.slice(0, count)
+}
+
+/** The directories of a copy's store. */
+export class CopyOnDisk {
+  readonly root: string
+
+  constructor(root: string = mkdtempSync(join(tmpdir(), 'ccr-replay-'))) {
+    this.root = root
+    for (const directory of ['logs/inspector', 'logs/IgnoredLogs', 'database'])
+      mkdirSync(join(root, directory), { recursive: true })
+  }
+
+  get kept(): KeptDatabase {
+    return { root: this.root, format: { kind: 'ese', baseName: 'E00' } }
+  }
+
+  get databasePath(): string {
+    return join(this.root, 'database', 'priv1.edb')
+  }
+
+  /** Lets logs in, as the inspector does it. */
+  putLogs(first: number, last: number, random?: number): void {
+    for (const [index, bytes] of logsOfStore(last, random).entries())
+      if (index + 1 >= first) this.putLog(index + 1, bytes)
+  }
+
+  putLog(generation: number, bytes: Uint8Array): void {
+    const path = this.logPath(generation)
+    writeFileSync(path, bytes)
+    const seconds = (FIRST_LOG_MS + LOG_APART_MS * generation) / 1000
+    utimesSync(path, seconds, seconds)
+  }
+
+  logPath(generation: number): string {
+    return join(this.root, 'logs', eseLogName('E00', asGeneration(generation)))
+  }
+
+  /** Turns one bit of a log or of the database. */
+  turnBit(path: string, byte: number): void {
+    const bytes = readFileSync(path)
+    bytes[byte] = (bytes[byte] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true })
+  }
+}
+
+/** How long the worker of a rig waits before it writes out what waits; a person would wait longer. */
+const IDLE_MS = 20
+
+/** A replay worker that keeps one copy. */
+export class ReplayRig {
+  readonly disk: CopyOnDisk
+  readonly #options: Partial<ReplayWorkerOptions>
+  #worker: WorkerHandle<ReplayCommand>
+  #events: ReplayEvent[] = []
+  #wake: () => void = () => undefined
+  #crash: string | null = null
+
+  constructor(disk: CopyOnDisk = new CopyOnDisk(), options: Partial<ReplayWorkerOptions> = {}) {
+    this.disk = disk
+    this.#options = options
+    this.#worker = this.#start()
+  }
+
+  post(command: ReplayCommand): void {
+    this.#worker.send(command)
+  }
+
+  /** The next event, which has to come. */
+  async next(): Promise<ReplayEvent> {
+    for (;;) {
+      const event = this.#events.shift()
+      if (event !== undefined) return event
+      if (this.#crash !== null) throw new Error(this.#crash)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** Ends the worker without a settling, and starts another one. */
+  async restart(): Promise<void> {
+    await this.#worker.close()
+    this.#events = []
+    this.#worker = this.#start()
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.close()
+    this.disk.remove()
+  }
+
+  #start(): WorkerHandle<ReplayCommand> {
+    return startReplayWorker({
+      idleMs: IDLE_MS,
+      ...this.#options,
+      onEvent: (event) => {
+        this.#events.push(event)
+        this.#wake()
+      },
+      onCrash: ({ message }) => {
+        this.#crash = message
+        this.#wake()
+      },
+    })
+  }
+}
