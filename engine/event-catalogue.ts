@@ -20,6 +20,7 @@ export type EventId =
   | 225
   | 227
   | 300
+  | 399
   | 452
   | 454
   | 465
@@ -27,6 +28,17 @@ export type EventId =
   | 494
   | 516
   | 517
+  | 717
+  | 718
+  | 719
+  | 720
+  | 721
+  | 722
+  | 723
+  | 724
+  | 725
+  | 726
+  | 727
   | 2001
   | 2002
   | 2058
@@ -54,6 +66,11 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   225: row('ESE', 'information', '%1: No log files can be truncated.'),
   227: ours('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.'),
   300: ours('ESE', 'information', '%1: The database of the copy was opened; logs from %2 on are required.'),
+  399: ours(
+    'ESE',
+    'warning',
+    '%1: Page %2 of the database, at byte %3 of its file, had turned bits (%4). They were turned back, and the page is written again.',
+  ),
   452: ours('ESE', 'error', '%1: The database requires logs that are not there. Log %2, error %3: %4.'),
   454: ours('ESE', 'error', '%1: Replay failed at log %2 with error %3: %4.'),
   465: ours('ESE', 'error', '%1: Log %2 is corrupt and cannot be replayed, error %3: %4.'),
@@ -61,6 +78,49 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   494: ours('ESE', 'error', '%1: The database does not belong to its logs. Log %2, error %3: %4.'),
   516: ours('ESE', 'error', '%1: A page of the database and log %2 have different histories, error %3: %4.'),
   517: ours('ESE', 'error', '%1: The database was last consistent at another time than log %2 says, error %3: %4.'),
+  717: ours('ESE', 'information', '%1: Online maintenance begins to verify the pages of the database.'),
+  718: ours('ESE', 'information', '%1: Online maintenance begins to verify and zero the pages of the database.'),
+  719: ours(
+    'ESE',
+    'information',
+    '%1: Online maintenance goes on to verify the pages of the database, at page %2. The pass began at %3, %4 days ago.',
+  ),
+  720: ours(
+    'ESE',
+    'information',
+    '%1: Online maintenance goes on to verify and zero the pages of the database, at page %2. The pass began at %3, %4 days ago.',
+  ),
+  721: ours(
+    'ESE',
+    'information',
+    '%1: Online maintenance has verified the database, in %2 seconds and %3 windows: %4 pages seen, %5 bad, %6 corrected, %7 never written.',
+  ),
+  722: ours(
+    'ESE',
+    'information',
+    '%1: Online maintenance has verified and zeroed the database, in %2 seconds and %3 windows: %4 pages seen, %5 bad, %6 corrected, %7 never written, %8 zeroed.',
+  ),
+  723: ours(
+    'ESE',
+    'error',
+    '%1: Online maintenance could not read the database at page %2, after %3 seconds: %4. It goes on there in the next window.',
+  ),
+  724: ours(
+    'ESE',
+    'error',
+    '%1: Online maintenance with zeroing could not read the database at page %2, after %3 seconds: %4. It goes on there in the next window.',
+  ),
+  725: ours(
+    'ESE',
+    'information',
+    '%1: The window of online maintenance has closed. The pages of the database are verified from page %2 on in the next one.',
+  ),
+  726: ours(
+    'ESE',
+    'information',
+    '%1: The window of online maintenance has closed. The pages of the database are verified and zeroed from page %2 on in the next one.',
+  ),
+  727: ours('ESE', 'error', '%1: Page %2 of the database, at byte %3 of its file, is bad (error -1018): %4.'),
   2001: ours('MSExchangeRepl', 'information', 'The Replication service started for storage group %1.'),
   2002: ours('MSExchangeRepl', 'information', 'The Replication service stopped for storage group %1.'),
   2058: ours('MSExchangeRepl', 'error', 'The Replication service cannot bring the copy of %1 back to its source: %2.'),

@@ -20,6 +20,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Find out who; a log that a copy still needs must not be deleted.',
   ),
   300: row('The copy started, was resumed, or goes on after a fault.', NOTHING_TO_DO),
+  399: row(
+    'The disk gave back a page in which bits were turned; the checksum tells which.',
+    'Nothing was lost. Check the disk: the next page may have two turned bits, and these cannot be turned back.',
+  ),
   452: row(
     'Somebody deleted a log that the database of the copy still needs.',
     'The store is looked at anew and the log is copied again; where the source has it no more, the copy has to be seeded.',
@@ -42,6 +46,26 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Seed the copy. Find out who wrote into it, or lost a write.',
   ),
   517: row('The database is that of another history than the logs.', 'Seed the copy.'),
+  717: row('The maintenance window opened, and the pass before had come to the end.', NOTHING_TO_DO),
+  718: row('As 717, with zeroing.', NOTHING_TO_DO),
+  719: row('The maintenance window opened, and the pass under way goes on where it stopped.', NOTHING_TO_DO),
+  720: row('As 719, with zeroing.', NOTHING_TO_DO),
+  721: row('The pass has come to the end of the database; the next one begins with the next window.', NOTHING_TO_DO),
+  722: row('As 721, with zeroing.', NOTHING_TO_DO),
+  723: row(
+    'The disk of the active database refused to be read.',
+    'Check the disk of the database. Its copy has every page.',
+  ),
+  724: row('As 723, with zeroing.', 'Check the disk of the database. Its copy has every page.'),
+  725: row(
+    'The pass takes longer than one window.',
+    'Nothing to do, unless it never comes to an end: then it needs a longer window or a shorter throttle.',
+  ),
+  726: row('As 725, with zeroing.', 'As 725.'),
+  727: row(
+    'The disk of the active database gave back a page that differs from what was written. A backup of the copy never notices.',
+    'What lies on this page can be read no more unless memory has it, and then the page is written again; the store goes on with all others, and its copy has the page still. Check the disk.',
+  ),
   2001: row('The service began to share or to copy the storage group.', NOTHING_TO_DO),
   2002: row('The service was stopped.', 'Start it again if nobody meant it.'),
   2058: row(
