@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'LOG_CHANGED'
   | 'STREAM_MISMATCH'
   | 'DATABASE_REJECTED'
+  | 'PAGE_REJECTED'
   | 'FILE_UNKNOWN'
   | 'PORT_IN_USE'
   | 'NODE_UNREACHABLE'
@@ -33,6 +34,12 @@ export type ErrorCode =
   | 'REQUEST_INVALID'
   | 'STORAGE_GROUP_UNKNOWN'
   | 'STATE_REFUSED'
+  | 'STORE_UNAVAILABLE'
+  | 'STORE_BUSY'
+  | 'MESSAGE_EXISTS'
+  | 'MESSAGE_MISSING'
+  | 'MESSAGE_TOO_LONG'
+  | 'WRITE_CONFLICT'
   | 'WAIT_TIMED_OUT'
   | 'INTERNAL'
 
@@ -75,6 +82,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   STREAM_MISMATCH: { exit: 6, retriable: false },
   // databases
   DATABASE_REJECTED: { exit: 1, retriable: false },
+  PAGE_REJECTED: { exit: 1, retriable: false },
   FILE_UNKNOWN: { exit: 1, retriable: false },
   // the wire
   PORT_IN_USE: { exit: 1, retriable: true },
@@ -86,6 +94,14 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   // operators
   STORAGE_GROUP_UNKNOWN: { exit: 1, retriable: false },
   STATE_REFUSED: { exit: 6, retriable: false },
+  // mailbox stores
+  STORE_UNAVAILABLE: { exit: 6, retriable: true },
+  STORE_BUSY: { exit: 1, retriable: true },
+  MESSAGE_EXISTS: { exit: 6, retriable: false },
+  MESSAGE_MISSING: { exit: 1, retriable: false },
+  MESSAGE_TOO_LONG: { exit: 2, retriable: false },
+  WRITE_CONFLICT: { exit: 6, retriable: true },
+  // whoever asks
   WAIT_TIMED_OUT: { exit: 5, retriable: true },
   INTERNAL: { exit: 1, retriable: false },
 }

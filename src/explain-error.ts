@@ -104,6 +104,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
     'A database cannot be used: neither copy of its header is whole, or it is of a format that this program does not know.',
     'Look at it with ccr dump database. A passive copy is made new by seeding it; an active one is restored from a backup.',
   ),
+  PAGE_REJECTED: entry(
+    'A page of the database of a mailbox store is damaged (-1018): what needs it cannot be done, everything else can.',
+    'Check the disk, look at the database with ccr verify, and restore it from a backup; a passive copy has the page whole.',
+  ),
   FILE_UNKNOWN: entry(
     'A file is neither a log, nor a checkpoint, nor a database of the ESE engine, or not the one that the command is for.',
     'Check the path; the hint says which command shows the file, where there is one.',
@@ -139,6 +143,30 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
   STATE_REFUSED: entry(
     'What was asked for is not allowed in the state that the copy or the share is in.',
     'The message says which state; change it first, for example with ccr suspend or ccr resume.',
+  ),
+  STORE_UNAVAILABLE: entry(
+    'The mailbox store is recovering, stopping, or has failed, so that it takes no request. What it had not answered may or may not be committed.',
+    'Look at its state with GET /api/v1/stores; a store that has failed is started again by itself, and recovers.',
+  ),
+  STORE_BUSY: entry(
+    'More requests wait for the mailbox store than it keeps, by their number or by the bytes that they bring.',
+    'Send fewer at a time, or wait for answers before sending more. Nothing of the request was done.',
+  ),
+  MESSAGE_EXISTS: entry(
+    'A message is to be inserted under a number that another message of the database has (-1605).',
+    'Choose another number, or replace the message. Nothing of the transaction was done.',
+  ),
+  MESSAGE_MISSING: entry(
+    'The mailbox has no message of that number (-1601).',
+    'List the messages of the mailbox. Nothing of a transaction that is refused so was done.',
+  ),
+  MESSAGE_TOO_LONG: entry(
+    'A message is longer than any may be (-1026): 1 MiB, as much as one log of Exchange 2007 holds.',
+    'Send it in several messages. Nothing of the transaction was done.',
+  ),
+  WRITE_CONFLICT: entry(
+    'Another transaction is changing the message, and has not ended yet (-1102).',
+    'Send the transaction again. Nothing of it was done.',
   ),
   WAIT_TIMED_OUT: entry(
     'What was waited for did not come in time. It may still come.',

@@ -4,7 +4,7 @@ import { type Blocked, type ChangeWriter, isBlocked, NO_AUTHOR } from './change-
 import type { LogPosition } from './log-position.ts'
 import { OUTER_TRANSACTION_BYTES, writeBegin0, writeCommit0 } from './log-record-transaction.ts'
 import { idOfKey, type MessageName } from './store-layout.ts'
-import { listMessages, lookUpMailbox, type NodeView, readMessage } from './store-reading.ts'
+import { type ListedMessage, listMessages, lookUpMailbox, type NodeView, readMessage } from './store-reading.ts'
 import { type Refused, WRITE_CONFLICT } from './store-refusal.ts'
 import { rollBack } from './store-rollback.ts'
 import { LEVEL, type OpenTransaction, StoreTransaction } from './store-transaction.ts'
@@ -119,7 +119,11 @@ export class MailboxStore {
   }
 
   /** The messages of a mailbox from number `from` on in ascending order, `limit` at most. */
-  list(reader: Reader, mailbox: number, range: { readonly from: number; readonly limit: number }): Work<number[]> {
+  list(
+    reader: Reader,
+    mailbox: number,
+    range: { readonly from: number; readonly limit: number },
+  ): Work<ListedMessage[]> {
     return listMessages(this.#viewOf(reader), mailbox, range)
   }
 

@@ -5,6 +5,7 @@ import { EXTERNAL_HEADER_FIXED_BYTES, writeSetExternalHeader } from './log-recor
 import { type Page, pageDbtime } from './page.ts'
 import { externalHeaderStart } from './page-node.ts'
 import { SPACE_OBJECT } from './tree-change.ts'
+import { untilMade, type Work } from './work.ts'
 
 /** The page that keeps the space of the database, in its external header. */
 export const SPACE_PAGE = 1
@@ -43,6 +44,11 @@ export const LINK_RECORD_BYTES: number = EXTERNAL_HEADER_FIXED_BYTES + LINK_BYTE
 export function readSpace(page: Page): Space {
   const at = externalHeaderStart(page)
   return { firstFree: page.view.getUint32(at, true), lastPage: page.view.getUint32(at + LAST_PAGE, true) }
+}
+
+/** Looks up the space of the database. */
+export function* lookUpSpace(writer: ChangeWriter): Work<Space> {
+  return readSpace(yield* untilMade(() => writer.find(SPACE_PAGE)))
 }
 
 /** The free page behind this one; 0 for none. */

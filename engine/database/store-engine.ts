@@ -71,7 +71,7 @@ export class StoreEngine {
     this.#lastRollMs = start.nowMs
     this.#phase = header.state === 'dirty-shutdown' ? 'running' : 'resting'
     this.#writer = new DatabaseWriter(cache, header, checkpoint)
-    this.#circular = new CircularLogs(start.lowestLog, () => this.#lowestRequired())
+    this.#circular = new CircularLogs(start.lowestLog, () => this.lowestRequired)
     const succession = {
       nextHeader: (log: LogHeader) => this.#nextHeader(log),
       reusable: () => (settings.circularLogging ? this.#circular.reuse() : null),
@@ -155,6 +155,13 @@ export class StoreEngine {
   /** The checkpoint file that is durable. */
   get checkpoint(): CheckpointFile {
     return this.#writer.checkpoint
+  }
+
+  /** The first log that the database needs to recover, by what is durable: none before it is read again. */
+  get lowestRequired(): Generation {
+    const checkpoint = asGeneration(this.checkpoint.checkpoint.generation)
+    const { minRequired: first } = this.header.required
+    return first === 0 ? checkpoint : lowerOf(checkpoint, asGeneration(first))
   }
 
   /** Whether operations may begin: the database is attached and its header says so, and the disk keeps up with the log. */
@@ -363,12 +370,6 @@ export class StoreEngine {
   /** Changes before this hold the checkpoint back. */
   #depthLimit(): LogPosition {
     return positionBefore(this.#log.buffer.header, this.end, this.#settings.checkpointDepthBytes)
-  }
-
-  #lowestRequired(): Generation {
-    const checkpoint = asGeneration(this.checkpoint.checkpoint.generation)
-    const { minRequired: first } = this.header.required
-    return first === 0 ? checkpoint : lowerOf(checkpoint, asGeneration(first))
   }
 
   #nextHeader(previous: LogHeader): LogHeader {

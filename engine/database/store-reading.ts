@@ -63,21 +63,28 @@ export function* lookUpMailbox(view: NodeView, id: number): Work<number | null> 
   return data === null ? null : mailboxOf(data)
 }
 
+/** A message as a list shows it. */
+export interface ListedMessage {
+  readonly id: number
+  /** How long it is. */
+  readonly bytes: number
+}
+
 /** The messages of a mailbox from number `from` on, `limit` at most. */
 export function* listMessages(
   view: NodeView,
   mailbox: number,
   { from, limit }: { readonly from: number; readonly limit: number },
-): Work<number[]> {
-  const ids: number[] = []
-  for (let next = from; ids.length < limit; next++) {
+): Work<ListedMessage[]> {
+  const listed: ListedMessage[] = []
+  for (let next = from; listed.length < limit; next++) {
     const id = yield* untilMade(() => nextMessage(view.writer, { mailbox, id: next }))
-    if (id === null) return ids
+    if (id === null) return listed
     const head = yield* untilMade(() => view.look(MESSAGES, partKey({ mailbox, id }, 0)))
-    if (head !== null) ids.push(id)
+    if (head !== null) listed.push({ id, bytes: readHead(head).bytes })
     next = id
   }
-  return ids
+  return listed
 }
 
 /** The first message of a mailbox that is not below this one and has a node, seen by the reader or not; null for none. */

@@ -44,7 +44,7 @@ const read = (reader: number | null): string | null => {
   return bytes === null ? null : new TextDecoder().decode(bytes)
 }
 const listed = (reader: number | null, from = 0, limit = 100): number[] =>
-  drive(store.list(reader, NAME.mailbox, { from, limit }))
+  drive(store.list(reader, NAME.mailbox, { from, limit })).map(({ id }) => id)
 
 /** Makes changes in a transaction of session A and commits it. */
 function commit(...works: readonly (() => Work<unknown>)[]): void {
@@ -125,6 +125,7 @@ describe('a session', () => {
     expect(listed(null)).toEqual([3, 9, 2 ** 32 + 1, 2 ** 40])
     expect(listed(null, 4, 2)).toEqual([9, 2 ** 32 + 1])
     expect(listed(null, 0, 0)).toEqual([])
+    expect(drive(store.list(null, 7, { from: 0, limit: 1 }))).toEqual([{ id: 3, bytes: 1200 }])
   })
 
   test('is told how far the log must be durable when it commits: to the end of its Commit0', () => {

@@ -2,23 +2,22 @@
 // Method: the mailbox store over the store engine over a model disk, cut off after any of its steps; then its logs are replayed on a copy.
 // STORE_RUNS says how many runs, STORE_SEED where to begin.
 import { describe, expect, it } from 'vitest'
-import { ChangeWriter } from '../../../../engine/database/change-writer.ts'
+import type { ChangeWriter } from '../../../../engine/database/change-writer.ts'
 import { createDatabase } from '../../../../engine/database/database-creation.ts'
 import type { LogPosition } from '../../../../engine/database/log-position.ts'
 import { logTimeAt } from '../../../../engine/database/log-time.ts'
+import { MailboxContent } from '../../../../engine/database/mailbox-content.ts'
 import { MailboxStore } from '../../../../engine/database/mailbox-store.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
 import { PageCache } from '../../../../engine/database/page-cache.ts'
 import { recoverStore } from '../../../../engine/database/recovery.ts'
 import { undoAll } from '../../../../engine/database/recovery-undo.ts'
-import { openRedo } from '../../../../engine/database/redo-context.ts'
 import { Replayer } from '../../../../engine/database/replayer.ts'
 import { StoreEngine } from '../../../../engine/database/store-engine.ts'
 import { STORE_TREES } from '../../../../engine/database/store-layout.ts'
 import { openDatabase, startOfNewStore } from '../../../../engine/database/store-opening.ts'
 import { advance } from '../../../../engine/database/store-progress.ts'
-import type { StoreContent, StoreStart } from '../../../../engine/database/store-start.ts'
-import { TransactionTable } from '../../../../engine/database/transaction-table.ts'
+import type { StoreStart } from '../../../../engine/database/store-start.ts'
 import type { Work } from '../../../../engine/database/work.ts'
 import { asGeneration } from '../../../../engine/generation.ts'
 import { type Choices, seededChoices } from '../../../../sim/choices.ts'
@@ -49,37 +48,6 @@ describe('a mailbox store that crashes', () => {
 
 /** Length of a message by its number. */
 type Messages = Readonly<Record<number, number>>
-
-/** The changes of a store that is started: by its writer, and before that by what its recovery found open. */
-class MailboxContent implements StoreContent {
-  readonly table = new TransactionTable(1, STORE_TREES)
-  readonly objectIdLast = 3
-  writer: ChangeWriter | null = null
-  mailbox: MailboxStore | null = null
-  #dbtime = 0
-
-  get oldestBegin(): LogPosition | null {
-    return this.table.open[0]?.begin ?? null
-  }
-
-  note(...record: Parameters<TransactionTable['note']>): void {
-    this.table.note(...record)
-  }
-
-  get oldestTransaction(): LogPosition | null {
-    return this.mailbox === null ? this.oldestBegin : (this.mailbox.openTransactions[0]?.begin ?? null)
-  }
-
-  get dbtime(): number {
-    return this.writer?.dbtime ?? this.#dbtime
-  }
-
-  use(store: StoreEngine, dbtime: number): ChangeWriter {
-    this.#dbtime = dbtime
-    this.writer = new ChangeWriter({ redo: openRedo({ pool: store.cache, databaseId: 1 }), log: store.buffer, dbtime })
-    return this.writer
-  }
-}
 
 class MailboxRun {
   readonly #choices: Choices
@@ -258,13 +226,11 @@ function startMailbox(
     : { ...outcome.start, content }
   const store = new StoreEngine(birth)
   const rig = new StoreRig(disk, { store, ...options })
-  const writer = content.use(store, isNew ? 0 : outcome.dbtime)
-  if (store.header.state === 'dirty-shutdown') {
-    if (!isNew && outcome.needsUndo) drive({ rig, writer }, undoAll(writer, content.table.open, TIME))
-    content.mailbox = new MailboxStore(writer, content.table.flagged)
-    rig.stop('recovery-quit')
-  }
-  content.mailbox ??= new MailboxStore(writer, content.table.flagged)
+  const writer = content.write(store, isNew ? 0 : outcome.dbtime)
+  if (!isNew && outcome.needsUndo) drive({ rig, writer }, undoAll(writer, content.table.open, TIME))
+  const mailbox = new MailboxStore(writer, content.table.flagged)
+  content.hand(mailbox)
+  if (store.header.state === 'dirty-shutdown') rig.stop('recovery-quit')
   const { environment } = store.buffer.header
   const database = { signature: SIGNATURE, path: SETTINGS.databasePath }
   writer.continueIn(store.buffer)
@@ -274,5 +240,5 @@ function startMailbox(
     create: () => expect(createDatabase(writer, { environment, time: TIME, database, trees: STORE_TREES })).toBeNull(),
   })
   rig.settle(() => store.mayBegin)
-  return { rig, writer, mailbox: content.mailbox }
+  return { rig, writer, mailbox }
 }

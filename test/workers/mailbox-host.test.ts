@@ -1,0 +1,175 @@
+// Goal: a running mailbox store answers many clients, each when its messages are durable, and is found whole by the next start.
+// Method: the store over real files without a thread of its own; a small memory, so that pages are written, dropped and read again.
+import { copyFile, readdir, rename, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { insert, isContent, MailboxWorld, remove, replace, transaction, words } from './mailbox-rig.ts'
+
+let world: MailboxWorld
+beforeEach(async () => {
+  world = await MailboxWorld.make()
+})
+afterEach(() => world.end())
+
+describe('a mailbox store', () => {
+  it('keeps what it said committed, and is clean after a stop in order', async () => {
+    const first = await world.start()
+    expect(first.opening.outcome).toBe('created')
+    const results = await first.transact([transaction(insert(1, 20_000), insert(2)), transaction(insert(3))])
+    await first.transact([transaction(replace(3, 9_000, 77), remove(2))])
+    await first.close()
+
+    const second = await world.start()
+
+    expect(words(results)).toEqual(['committed', 'committed'])
+    expect(second.opening).toMatchObject({ outcome: 'clean', redone: null, undone: 0 })
+    expect(isContent(await second.read({ mailbox: 1, id: 1 }), 20_000, 1)).toBe(true)
+    expect(isContent(await second.read({ mailbox: 1, id: 3 }), 9_000, 77)).toBe(true)
+    expect(await second.read({ mailbox: 1, id: 2 })).toBeNull()
+    expect(await second.list({ mailbox: 1, after: -1, limit: 1 })).toEqual({
+      messages: [{ id: 1, bytes: 20_000 }],
+      more: true,
+    })
+    expect(await second.list({ mailbox: 1, after: 1, limit: 5 })).toEqual({
+      messages: [{ id: 3, bytes: 9_000 }],
+      more: false,
+    })
+  })
+
+  it('refuses a transaction with the reason, does nothing of it, and goes on with the next one', async () => {
+    const store = await world.start()
+    await store.transact([transaction(insert(1))])
+
+    const results = await store.transact([
+      transaction(insert(5), insert(1)),
+      transaction(insert(6), remove(9)),
+      transaction(insert(7), replace(1, 2 ** 20 + 1, 0)),
+      transaction(insert(8)),
+    ])
+
+    expect(words(results)).toEqual(['MESSAGE_EXISTS', 'MESSAGE_MISSING', 'MESSAGE_TOO_LONG', 'committed'])
+    const { messages } = await store.list({ mailbox: 1, after: -1, limit: 10 })
+    expect(messages.map(({ id }) => id)).toEqual([1, 8])
+    expect(await store.status()).toMatchObject({ committed: 2, refused: 3, databaseState: 'Dirty Shutdown' })
+  })
+
+  it('serves 16 clients at a time, and one of two that want the same message is refused', async () => {
+    const store = await world.start()
+    const client = async (number: number): Promise<void> => {
+      for (let round = 0; round < 20; round++) {
+        const id = number * 1000 + round
+        expect(words(await store.transact([transaction(insert(id, 3_000, number))]))).toEqual(['committed'])
+        expect(isContent(await store.read({ mailbox: number, id }), 3_000, id)).toBe(true)
+        if (round % 3 === 2) await store.transact([transaction(remove(id - 1, number))])
+      }
+    }
+
+    await Promise.all(Array.from({ length: 16 }, (_, number) => client(number)))
+    const both = await Promise.all([
+      store.transact([transaction(insert(99_999, 50_000))]),
+      store.transact([transaction(insert(99_999, 50_000))]),
+    ])
+
+    const conflict = expect.stringMatching(/^(WRITE_CONFLICT|MESSAGE_EXISTS)$/)
+    expect(both.flatMap(words).sort((a) => (a === 'committed' ? -1 : 1))).toEqual(['committed', conflict])
+    const lists = await Promise.all(
+      Array.from({ length: 16 }, (_, number) => store.list({ mailbox: number, after: -1, limit: 100 })),
+    )
+    // The message that both wanted is in mailbox 1.
+    expect(lists.map(({ messages }) => messages.length)).toEqual(
+      Array.from({ length: 16 }, (_, n) => (n === 1 ? 15 : 14)),
+    )
+    expect((await store.status()).databasePages).toBeGreaterThan(64)
+  })
+
+  it('takes deleted messages out before it stops, and uses their pages again', async () => {
+    const store = await world.start()
+    const ids = Array.from({ length: 40 }, (_, id) => id)
+    await store.transact(ids.map((id) => transaction(insert(id, 30_000))))
+    await store.transact(ids.map((id) => transaction(remove(id))))
+    const before = (await store.status()).databasePages
+    await store.close()
+
+    const again = await world.start()
+    await again.transact(ids.map((id) => transaction(insert(id, 20_000))))
+
+    expect((await again.status()).databasePages).toBeLessThanOrEqual(before)
+  })
+
+  it('closes its log when it is told to, and tells which logs it needs no more', async () => {
+    const store = await world.start()
+    const before = await store.status()
+
+    await store.transact([transaction(insert(1))])
+    const closed = await store.roll()
+    for (let id = 2; id < 60; id++) await store.transact([transaction(insert(id, 30_000))])
+
+    const after = await store.status()
+    expect(closed).toBe(before.openGeneration)
+    expect(await readdir(join(world.root, 'logs'))).toContain('E0000000001.log')
+    expect(after.openGeneration).toBeGreaterThan(closed + 8)
+    expect(after.lowestRequired).toBeGreaterThan(closed)
+    expect(world.required.at(-1)).toBe(after.lowestRequired)
+    expect([...world.required].sort((a, b) => a - b)).toEqual(world.required)
+  })
+
+  it('refuses what comes when it stops, and ends what it has begun', async () => {
+    const store = await world.start()
+
+    const begun = store.transact(Array.from({ length: 50 }, (_, id) => transaction(insert(id, 2_000))))
+    const closed = store.close()
+    const late = store.transact([transaction(insert(999))])
+
+    await expect(late).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retriable: true })
+    const results = words(await begun)
+    await closed
+    const committed = results.filter((word) => word === 'committed').length
+    expect(results).toEqual(results.map((_, at) => (at < committed ? 'committed' : 'STORE_UNAVAILABLE')))
+    const again = await world.start()
+    expect((await again.list({ mailbox: 1, after: -1, limit: 100 })).messages).toHaveLength(committed)
+  })
+
+  it('refuses requests beyond what it keeps, before anything of them is done', async () => {
+    const store = await world.start()
+
+    const asked = Array.from({ length: 1100 }, (_, id) => store.transact([transaction(insert(id, 10))]))
+    const answers = await Promise.allSettled(asked)
+
+    const refused = answers.filter((answer) => answer.status === 'rejected')
+    expect(refused).toHaveLength(1100 - 1024)
+    for (const { reason } of refused) expect(reason).toMatchObject({ code: 'STORE_BUSY', retriable: true })
+    expect((await store.list({ mailbox: 1, after: -1, limit: 2000 })).messages).toHaveLength(1024)
+  })
+
+  it('ends when its open log is taken away, tells everybody, and recovers when it is put back', async () => {
+    const store = await world.start()
+    await store.transact([transaction(insert(1))])
+    const open = join(world.root, 'logs', 'E00.log')
+    await copyFile(open, `${open}.kept`)
+    await unlink(open)
+    world.tick()
+    await world.failed
+
+    expect(world.failures).toMatchObject([{ code: 'LOG_MISSING' }])
+    await expect(store.transact([transaction(insert(2))])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await store.close()
+    await rename(`${open}.kept`, open)
+    const again = await world.start()
+    expect(again.opening.outcome).toBe('recovered')
+    expect(isContent(await again.read({ mailbox: 1, id: 1 }), 500, 1)).toBe(true)
+  })
+
+  it('is refused with the number of the engine when a log that it requires is gone', async () => {
+    const store = await world.start()
+    for (let id = 0; id < 30; id++) await store.transact([transaction(insert(id, 30_000))])
+    const { low } = (await store.status()).requiredLogs
+    store.fail(new Error('the process dies') as never)
+    await store.close()
+    await unlink(join(world.root, 'logs', `E00${low.toString(16).toUpperCase().padStart(8, '0')}.log`))
+
+    await expect(world.start()).rejects.toMatchObject({
+      code: 'DATABASE_REJECTED',
+      fields: { eseError: expect.any(Number) },
+    })
+  })
+})

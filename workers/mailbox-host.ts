@@ -1,0 +1,352 @@
+import { formatDatabaseState } from '../engine/database/database-state.ts'
+import type { LogPosition } from '../engine/database/log-position.ts'
+import {
+  type MailboxTransaction,
+  type Outcome,
+  outcomeOf,
+  type Refusal,
+  runList,
+  runRead,
+  runTransactions,
+  type SessionScript,
+  type TransactionOutcome,
+} from '../engine/database/mailbox-session.ts'
+import { lookUpSpace } from '../engine/database/space.ts'
+import type { StoreEngine } from '../engine/database/store-engine.ts'
+import type { MessageName } from '../engine/database/store-layout.ts'
+import type { ListedMessage } from '../engine/database/store-reading.ts'
+import type { Work } from '../engine/database/work.ts'
+import { ReplicationError } from '../engine/error.ts'
+import type { Generation } from '../engine/generation.ts'
+import type { StoreFiles } from '../storage/store-files.ts'
+import type { IdleWork } from './idle-work.ts'
+import type { OpenMailboxStore, StoreOpening } from './mailbox-opening.ts'
+import { RequestBudget } from './request-budget.ts'
+import { SessionPool } from './session-pool.ts'
+
+/** What became of a transaction: durable, or refused and nothing of it there. */
+export type TransactionResult =
+  | { readonly committed: true }
+  | { readonly committed: false; readonly code: Refusal['code'] | 'STORE_UNAVAILABLE'; readonly message: string }
+
+/** Which messages of a mailbox are wanted. */
+export interface ListQuery {
+  readonly mailbox: number
+  /** Only messages above this number; -1 for all. */
+  readonly after: number
+  readonly limit: number
+}
+
+/** Some messages of a mailbox, ascending. */
+export interface MessageList {
+  readonly messages: readonly ListedMessage[]
+  /** Whether there are more behind the last. */
+  readonly more: boolean
+}
+
+/** How an open store stands. */
+export interface MailboxStatus {
+  readonly openGeneration: number
+  /** The generation that the checkpoint lies in. */
+  readonly checkpointGeneration: number
+  /** The first log that the database needs to recover. */
+  readonly lowestRequired: number
+  /** As the durable header says it: `Log Required` from low to high, `Log Committed` up to committed. */
+  readonly requiredLogs: { readonly low: number; readonly high: number; readonly committed: number }
+  /** How many generations changes are held back from the database file. */
+  readonly waypointDepth: number
+  readonly databaseState: string
+  /** The highest page that is in use. */
+  readonly databasePages: number
+  readonly cacheBytes: number
+  readonly dbtime: number
+  /** Transactions since the start of the store. */
+  readonly committed: number
+  readonly refused: number
+  readonly opening: StoreOpening
+}
+
+/** What a {@link MailboxHost} is made of. */
+export interface MailboxHostParts extends OpenMailboxStore {
+  readonly files: StoreFiles
+  readonly waypointDepth: number
+  readonly cacheBytes: number
+  /** The store cannot go on: nothing more may be written. */
+  readonly abandon: (error: ReplicationError) => void
+  /** Ends the clock of the store. */
+  readonly stopClock: () => void
+}
+
+/** Deleted nodes that are taken out in one piece of idle work: some milliseconds at most. */
+const CLEAN_UP_NODES = 32
+/** With more of them waiting, they are taken out although sessions work: each holds a key in memory. */
+const CLEAN_UPS_WAITING_MAX = 4096
+
+/**
+ * A mailbox store that runs: it takes transactions of many clients and answers each when it is durable. Use `startMailboxHost`.
+ *
+ * The transactions of one request are made one after the other by one session; requests are made side by side. What is read is what
+ * is committed.
+ */
+export class MailboxHost {
+  readonly #parts: MailboxHostParts
+  readonly #budget = new RequestBudget()
+  readonly #sessions = new SessionPool()
+  #committed = 0
+  #refused = 0
+  #databasePages = 0
+  #closing: Promise<void> | null = null
+  #failure: ReplicationError | null = null
+
+  constructor(parts: MailboxHostParts) {
+    this.#parts = parts
+    void this.idleWith([]) // nothing is under way yet
+  }
+
+  /** How the store was found, and what the start did. */
+  get opening(): StoreOpening {
+    return this.#parts.opening
+  }
+
+  /** The first log that the database needs, durably: what lies below may go. */
+  get lowestRequired(): Generation {
+    return this.#parts.store.lowestRequired
+  }
+
+  /**
+   * What else is done while no session works, beside the clean-up of what was deleted. Resolves when nothing of what was done before
+   * is under way any more.
+   */
+  idleWith(work: readonly IdleWork[]): Promise<void> {
+    return this.#parts.loop.idleWith([this.#cleanUp(), ...work])
+  }
+
+  /**
+   * Makes transactions, one after the other; a refused one does not keep the next from being made. Resolves when all that were
+   * committed are durable. Rejects with `STORE_BUSY` before anything was done; with the error of a store that has ended meanwhile,
+   * when what was made may or may not be committed.
+   */
+  async transact(transactions: readonly MailboxTransaction[]): Promise<readonly TransactionResult[]> {
+    this.#refuseEnded()
+    const bytes = transactions.reduce((sum, transaction) => sum + bytesOf(transaction), 0)
+    this.#budget.take(bytes)
+    try {
+      const outcomes = await this.#inSession((session) => this.#making(session, transactions))
+      await this.#settle(outcomes)
+      return transactions.map((_, index) => resultOf(outcomes[index]))
+    } finally {
+      this.#budget.give(bytes)
+    }
+  }
+
+  /** The bytes of a message, or null where there is none. Errors: `PAGE_REJECTED`, `STORE_BUSY`, `STORE_UNAVAILABLE`. */
+  async read(name: MessageName): Promise<Uint8Array | null> {
+    return found(await this.#reading(runRead(this.#parts.mailbox, name)))
+  }
+
+  /** Messages of a mailbox. Errors: as {@link read}. */
+  async list({ mailbox, after, limit }: ListQuery): Promise<MessageList> {
+    // One more than is shown tells whether there are more.
+    const range = { from: after + 1, limit: limit + 1 }
+    const listed = found(await this.#reading(runList(this.#parts.mailbox, mailbox, range)))
+    return { messages: listed.slice(0, limit), more: listed.length > limit }
+  }
+
+  /** Closes the open log, full or not; resolves with its generation when it is closed, durable and may be shipped. */
+  async roll(): Promise<Generation> {
+    this.#refuseEnded()
+    const { loop, store } = this.#parts
+    const closed = await loop.when(
+      () => store.mayBegin,
+      () => store.forceRoll('an operator asked for it'),
+    )
+    return loop.when(
+      () => store.openGeneration > closed,
+      () => closed,
+    )
+  }
+
+  /** How the store stands. Errors: `STORE_UNAVAILABLE` when it has ended. */
+  async status(): Promise<MailboxStatus> {
+    const { store, writer, opening, waypointDepth, cacheBytes } = this.#parts
+    if (this.#closing === null && this.#failure === null) await this.#countPages()
+    return {
+      ...standingOf(store),
+      waypointDepth,
+      databasePages: this.#databasePages,
+      cacheBytes,
+      dbtime: writer.dbtime,
+      committed: this.#committed,
+      refused: this.#refused,
+      opening,
+    }
+  }
+
+  /**
+   * Stops in order: takes no further request, ends those under way, takes out what was deleted, and closes the database, which is
+   * clean then. A store that has ended already is only closed. May be called twice.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** The files have ended: whoever waits gets the error. */
+  fail(error: ReplicationError): void {
+    this.#failure ??= error
+    this.#parts.loop.fail(error)
+  }
+
+  async #close(): Promise<void> {
+    const { loop, store, files, stopClock } = this.#parts
+    try {
+      await this.#sessions.rest()
+      await this.#cleanUpAll()
+      await loop.when(
+        () => store.mayBegin,
+        () => store.stop('term'),
+      )
+      await loop.when(
+        () => store.isAtRest,
+        () => undefined,
+      )
+    } catch (error) {
+      // Whoever made the store was told of it; what is left to do is to give the files back.
+      if (this.#failure === null) throw error
+    } finally {
+      stopClock()
+      await files.close()
+    }
+  }
+
+  /** Once the database is clean nothing tells of them any more: they would stay in the trees for ever. */
+  async #cleanUpAll(): Promise<void> {
+    const { loop, mailbox } = this.#parts
+    await loop.idleWith([])
+    while (mailbox.cleanUpsWaiting > 0) {
+      const outcome = await loop.run(oneOperation(() => mailbox.cleanUp(CLEAN_UP_NODES)))
+      if (outcome.state === 'bad-page') return
+    }
+  }
+
+  #cleanUp(): IdleWork {
+    const { mailbox } = this.#parts
+    return {
+      name: 'clean-up',
+      next: () => (mailbox.cleanUpsWaiting > 0 ? mailbox.cleanUp(CLEAN_UP_NODES) : null),
+      isUrgent: () => mailbox.cleanUpsWaiting > CLEAN_UPS_WAITING_MAX,
+    }
+  }
+
+  async #inSession<Result>(act: (session: number) => SessionScript<Result>): Promise<Result> {
+    const session = await this.#sessions.take()
+    try {
+      return await this.#parts.loop.run(act(session))
+    } finally {
+      this.#sessions.give(session)
+    }
+  }
+
+  /** What is committed is wanted durable as soon as the last transaction is made. */
+  *#making(session: number, transactions: readonly MailboxTransaction[]): SessionScript<readonly TransactionOutcome[]> {
+    const { mailbox, store } = this.#parts
+    const outcomes = yield* runTransactions({ mailbox, session }, transactions, () => this.#closing !== null)
+    store.requestFlush()
+    return outcomes
+  }
+
+  async #settle(outcomes: readonly TransactionOutcome[]): Promise<void> {
+    const ends = outcomes.flatMap((outcome) => (outcome.outcome === 'committed' ? [outcome.end] : []))
+    const stuck = outcomes.find(({ outcome }) => outcome === 'stuck')
+    if (stuck?.outcome === 'stuck') this.#parts.abandon(cannotUndo(stuck.refusal))
+    const last: LogPosition | undefined = ends.at(-1)
+    if (last !== undefined) await this.#parts.loop.durable(last)
+    this.#committed += ends.length
+    this.#refused += outcomes.length - ends.length
+  }
+
+  async #reading<Answer>(script: SessionScript<Outcome<Answer>>): Promise<Outcome<Answer>> {
+    this.#refuseEnded()
+    this.#budget.take(0)
+    try {
+      return await this.#inSession(() => script)
+    } finally {
+      this.#budget.give(0)
+    }
+  }
+
+  async #countPages(): Promise<void> {
+    const { loop, writer } = this.#parts
+    const outcome = await loop.run(oneOperation(() => lookUpSpace(writer)))
+    if (outcome.state === 'done') this.#databasePages = outcome.answer.lastPage
+  }
+
+  #refuseEnded(): void {
+    if (this.#failure !== null) throw unavailable('it has failed', this.#failure)
+    if (this.#closing !== null) throw unavailable('it is stopping')
+  }
+}
+
+/** A request that comes while a store takes none. */
+function unavailable(why: string, cause?: ReplicationError): ReplicationError {
+  return new ReplicationError({
+    code: 'STORE_UNAVAILABLE',
+    message: `the store takes no request: ${why}${cause === undefined ? '' : `: ${cause.message}`}`,
+    hint: 'Look at its state with GET /api/v1/stores, and try again when it is running.',
+    cause,
+  })
+}
+
+/** Bytes that a transaction brings along, or has made. */
+function bytesOf({ operations }: MailboxTransaction): number {
+  return operations.reduce((sum, operation) => {
+    if (operation.op === 'delete') return sum
+    const { content } = operation
+    return sum + ('bytes' in content ? content.bytes.byteLength : content.size)
+  }, 0)
+}
+
+function resultOf(outcome: TransactionOutcome | undefined): TransactionResult {
+  if (outcome === undefined)
+    return { committed: false, code: 'STORE_UNAVAILABLE', message: 'the store is stopping, and made no further one' }
+  return outcome.outcome === 'committed' ? { committed: true } : { committed: false, ...outcome.refusal }
+}
+
+function found<Answer>(outcome: Outcome<Answer>): Answer {
+  if (outcome.state === 'done') return outcome.answer
+  throw new ReplicationError({
+    code: 'PAGE_REJECTED',
+    message: `page ${outcome.page} is damaged: ${outcome.detail} (-1018)`,
+    hint: 'Check the disk, and restore the database from a backup; a passive copy has the page whole.',
+    fields: { page: outcome.page },
+  })
+}
+
+function cannotUndo({ message }: Refusal): ReplicationError {
+  return new ReplicationError({
+    code: 'PAGE_REJECTED',
+    message: `a transaction was refused and could not be undone: ${message}`,
+    hint: 'The store is started again, and recovers; when that fails too, restore the database from a backup.',
+  })
+}
+
+function* oneOperation<Answer>(work: () => Work<Answer>): SessionScript<Outcome<Answer>> {
+  return yield* outcomeOf(work())
+}
+
+function standingOf(
+  store: StoreEngine,
+): Pick<
+  MailboxStatus,
+  'openGeneration' | 'checkpointGeneration' | 'lowestRequired' | 'requiredLogs' | 'databaseState'
+> {
+  const { header, checkpoint, openGeneration, lowestRequired } = store
+  const { minRequired: low, maxRequired: high, maxCommitted: committed } = header.required
+  return {
+    openGeneration,
+    checkpointGeneration: checkpoint.checkpoint.generation,
+    lowestRequired,
+    requiredLogs: { low, high, committed },
+    databaseState: formatDatabaseState(header.state),
+  }
+}
