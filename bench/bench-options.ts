@@ -28,6 +28,8 @@ export interface BenchScale {
   readonly idleGroups: number
   readonly idleNames: number
   readonly idleSeconds: number
+  /** How long clients commit. */
+  readonly commitSeconds: number
 }
 
 const FULL: BenchScale = {
@@ -36,9 +38,17 @@ const FULL: BenchScale = {
   idleGroups: 1_000,
   idleNames: 10_000,
   idleSeconds: 60,
+  commitSeconds: 10,
 }
 /** Everything runs, nothing means anything: to see in a minute whether the bench itself works. */
-const QUICK: BenchScale = { latencySeconds: 3, backlogLogs: 2_000, idleGroups: 20, idleNames: 100, idleSeconds: 3 }
+const QUICK: BenchScale = {
+  latencySeconds: 3,
+  backlogLogs: 2_000,
+  idleGroups: 20,
+  idleNames: 100,
+  idleSeconds: 3,
+  commitSeconds: 1,
+}
 const LOGS_FULL = 2_000
 const LOGS_QUICK = 60
 

@@ -10,6 +10,7 @@ import { makeFastDirectory } from './freed-inodes.ts'
 import { describeMachine, fileSystemType } from './machine.ts'
 import { BACKLOG_MEMORY, START_UP } from './measures/backlog.ts'
 import { CATCH_UP } from './measures/catch-up.ts'
+import { COMMITS } from './measures/commits.ts'
 import { ENGINE_STEPS } from './measures/engine-steps.ts'
 import { IDLE_GROUPS } from './measures/idle-groups.ts'
 import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
@@ -27,6 +28,7 @@ const MEASURES: readonly Measure[] = [
   START_UP,
   IDLE_GROUPS,
   ENGINE_STEPS,
+  COMMITS,
 ]
 
 async function main(args: readonly string[]): Promise<number> {
