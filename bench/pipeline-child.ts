@@ -96,7 +96,10 @@ function runShare(job: Extract<PipelineJob, { role: 'share' }>): void {
   })
   const announce = (last: number): void =>
     worker.send({ kind: 'announce', share: SHARE, announcement: announcementOf(last) })
-  worker.send({ kind: 'open-share', shared: { share: SHARE, directory: job.directory, format: FORMAT } })
+  worker.send({
+    kind: 'open-share',
+    shared: { share: SHARE, directory: job.directory, format: FORMAT, store: 'external' },
+  })
   announce(job.logs)
   process.on('message', (message: unknown) => {
     if (typeof message === 'object' && message !== null && 'perSecond' in message)

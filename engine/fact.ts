@@ -92,6 +92,8 @@ export type ReplicaFact =
       readonly contents: StoreContents | null
       readonly suspension: Suspension | null
     })
+  /** The store of a new copy was made for a source whose logs are replayed: from now on the copy has a database. */
+  | (Noticed & { readonly kind: 'database-wanted' })
   | (Noticed & { readonly kind: 'store-checked'; readonly session: number; readonly contents: StoreContents })
   | (Noticed & { readonly kind: 'store-failed'; readonly session: number; readonly fault: Fault })
   | (Noticed & { readonly kind: 'source-connected' })

@@ -90,6 +90,7 @@ type LongFact =
 function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact }>): string {
   switch (fact.kind) {
     case 'source-connected':
+    case 'database-wanted':
     case 'time-passed':
       return ''
     case 'operator-suspended':

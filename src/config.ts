@@ -10,6 +10,7 @@ export interface Settings {
   readonly 'share.scanInterval': number
   readonly 'copy.manage': string
   readonly 'copy.workers': number
+  readonly 'copy.cache': number
   readonly 'truncation.passiveGate': PassiveGate
   readonly 'truncation.copiesExpected': number
   readonly 'events.size': number
@@ -70,7 +71,13 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     ...number('count', 1, { least: 1, most: 8 }),
     flag: null,
     reason:
-      'Threads that fetch, verify and write logs. One keeps up with a gigabit link; more help only when several sources are copied at once.',
+      'Threads that fetch, verify and write logs, and as many more that replay them where a copy has a database. One keeps up with a gigabit link; more help only when several sources are copied at once.',
+  },
+  'copy.cache': {
+    ...number('bytes', 64 * MEBIBYTE, { least: MEBIBYTE, most: 16 * 1024 * MEBIBYTE }),
+    flag: null,
+    reason:
+      'Memory for pages of a database that logs are replayed into. It is taken as pages are read and kept while the database is open, for each copy of the process. A page that is changed again while it is in memory is written once: with less memory a copy reads and writes more, and is no less right.',
   },
   'truncation.passiveGate': {
     ...word<PassiveGate>('replayed', ['inspected', 'replayed']),

@@ -4,13 +4,14 @@ import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { CopiesPort } from '../transport/management-copies.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
-import type { CopyCommand, CopyEvent } from '../workers/messages.ts'
+import type { CopyCommand, CopyEvent, ReplayCommand, ReplayEvent } from '../workers/messages.ts'
 import { type Clock, doneWithin } from './clock.ts'
 import type { CopyInstance } from './copy-instance.ts'
 import { openCopyInstance } from './copy-opening.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
+import { ReplayHost } from './replay-host.ts'
 import type { ConnectReplayer } from './replay-work.ts'
 import { hereAlready, tooManyHere, unknownHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
@@ -27,6 +28,10 @@ export interface CopyHostOptions {
   readonly workers: number
   /** How a worker thread is started, where it is not the usual way. */
   readonly startWorker?: StartWorker<CopyCommand, CopyEvent>
+  /** Memory for pages of each database that is replayed into, in bytes. */
+  readonly cacheBytes?: number
+  /** The same for a thread that replays. */
+  readonly startReplayer?: StartWorker<ReplayCommand, ReplayEvent>
   /** A rule of the program broke: the process must not go on as if nothing were. */
   readonly onCrash: (error: unknown) => void
 }
@@ -41,7 +46,12 @@ export interface CopyRequest {
   readonly label?: string
   /** False where the caller holds a lock that covers the store; a lock costs a renewal every few seconds. */
   readonly lock?: boolean
-  /** Who replays the logs into a database; a copy without one keeps logs only. */
+  /**
+   * True where an operator wants the logs replayed, whatever their source says of them; from then on the copy has a database. By
+   * default a copy has one whose source has a mailbox store.
+   */
+  readonly replay?: boolean
+  /** Who replays the logs into the database, where it is not a worker of this host. */
   readonly replayer?: ConnectReplayer
   /** Called once, when the directories of a new store are made. */
   readonly onStoreMade?: () => Promise<void>
@@ -52,6 +62,9 @@ export interface CopyRequest {
  * be called Healthy for half a minute.
  */
 const DIRECTORY_CHECK_MS = 15_000
+
+/** Memory for pages of a database unless it is set, in bytes: what the pages take that a batch of 32 logs changes. */
+const CACHE_BYTES_DEFAULT = 64 * 1024 * 1024
 
 /** Copies of one process. Each holds two descriptors, and a process has 4,096 or more of them by default limits of services. */
 const COPIES_PER_PROCESS_MAX = 2_000
@@ -68,6 +81,7 @@ export class CopyHost {
   readonly #options: CopyHostOptions
   readonly #files: FileOperations = nodeFileOperations({ shortCalls: 'pooled' })
   readonly #workers: readonly SupervisedWorker<CopyCommand, CopyEvent>[]
+  readonly #replayers: ReplayHost
   readonly #copies = new Map<number, CopyInstance>()
   readonly #names = new Map<string, CopyInstance | null>()
   #lastNumber = -1
@@ -78,6 +92,9 @@ export class CopyHost {
   constructor(options: CopyHostOptions) {
     this.#options = options
     this.metrics = serviceMetrics({ copies: () => this.#copies.values(), shares: () => [] })
+    const { log, clock, workers, cacheBytes = CACHE_BYTES_DEFAULT, startReplayer } = options
+    const startWorker = startReplayer === undefined ? {} : { startWorker: startReplayer }
+    this.#replayers = new ReplayHost({ log, clock, workers, cacheBytes, ...startWorker })
     this.#workers = Array.from({ length: options.workers }, (_, index) => this.#worker(index))
   }
 
@@ -94,7 +111,7 @@ export class CopyHost {
 
   /** Whether every worker thread runs. */
   get isReady(): boolean {
-    return !this.#closing && this.#workers.every((worker) => worker.isRunning)
+    return !this.#closing && this.#workers.every((worker) => worker.isRunning) && this.#replayers.isReady
   }
 
   /** What the management API shows and does. */
@@ -140,7 +157,8 @@ export class CopyHost {
         onCrash,
         metrics: this.metrics,
         post: (command) => this.#workerOf(copy).post(command),
-        replayer: request.replayer ?? null,
+        replay: request.replay ?? false,
+        replayer: request.replayer ?? this.#replayers.connect,
         onStoreMade: request.onStoreMade ?? (() => Promise.resolve()),
         onOpened: (opened) => this.#copies.set(copy, opened),
       })
@@ -167,7 +185,7 @@ export class CopyHost {
     const { clock, log } = this.#options
     const closed = Promise.all([this.#checking, ...this.copies.map((copy) => copy.close())])
     if (!(await doneWithin(clock, CLOSE_MS_MAX, closed))) log.warn({ withinMs: CLOSE_MS_MAX }, 'copies-did-not-stop')
-    await Promise.all(this.#workers.map((worker) => worker.close()))
+    await Promise.all([...this.#workers.map((worker) => worker.close()), this.#replayers.close()])
   }
 
   #worker(index: number): SupervisedWorker<CopyCommand, CopyEvent> {

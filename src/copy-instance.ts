@@ -1,8 +1,8 @@
+import type { PageDigest } from '../engine/database/page-digest.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault, ReplicaFact } from '../engine/fact.ts'
-import { rangeLength } from '../engine/generation.ts'
+import { type Generation, rangeLength } from '../engine/generation.ts'
 import { replicaGuarantees } from '../engine/guarantee.ts'
-import type { LogFormat } from '../engine/log-format.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import { stepReplica } from '../engine/replication/replica-instance.ts'
 import { type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
@@ -14,7 +14,7 @@ import { caughtUpJudge, UNREACHABLE_PATIENCE_MS } from './caught-up.ts'
 import type { Clock } from './clock.ts'
 import { CopyDisk } from './copy-disk.ts'
 import { replicaFactOf } from './copy-events.ts'
-import { type CopyOrder, CopyWork, faultOf, type UntimedFact } from './copy-work.ts'
+import { type CopyOrder, CopyWork, faultOf, type Offered, type UntimedFact } from './copy-work.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
 import { guardedStep } from './guarded-step.ts'
@@ -48,8 +48,10 @@ export interface CopyInstanceParts {
   readonly metrics: Metrics
   /** Sends to the copy worker; false while there is none. */
   readonly post: (command: CopyCommand) => boolean
-  /** Who replays into the database of a copy of a mailbox store; null for a copy that keeps logs only. */
-  readonly replayer: ConnectReplayer | null
+  /** Who replays into the copy's database, where it has one. */
+  readonly replayer: ConnectReplayer
+  /** An operator wants the logs replayed, whatever their source says of them. From then on the copy has a database. */
+  readonly replay: boolean
   /** Called once, when the directories of a new store are made. */
   readonly onStoreMade: () => Promise<void>
   /** Called before the instance starts: from then on it takes what its worker tells. */
@@ -73,7 +75,7 @@ export class CopyInstance {
   readonly #opened: OpenedCopy
   readonly #disk: CopyDisk
   readonly #work: CopyWork
-  readonly #replay: ReplayWork | null
+  readonly #replay: ReplayWork
   readonly #runner: OrderRunner<ReplicaState, ReplicaFact, CopyOrder>
   readonly #watch = new StateWatch<ReplicaState>()
   /** What the worker told while a new store was being made; taken in afterwards, in order. */
@@ -87,11 +89,12 @@ export class CopyInstance {
   constructor(parts: CopyInstanceParts, opened: OpenedCopy) {
     this.#parts = parts
     this.#opened = opened
-    const { copyId, intents, held, requests } = opened
+    const { copyId, intents, held, requests, intent } = opened
     this.#disk = new CopyDisk({ ...parts, copyId })
     const { copy, replayer } = parts
     const tell = (fact: UntimedFact<ReplicaFact>): void => this.#tell(fact)
-    this.#replay = replayer === null ? null : new ReplayWork({ copy, connect: replayer, tell })
+    this.#replay = new ReplayWork({ copy, connect: replayer, tell })
+    const replays = intent.replayChosen || intent.adopted?.store === 'mailbox'
     this.#work = new CopyWork({
       ...parts,
       name: this.name,
@@ -100,12 +103,12 @@ export class CopyInstance {
       intents,
       requests,
       tally: this.tally,
-      adopted: opened.intent.adopted,
+      adopted: intent.adopted,
       replay: this.#replay,
       tell,
     })
     this.#runner = new OrderRunner<ReplicaState, ReplicaFact, CopyOrder>({
-      state: startReplica(this.name, { replays: replayer !== null }),
+      state: startReplica(this.name, { replays }),
       step: guardedStep(stepReplica, replicaGuarantees),
       perform: (order) => this.#work.perform(order),
       failureFact: (_order, error) => this.#failureFact(error),
@@ -201,6 +204,14 @@ export class CopyInstance {
     }
   }
 
+  /**
+   * The digests of all pages of the copy's database at the end of this log, in pieces. Waits until replay has come there, and holds
+   * it up meanwhile. Errors: `STATE_REFUSED`, `DATABASE_REJECTED`, the signal's reason.
+   */
+  digestPages(through: Generation, signal: AbortSignal): AsyncGenerator<readonly PageDigest[]> {
+    return this.#replay.digestPages(through, signal)
+  }
+
   /** Makes the copy known to its worker, with what it has to know to begin. Also after the worker was replaced. */
   openAtWorker(): void {
     if (!this.#isStarted) return
@@ -232,6 +243,7 @@ export class CopyInstance {
   ownershipLost(error: ReplicationError): void {
     this.#parts.log.error({ storageGroup: this.name, error }, 'store-lock-lost')
     this.#opened.intents.markStale()
+    this.#replay.abandon(faultOf(error))
     this.#tell({ kind: 'store-failed', session: this.state.session, fault: faultOf(error) })
   }
 
@@ -254,8 +266,8 @@ export class CopyInstance {
     // No more facts, so no more orders: the worker gets nothing after it was told to close the copy.
     await this.#runner.close()
     await this.#work.stop()
-    await this.#replay?.stop()
-    this.#replay?.close()
+    await this.#replay.stop()
+    this.#replay.close()
     this.#parts.post({ kind: 'close-copy', copy: this.#parts.copy })
     this.#parts.events.raise(this.name, 2081, [])
     await intents.close()
@@ -271,15 +283,15 @@ export class CopyInstance {
     if (event.kind === 'logs-inspected') this.#parts.metrics.inspectedBatch(rangeLength(event.range))
     if (event.kind === 'logs-announced') this.#announced = true
     if (event.kind === 'source-connected' || event.kind === 'source-lost') this.#announced = false
-    if (event.kind === 'source-connected') this.#connected(event.format)
+    if (event.kind === 'source-connected') this.#connected({ format: event.format, store: event.store })
     const fact = replicaFactOf(event)
     if (fact !== null) this.#tell(fact)
   }
 
-  #connected(format: LogFormat): void {
-    const offer = this.#work.offer(format)
+  #connected(offered: Offered): void {
+    const offer = this.#work.offer(offered)
     if (offer === 'refused')
-      this.#tell({ kind: 'source-refused', fault: faultOf(otherFormat(this.#parts.root, format)) })
+      this.#tell({ kind: 'source-refused', fault: faultOf(otherFormat(this.#parts.root, offered.format)) })
     // The store of a suspended copy is not made either; Resume looks at it anew and makes it then.
     else if (offer === 'known' || this.state.suspension !== null) this.#tell({ kind: 'source-connected' })
     else this.#adopt().catch(this.#parts.onCrash)

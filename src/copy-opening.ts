@@ -4,7 +4,7 @@ import { CopyInstance, type CopyInstanceParts, type OpenedCopy } from './copy-in
 import { freshId } from './fresh-id.ts'
 import { HeldDirectory } from './held-directory.ts'
 import { type IntentKeeper, openIntentKeeper } from './intent-keeper.ts'
-import { type CopyRecord, compactCopyRecords, copyIntentOf, copyRecordIn } from './intent-records.ts'
+import { type CopyIntent, type CopyRecord, compactCopyRecords, copyIntentOf, copyRecordIn } from './intent-records.ts'
 import { OperatorRequests } from './operator-requests.ts'
 
 /**
@@ -58,7 +58,7 @@ async function ownIdentity(
   parts: CopyInstanceParts,
   intents: IntentKeeper<CopyRecord>,
 ): Promise<Pick<OpenedCopy, 'copyId' | 'intent'>> {
-  const intent = copyIntentOf(intents.records)
+  const intent = await withChoice(parts, intents)
   const { adopted } = intent
   const name = parts.source.share
   if (adopted !== null && adopted.storageGroup !== name) throw otherGroup(parts.root, adopted.storageGroup, name)
@@ -66,6 +66,14 @@ async function ownIdentity(
   const copyId = freshId(parts.random)
   await intents.record({ kind: 'store-created', version: 1, copyId, atMs: parts.clock.nowMs() })
   return { copyId, intent: { ...intent, copyId } }
+}
+
+/** What an operator chose stays chosen: a source that lets logs go must know for ever what the database needs. */
+async function withChoice({ replay }: CopyInstanceParts, intents: IntentKeeper<CopyRecord>): Promise<CopyIntent> {
+  const intent = copyIntentOf(intents.records)
+  if (!replay || intent.replayChosen || intent.adopted?.store === 'mailbox') return intent
+  await intents.record({ kind: 'replay-chosen' })
+  return { ...intent, replayChosen: true }
 }
 
 function otherGroup(root: string, found: string, wanted: string): ReplicationError {

@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { PageDigest } from '../engine/database/page-digest.ts'
 import { ReplicationError } from '../engine/error.ts'
+import type { Generation } from '../engine/generation.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { STORE_MARKER_NAME } from '../storage/store-marker.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
@@ -31,8 +33,12 @@ export interface CopyServiceOptions {
   readonly manage?: ListenAddress | null
   /** What people call this copy; host name and path without it. */
   readonly label?: string
-  /** Who replays the logs into the copy's database; a copy without one keeps logs only. */
+  /** See `CopyRequest.replay`. */
+  readonly replay?: boolean
+  /** Who replays the logs into the copy's database, where it is not a worker of its own. */
   readonly replayer?: ConnectReplayer
+  /** Memory for pages of the copy's database, in bytes. */
+  readonly cacheBytes?: number
   /** Worker threads; 1 by default. */
   readonly workers?: number
   /** When the event log begins a new file, in bytes. */
@@ -66,6 +72,8 @@ export interface CopyService {
     fits: (status: CopyStatusDocument) => boolean,
     signal: AbortSignal,
   ) => Promise<CopyStatusDocument>
+  /** See `CopyInstance.digestPages`. */
+  readonly digestPages: (through: Generation, signal: AbortSignal) => AsyncIterable<readonly PageDigest[]>
   /** Stops: within 10 s, with everything ordered done or given up. May be called twice. */
   readonly close: () => Promise<void>
 }
@@ -92,7 +100,7 @@ export async function startCopyService(options: CopyServiceOptions): Promise<Cop
 }
 
 async function open(options: CopyServiceOptions, closing: Closing): Promise<CopyService> {
-  const { sourceUrl, label, replayer, log } = options
+  const { sourceUrl, label, replay, replayer, log } = options
   const root = resolve(options.store)
   const { events, host } = await openHost(options, { root, closing })
   // Before the copy knocks at its source: one that cannot start must not be enrolled there, where it would hold truncation.
@@ -109,6 +117,7 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
     sourceUrl,
     store: root,
     ...(label === undefined ? {} : { label }),
+    ...(replay === undefined ? {} : { replay }),
     ...(replayer === undefined ? {} : { replayer }),
     onStoreMade: () => events.keepIn(root),
   })
@@ -123,7 +132,7 @@ async function openHost(
   options: CopyServiceOptions,
   { root, closing }: { readonly root: string; readonly closing: Closing },
 ): Promise<{ readonly events: EventLog; readonly host: CopyHost }> {
-  const { log, clock = systemClock(), random = systemRandom, workers = 1, eventBytesMax } = options
+  const { log, clock = systemClock(), random = systemRandom, workers = 1, eventBytesMax, cacheBytes } = options
   const events = await openEventLog({
     directory: await madeStore(root),
     clock,
@@ -132,7 +141,15 @@ async function openHost(
   })
   closing.add(events)
   const onCrash = options.onCrash ?? crashTo(log)
-  const host = new CopyHost({ events, log, clock, random, workers, onCrash })
+  const host = new CopyHost({
+    events,
+    log,
+    clock,
+    random,
+    workers,
+    onCrash,
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+  })
   return { events, host: closing.add(host) }
 }
 
@@ -161,6 +178,7 @@ function service({ copy, events, management, closing }: Running): CopyService {
       }
       return copy.until(fitting, signal)
     },
+    digestPages: (through, signal) => copy.digestPages(through, signal),
     close: () => closing.all(),
   }
 }

@@ -8,7 +8,7 @@ import type { CopyDisk } from './copy-disk.ts'
 import type { EventLog } from './event-log.ts'
 import type { HeldDirectory } from './held-directory.ts'
 import type { IntentKeeper } from './intent-keeper.ts'
-import { type CopyIntent, type CopyRecord, sameFormat } from './intent-records.ts'
+import { type AdoptedSource, type CopyIntent, type CopyRecord, sameFormat } from './intent-records.ts'
 import type { CopyTally } from './metrics.ts'
 import type { OperatorRequests } from './operator-requests.ts'
 import type { ReplayWork } from './replay-work.ts'
@@ -18,6 +18,9 @@ export type CopyOrder = Exclude<ReplicaOrder, WakeOrder>
 
 /** A fact without its time, which is added where it is taken in. */
 export type UntimedFact<Fact> = Fact extends { readonly nowMs: number } ? Omit<Fact, 'nowMs'> : never
+
+/** What a source ships. */
+export type Offered = Pick<AdoptedSource, 'format' | 'store'>
 
 /** What a {@link CopyWork} works with. */
 export interface CopyWorkParts {
@@ -32,8 +35,7 @@ export interface CopyWorkParts {
   readonly events: EventLog
   readonly tally: CopyTally
   readonly adopted: CopyIntent['adopted']
-  /** Null for a copy that keeps logs only. */
-  readonly replay: ReplayWork | null
+  readonly replay: ReplayWork
   /** Sends to the copy worker; false while there is none. */
   readonly post: (command: CopyCommand) => boolean
   readonly onStoreMade: () => Promise<void>
@@ -48,7 +50,7 @@ export class CopyWork {
   readonly #background = new Set<Promise<void>>()
   #adopted: CopyIntent['adopted']
   /** What the source of a new store ships, until the store is made for it. */
-  #offered: LogFormat | null = null
+  #offered: Offered | null = null
   #stopped: (() => void)[] = []
   /** Ends with the last look at the store. Two at once could both find no store, and both make it. */
   #checked: Promise<void> = Promise.resolve()
@@ -85,7 +87,7 @@ export class CopyWork {
         return this.#openDatabase(order.session)
       case 'replay-logs':
       case 'stop-replaying':
-        return this.#replay.perform(order)
+        return this.#parts.replay.perform(order)
       case 'check-store':
         return this.#begin(() => this.#checkStore(order.session))
       case 'truncate-logs':
@@ -119,9 +121,9 @@ export class CopyWork {
    * Takes in what the source ships. Says `refused` when the store was made for something else, `known` when it fits, `adopt`
    * when the store has to be made first.
    */
-  offer(format: LogFormat): 'refused' | 'known' | 'adopt' {
-    if (this.#adopted !== null) return sameFormat(this.#adopted.format, format) ? 'known' : 'refused'
-    this.#offered = format
+  offer(offered: Offered): 'refused' | 'known' | 'adopt' {
+    if (this.#adopted !== null) return sameFormat(this.#adopted.format, offered.format) ? 'known' : 'refused'
+    this.#offered = offered
     return 'adopt'
   }
 
@@ -149,11 +151,13 @@ export class CopyWork {
     }
   }
 
-  async #makeStore(format: LogFormat): Promise<void> {
-    const { disk, intents, name, onStoreMade } = this.#parts
-    await disk.open(format, false)
-    await intents.record({ kind: 'source-adopted', storageGroup: name, format })
-    this.#adopted = { storageGroup: name, format }
+  async #makeStore(offered: Offered): Promise<void> {
+    const { disk, intents, name, onStoreMade, tell } = this.#parts
+    await disk.open(offered.format, false)
+    const adopted = { storageGroup: name, ...offered }
+    await intents.record({ kind: 'source-adopted', ...adopted })
+    this.#adopted = adopted
+    if (offered.store === 'mailbox') tell({ kind: 'database-wanted' })
     await onStoreMade()
     if (this.#openingWhenMade !== null) this.#openDatabase(this.#openingWhenMade)
   }
@@ -176,18 +180,12 @@ export class CopyWork {
     return this.#parts.intents.record(suspension === null ? { kind: 'resumed' } : { kind: 'suspended', ...suspension })
   }
 
-  get #replay(): ReplayWork {
-    const { replay } = this.#parts
-    if (replay === null) throw new Error('must hold: a copy that keeps logs only replays nothing')
-    return replay
-  }
-
   /** A new store is made when its source is reached, and its database after that. */
   #openDatabase(session: number): undefined {
     const { format } = this
     this.#openingWhenMade = format === null ? session : null
     if (format === null) return
-    this.#replay.open(session, { root: this.#parts.root, format })
+    this.#parts.replay.open(session, { root: this.#parts.root, format })
   }
 
   #count(reason: string): void {

@@ -1,14 +1,25 @@
 import type { BackupMark, DatabaseProgress, EnrolledCopy, Suspension } from '../engine/fact.ts'
 import { asGeneration, GENERATION_MAX, type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
+import { type StoreKind, storeKindOf } from '../engine/store-kind.ts'
 
 /** What the journal of a copy keeps: nothing that a scan of the disk could tell. */
 export type CopyRecord =
   | { readonly kind: 'store-created'; readonly version: 1; readonly copyId: string; readonly atMs: number }
   /** The source's format and name, taken over at the first connection: the store belongs to them from then on. */
-  | { readonly kind: 'source-adopted'; readonly storageGroup: string; readonly format: LogFormat }
+  | ({ readonly kind: 'source-adopted' } & AdoptedSource)
+  /** An operator wants the logs replayed whatever the source says of them. */
+  | { readonly kind: 'replay-chosen' }
   | ({ readonly kind: 'suspended' } & Suspension)
   | { readonly kind: 'resumed' }
+
+/** What a store was made for, once and for all. */
+export interface AdoptedSource {
+  readonly storageGroup: string
+  readonly format: LogFormat
+  /** `external` in a journal of before there were mailbox stores. */
+  readonly store: StoreKind
+}
 
 /** What the journal of a share keeps. */
 export type ShareRecord =
@@ -22,7 +33,9 @@ export type ShareRecord =
 export interface CopyIntent {
   /** Null for a store that was not created yet. */
   readonly copyId: string | null
-  readonly adopted: { readonly storageGroup: string; readonly format: LogFormat } | null
+  readonly adopted: AdoptedSource | null
+  /** Whether an operator has chosen that the copy replays. */
+  readonly replayChosen: boolean
   readonly suspension: Suspension | null
 }
 
@@ -38,7 +51,7 @@ export interface ShareIntent {
 
 /** Sums up a copy's journal, oldest record first. */
 export function copyIntentOf(records: readonly CopyRecord[]): CopyIntent {
-  return records.reduce(applyCopyRecord, { copyId: null, adopted: null, suspension: null })
+  return records.reduce(applyCopyRecord, { copyId: null, adopted: null, replayChosen: false, suspension: null })
 }
 
 function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
@@ -46,7 +59,9 @@ function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
     case 'store-created':
       return { ...intent, copyId: record.copyId }
     case 'source-adopted':
-      return { ...intent, adopted: { storageGroup: record.storageGroup, format: record.format } }
+      return { ...intent, adopted: { storageGroup: record.storageGroup, format: record.format, store: record.store } }
+    case 'replay-chosen':
+      return { ...intent, replayChosen: true }
     case 'suspended':
       return { ...intent, suspension: suspensionOf(record) }
     case 'resumed':
@@ -61,7 +76,8 @@ export function compactCopyRecords(records: readonly CopyRecord[]): readonly Cop
   const adopted: readonly CopyRecord[] = intent.adopted === null ? [] : [{ kind: 'source-adopted', ...intent.adopted }]
   const suspended: readonly CopyRecord[] =
     intent.suspension === null ? [] : [{ kind: 'suspended', ...intent.suspension }]
-  return [...created, ...adopted, ...suspended]
+  const chosen: readonly CopyRecord[] = intent.replayChosen ? [{ kind: 'replay-chosen' }] : []
+  return [...created, ...adopted, ...chosen, ...suspended]
 }
 
 /** Sums up a share's journal, oldest record first. */
@@ -132,8 +148,11 @@ export function copyRecordIn(value: unknown): CopyRecord | null {
         : null
     case 'source-adopted': {
       const [storageGroup, format] = [textIn(fields, 'storageGroup'), formatIn(fields)]
-      return storageGroup !== null && format !== null ? { kind: 'source-adopted', storageGroup, format } : null
+      if (storageGroup === null || format === null) return null
+      return { kind: 'source-adopted', storageGroup, format, store: storeKindOf(fields['store']) }
     }
+    case 'replay-chosen':
+      return { kind: 'replay-chosen' }
     case 'suspended': {
       const inspected = generationIn(fields, 'inspected')
       return comment !== null && sinceMs !== null && inspected !== null && inspectedTimeMs !== null

@@ -1,7 +1,9 @@
+import type { PageDigest } from '../engine/database/page-digest.ts'
 import type { Fault, ReplicaFact } from '../engine/fact.ts'
-import { NO_GENERATION } from '../engine/generation.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { KeptDatabase, ReplayCommand, ReplayEvent } from '../workers/messages.ts'
 import type { CopyOrder, UntimedFact } from './copy-work.ts'
+import { PageDigestRequests } from './page-digest-requests.ts'
 
 /** Who replays logs into the databases of copies: a worker thread, or in tests whoever answers as one. */
 export interface Replayer {
@@ -35,10 +37,12 @@ export class ReplayWork {
   /** The session of the opening or batch that was ordered last, which a lost replayer cannot end any more; null for none. */
   #session: number | null = null
   #stopped: (() => void)[] = []
+  readonly #digests: PageDigestRequests
 
   constructor(parts: ReplayWorkParts) {
     this.#parts = parts
     this.#replayer = parts.connect(parts.copy, (event) => this.#take(event))
+    this.#digests = new PageDigestRequests(parts.copy, this.#replayer)
   }
 
   /** Does one order. A promise: the next one waits for it. */
@@ -66,6 +70,16 @@ export class ReplayWork {
     })
   }
 
+  /** The digests of all pages at the end of this log; see `PageDigestRequests`. */
+  digestPages(through: Generation, signal: AbortSignal): AsyncGenerator<readonly PageDigest[]> {
+    return this.#digests.ask(through, signal)
+  }
+
+  /** The store may belong to another process: nothing more is written, whatever is under way. A stop follows. */
+  abandon(fault: Fault): void {
+    this.#replayer.post({ kind: 'abandon-database', copy: this.#parts.copy, fault })
+  }
+
   /** Gives the database up, after a stop. */
   close(): void {
     this.#replayer.post({ kind: 'close-database', copy: this.#parts.copy })
@@ -75,6 +89,7 @@ export class ReplayWork {
   lost(fault: Fault): void {
     const session = this.#session
     this.#session = null
+    this.#digests.lost(fault)
     this.#rested()
     if (session === null) return
     this.#parts.tell({ kind: 'replay-failed', session, fault: { ...fault, eseError: 0, generation: NO_GENERATION } })
@@ -100,8 +115,14 @@ export class ReplayWork {
         if (event.progress !== null) tell({ kind: 'replay-stopped', progress: event.progress })
         this.#rested()
         return
+      case 'pages-digested':
+      case 'digest-refused':
+        this.#digests.take(event)
+        return
       case 'replayer-lost':
         this.lost(event.fault)
+        return
+      case 'stopped':
         return
     }
   }

@@ -4,6 +4,7 @@ import type { Fault } from '../engine/fact.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import type { PassiveGate } from '../engine/source/source-state.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
+import type { StoreKind } from '../engine/store-kind.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
@@ -41,6 +42,8 @@ export interface ShareRequest {
   /** Name of the storage group. */
   readonly name: string
   readonly format: LogFormat
+  /** Whose logs these are, which decides whether copies replay them; `external` by default. */
+  readonly store?: StoreKind
   /** Path of the directory with the journal; `.ccr` in the log directory without it. */
   readonly state?: string
   /** Copies that must be enrolled before anything is truncated. */
@@ -158,6 +161,7 @@ export class ShareHost {
         name,
         logs,
         format: request.format,
+        store: request.store ?? 'external',
         state: request.state === undefined ? join(logs, STATE_DIRECTORY) : resolve(request.state),
         options: { copiesExpected: request.copiesExpected, passiveGate: request.passiveGate ?? 'replayed' },
         lock: request.lock ?? true,

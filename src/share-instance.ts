@@ -7,6 +7,7 @@ import type { LogFormat } from '../engine/log-format.ts'
 import type { SourceOrder, WakeOrder } from '../engine/order.ts'
 import { stepSource } from '../engine/source/source-instance.ts'
 import { type SourceOptions, type SourceState, startSource } from '../engine/source/source-state.ts'
+import type { StoreKind } from '../engine/store-kind.ts'
 import type { DirectoryScan } from '../storage/directory-contents.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { type LogDirectory, watchLogDirectory } from '../storage/log-directory.ts'
@@ -33,6 +34,7 @@ export interface ShareInstanceParts {
   /** Absolute path of the log directory. */
   readonly logs: string
   readonly format: LogFormat
+  readonly store: StoreKind
   /** Absolute path of the directory with the journal. */
   readonly state: string
   readonly options: SourceOptions
@@ -163,8 +165,8 @@ export class ShareInstance {
 
   /** Makes the share known to its worker, with the latest announcement. Also after the worker was replaced. */
   openAtWorker(): void {
-    const { name, logs, format, post } = this.#parts
-    post({ kind: 'open-share', shared: { share: name, directory: logs, format } })
+    const { name, logs, format, store, post } = this.#parts
+    post({ kind: 'open-share', shared: { share: name, directory: logs, format, store } })
     const { announced } = this.state
     if (announced !== null) post({ kind: 'announce', share: name, announcement: announced })
   }

@@ -5,6 +5,7 @@ import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import { explainTruncation, type TruncationExplanation } from '../engine/source/explain-truncation.ts'
 import type { PassiveGate } from '../engine/source/source-state.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
+import type { StoreKind } from '../engine/store-kind.ts'
 import { directoryFacts, makeDirectoriesDurably } from '../storage/durable-directory.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
@@ -27,6 +28,8 @@ export interface ShareServiceOptions {
   /** Name of the storage group. */
   readonly name: string
   readonly format: LogFormat
+  /** Whose logs these are: of a mailbox store, which its copies replay, or of another program; `external` by default. */
+  readonly store?: StoreKind
   /** Where the replication listener binds. Default: {@link SHARE_LISTEN_DEFAULT}. */
   readonly listen?: ListenAddress
   /** Where the management listener binds; null for none. Default: {@link SHARE_MANAGE_DEFAULT}. */

@@ -1,8 +1,16 @@
 import type { Fault } from '../engine/fact.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
-import type { CopyCommand, CopyEvent, ShareCommand, ShareReport } from '../workers/messages.ts'
+import type {
+  CopyCommand,
+  CopyEvent,
+  ReplayCommand,
+  ReplayEvent,
+  ShareCommand,
+  ShareReport,
+} from '../workers/messages.ts'
 import {
   startCopyWorker as startCopyThread,
+  startReplayWorker as startReplayThread,
   startShareWorker as startShareThread,
   type WorkerHandle,
 } from '../workers/pool.ts'
@@ -15,6 +23,11 @@ export const startCopyWorker: StartWorker<CopyCommand, CopyEvent> = (onReport) =
 /** Starts a share worker whose replication listener binds to this address, to be supervised. */
 export function startShareWorker(listen: ListenAddress): StartWorker<ShareCommand, ShareReport> {
   return (onReport) => lineOver((tell, onCrash) => startShareThread({ listen, onReport: tell, onCrash }), onReport)
+}
+
+/** Starts a replay worker with so much memory for the pages of each database, to be supervised. */
+export function startReplayWorker(options: { readonly cacheBytes: number }): StartWorker<ReplayCommand, ReplayEvent> {
+  return (onReport) => lineOver((tell, onCrash) => startReplayThread({ ...options, onEvent: tell, onCrash }), onReport)
 }
 
 /** Every task says `stopped` as its last word; a thread that dies says nothing. */

@@ -6,6 +6,7 @@ import type { Announcement } from '../engine/fact.ts'
 import { formatGeneration, type Generation } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
+import type { StoreKind } from '../engine/store-kind.ts'
 import {
   EVENT_STREAM_DEFAULTS,
   EVENT_STREAM_MEDIA_TYPE,
@@ -24,6 +25,7 @@ import { chooseLogStreamProtocol, LOG_STREAM_PROTOCOLS } from './wire.ts'
 /** A storage group as the source offers it. */
 export interface ServedShare {
   readonly format: LogFormat
+  readonly store: StoreKind
   readonly announcement: Announcement
   /**
    * Goes up with each announcement of this share. It begins where no earlier run of the source has been, best at the
@@ -130,8 +132,8 @@ export interface ShareDocument extends ServedShare {
   readonly share: string
 }
 
-function shareDocument(share: string, { format, announcement, announcementNumber }: ServedShare): ShareDocument {
-  return { share, format, announcementNumber, announcement }
+function shareDocument(share: string, { format, store, announcement, announcementNumber }: ServedShare): ShareDocument {
+  return { share, format, store, announcementNumber, announcement }
 }
 
 function foundShare(served: ServedLogs, name: string): ServedShare {

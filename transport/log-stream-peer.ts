@@ -2,12 +2,11 @@ import type { Duplex } from 'node:stream'
 import { ReplicationError } from '../engine/error.ts'
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation } from '../engine/generation.ts'
-import type { LogFormat } from '../engine/log-format.ts'
 import { FrameReader } from './frame-reader.ts'
 import { LogSender, type OutgoingPiece, type StreamedLog } from './log-sender.ts'
 import type { PiecePlace, PlaceHolder, PlaceQueue } from './place-queue.ts'
 import { FRAME_HEADER_BYTES, wireFault, writeFrameHeader } from './wire.ts'
-import { type CopyFrame, encodeFrame, type SourceFrame } from './wire-frame.ts'
+import { type CopyFrame, encodeFrame, type ShareOffer, type SourceFrame } from './wire-frame.ts'
 
 /** What one copy has subscribed to. */
 export interface PeerSubscription {
@@ -113,11 +112,11 @@ export class LogStreamPeer implements PlaceHolder {
   }
 
   /** Takes a subscribing copy in. */
-  accept(number: number, format: LogFormat, announcement: Announcement | null): void {
+  accept(number: number, offer: ShareOffer): void {
     const entry = this.#entries.get(number)
     if (entry === undefined || entry.accepted) return
     entry.accepted = true
-    this.#send({ kind: 'subscribed', subscription: number, format, announcement })
+    this.#send({ kind: 'subscribed', subscription: number, offer })
   }
 
   /** Ends a subscription with a reason; the copy asks again later. */

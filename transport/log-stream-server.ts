@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation } from '../engine/generation.ts'
-import type { LogFormat } from '../engine/log-format.ts'
 import type { StreamedLog } from './log-sender.ts'
 import {
   LogStreamPeer,
@@ -14,11 +13,12 @@ import {
 import { type PiecePlaces, PlaceQueue } from './place-queue.ts'
 import { endWithProblem, problemOf, requestInvalid } from './problem.ts'
 import { chooseLogStreamProtocol, wireFault } from './wire.ts'
+import type { ShareOffer } from './wire-frame.ts'
 
 /** What the source serves over the log stream. */
 export interface StreamedShares {
   /** Null for a share that is not there. The announcement is null until the directory was read. */
-  describe(share: string): { readonly format: LogFormat; readonly announcement: Announcement | null } | null
+  describe(share: string): ShareOffer | null
   /** Opens a closed log. Errors: `LOG_MISSING`, `FILE_NOT_REGULAR`, `READ_FAILED`, `FILE_HELD`, `LOG_CHANGED`. */
   open(share: string, generation: Generation): Promise<StreamedLog>
 }
@@ -97,7 +97,7 @@ export class LogStreamServer {
     const holder = this.#holders.get(share)?.get(copyId)
     const described = this.#shares.describe(share)
     if (holder === undefined || described === null) return
-    holder.peer.accept(holder.subscription.number, described.format, described.announcement)
+    holder.peer.accept(holder.subscription.number, described)
   }
 
   /** The copy may not subscribe, or not any more. */

@@ -1,10 +1,9 @@
 import type { ReplicationError } from '../engine/error.ts'
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
-import type { LogFormat } from '../engine/log-format.ts'
 import { CONNECTION_TIMEOUTS, type ConnectionTimeouts, type LogStreamConnection } from './log-stream-connection.ts'
 import { wireFault } from './wire.ts'
-import type { CopyFrame, LogHead, SourceFrame } from './wire-frame.ts'
+import type { CopyFrame, LogHead, ShareOffer, SourceFrame } from './wire-frame.ts'
 
 /** How one copy introduces itself to its source. */
 export interface Introduction {
@@ -16,7 +15,7 @@ export interface Introduction {
 /** What one subscription tells. The methods that end in a log may throw `WIRE_PROTOCOL`, which closes the connection. */
 export interface SubscriptionPorts {
   /** The source took the copy in; logs may be asked for. False turns the offer down: asked again as after a refusal. */
-  readonly subscribed: (format: LogFormat, announcement: Announcement | null) => boolean
+  readonly subscribed: (offer: ShareOffer) => boolean
   /** The connection is gone: nothing that was asked for comes any more. Also told when it could not be made. */
   readonly lost: (fault: Fault, retryInMs: number) => void
   /** The source said no; asked again after a while. */
@@ -152,7 +151,7 @@ export class Member implements Subscription {
   take(frame: SubscriptionFrame): void {
     if (frame.kind === 'cancelled') this.#cancelled()
     else if (this.#phase === 'ending') return
-    else if (frame.kind === 'subscribed') this.#subscribed(frame.format, frame.announcement)
+    else if (frame.kind === 'subscribed') this.#subscribed(frame.offer)
     else if (frame.kind === 'refused') this.#refused(frame.fault)
     else if (this.#phase !== 'subscribed') throw wireFault(`a frame ${frame.kind} without a subscription`)
     else if (frame.kind === 'announce') this.ports.announced(frame.announcement)
@@ -161,11 +160,11 @@ export class Member implements Subscription {
     else this.ports.logUnavailable(frame)
   }
 
-  #subscribed(format: LogFormat, announcement: Announcement | null): void {
+  #subscribed(offer: ShareOffer): void {
     if (this.#phase !== 'asking') throw wireFault('subscribed without having been asked')
     this.#phase = 'subscribed'
     this.#wait(0, null)
-    if (!this.ports.subscribed(format, announcement)) {
+    if (!this.ports.subscribed(offer)) {
       this.#owner.send({ kind: 'unsubscribe', subscription: this.number })
       this.#askLater()
     } else if (this.#report !== null) this.report(this.#report)

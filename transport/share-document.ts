@@ -1,6 +1,7 @@
 import { ReplicationError } from '../engine/error.ts'
 import type { Announcement } from '../engine/fact.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
+import { storeKindOf } from '../engine/store-kind.ts'
 import { CheckedObject } from './checked-object.ts'
 import type { ShareDocument } from './log-share-app.ts'
 
@@ -24,6 +25,7 @@ export function readShareDocument(value: unknown): ShareDocument {
   return {
     share: object.text('share', SHARE_CHARACTERS_MAX),
     format,
+    store: object.isAbsentOrNull('store') ? 'external' : storeKindOf(object.text('store', KIND_CHARACTERS_MAX)),
     announcementNumber: object.whole('announcementNumber'),
     announcement: readAnnouncement(object.object('announcement')),
   }

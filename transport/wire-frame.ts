@@ -2,6 +2,7 @@ import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
+import { type StoreKind, storeKindOf } from '../engine/store-kind.ts'
 import { CheckedObject } from './checked-object.ts'
 import {
   CONTROL_PAYLOAD_BYTES_MAX,
@@ -38,14 +39,20 @@ export type CopyFrame =
   | { readonly kind: 'report'; readonly subscription: number; readonly report: CopyReport }
   | ConnectionFrame
 
+/** What a source ships, as it tells a copy that it takes in. */
+export interface ShareOffer {
+  readonly format: LogFormat
+  readonly store: StoreKind
+  /** Null when the source has not read its directory yet. */
+  readonly announcement: Announcement | null
+}
+
 /** What the source sends. */
 export type SourceFrame =
   | {
       readonly kind: 'subscribed'
       readonly subscription: number
-      readonly format: LogFormat
-      /** Null when the source has not read its directory yet. */
-      readonly announcement: Announcement | null
+      readonly offer: ShareOffer
     }
   | { readonly kind: 'refused'; readonly subscription: number; readonly fault: Fault }
   | { readonly kind: 'announce'; readonly subscription: number; readonly announcement: Announcement }
@@ -98,6 +105,9 @@ const encoder = new TextEncoder()
 // Fatal: text that is no UTF-8 is refused and not mended.
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
+/** Longest word for the kind of a store, in characters. */
+const STORE_CHARACTERS_MAX = 16
+
 /** The bytes of a control frame, header included. A tail is binary, everything else JSON. */
 export function encodeFrame(frame: CopyFrame | SourceFrame): Uint8Array {
   const subscription = 'subscription' in frame ? frame.subscription : 0
@@ -145,7 +155,7 @@ function payloadOf(frame: Exclude<CopyFrame | SourceFrame, { kind: 'log-tail' }>
     case 'subscribe':
       return { share: frame.share, copyId: frame.copyId, label: plainText(frame.label, LABEL_CHARACTERS_MAX) }
     case 'subscribed':
-      return { format: frame.format, announcement: frame.announcement }
+      return { format: frame.offer.format, store: frame.offer.store, announcement: frame.offer.announcement }
     case 'grant':
       return { pieces: frame.pieces }
     case 'unsubscribe':
@@ -175,7 +185,7 @@ export function decodeFrame(header: FrameHeader, payload: Uint8Array): CopyFrame
     case 'report':
       return { kind: 'report', subscription, report: readReport(object) }
     case 'subscribed':
-      return { kind: 'subscribed', subscription, ...readSubscribed(object) }
+      return { kind: 'subscribed', subscription, offer: readOffer(object) }
     case 'announce':
       return { kind: 'announce', subscription, announcement: readAnnouncement(object) }
     case 'refused':
@@ -242,9 +252,11 @@ function readReport(object: CheckedObject): CopyReport {
   }
 }
 
-function readSubscribed(object: CheckedObject): { format: LogFormat; announcement: Announcement | null } {
+function readOffer(object: CheckedObject): ShareOffer {
   const announcement = object.isNull('announcement') ? null : readAnnouncement(object.object('announcement'))
-  return { format: readFormat(object.object('format')), announcement }
+  // A source of before there were mailbox stores does not say.
+  const store = object.isAbsentOrNull('store') ? 'external' : storeKindOf(object.text('store', STORE_CHARACTERS_MAX))
+  return { format: readFormat(object.object('format')), store, announcement }
 }
 
 function readFormat(object: CheckedObject): LogFormat {

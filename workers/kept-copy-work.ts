@@ -6,7 +6,7 @@ import { arrivalsIn } from '../storage/durable-file.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import type { Subscription, SubscriptionPorts } from '../transport/log-stream-subscription.ts'
 import { wireFault } from '../transport/wire.ts'
-import type { LogHead } from '../transport/wire-frame.ts'
+import type { LogHead, ShareOffer } from '../transport/wire-frame.ts'
 import { CopyIntake, type LandingLog } from './copy-intake.ts'
 import { isNameOf } from './log-inspection.ts'
 import { type KeptLog, LogKeeper, refuseHead } from './log-keeper.ts'
@@ -102,13 +102,13 @@ export class KeptCopyWork implements SubscriptionPorts {
     })
   }
 
-  subscribed(format: LogFormat, announcement: Announcement | null): boolean {
+  subscribed({ format, store, announcement }: ShareOffer): boolean {
     const fault = this.#faultOfFormat(format)
     if (fault !== null) {
       this.#tellRefused(fault)
       return false
     }
-    this.#parts.tell({ kind: 'source-connected', copy: this.#kept.copy, format })
+    this.#parts.tell({ kind: 'source-connected', copy: this.#kept.copy, format, store })
     if (announcement !== null) this.announced(announcement)
     this.#intake.connect()
     return true

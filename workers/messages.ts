@@ -2,6 +2,7 @@ import type { PageDigest } from '../engine/database/page-digest.ts'
 import type { Announcement, CopiedLog, CopyReport, DatabaseProgress, Fault, ReplayFault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
+import type { StoreKind } from '../engine/store-kind.ts'
 
 /**
  * What the main thread and its three kinds of long-lived worker say to each other over a MessagePort. Small values only: the
@@ -14,6 +15,7 @@ export interface SharedDirectory {
   readonly share: string
   readonly directory: string
   readonly format: LogFormat
+  readonly store: StoreKind
 }
 
 /** Main thread → share worker (the source's replication listener: HTTP, and frames over upgraded connections). */
@@ -73,7 +75,12 @@ export type CopyCommand =
 
 /** Copy worker → main thread. */
 export type CopyEvent =
-  | { readonly kind: 'source-connected'; readonly copy: number; readonly format: LogFormat }
+  | {
+      readonly kind: 'source-connected'
+      readonly copy: number
+      readonly format: LogFormat
+      readonly store: StoreKind
+    }
   /** The connection is gone; the worker tries again by itself, with backoff and jitter. */
   | { readonly kind: 'source-lost'; readonly copy: number; readonly fault: Fault; readonly retryInMs: number }
   /** The source answered, and said no (unknown share, copy disabled, another format); tried again every 30 s. */

@@ -42,14 +42,14 @@ export interface CopyWorkerOptions {
 }
 
 /** How a replay worker is started. */
-export interface ReplayWorkerOptions extends Partial<Omit<ReplayTaskSetup, 'port'>> {
+export interface ReplayWorkerOptions extends Partial<Omit<ReplayTaskSetup, 'port' | 'cacheBytes'>> {
+  /** Memory for pages of each database, in bytes. */
+  readonly cacheBytes: number
   readonly onEvent: (event: ReplayEvent) => void
   /** As {@link ShareWorkerOptions.onCrash}. */
   readonly onCrash: (fault: Fault) => void
 }
 
-/** Memory for pages of one database unless it is set, in bytes; what the pages take that a batch of 32 logs changes. */
-const REPLAY_CACHE_BYTES = 64 * 1024 * 1024
 /** How far the checkpoint of a copy may lag behind its replay, in bytes. Source: the checkpoint depth of Exchange 2007, 20 MB. */
 const CHECKPOINT_DEPTH_BYTES = 20 * 1024 * 1024
 /** After so many milliseconds without a log the pages that wait are written: the source keeps its logs until then. */
@@ -91,8 +91,7 @@ export function startCopyWorker(options: CopyWorkerOptions): WorkerHandle<CopyCo
 /** Starts a worker that replays for copies. */
 export function startReplayWorker(options: ReplayWorkerOptions): WorkerHandle<ReplayCommand> {
   const { onEvent, onCrash, ...given } = options
-  const { cacheBytes = REPLAY_CACHE_BYTES, idleMs = REPLAY_IDLE_MS } = given
-  const { checkpointDepthBytes = CHECKPOINT_DEPTH_BYTES } = given
+  const { cacheBytes, idleMs = REPLAY_IDLE_MS, checkpointDepthBytes = CHECKPOINT_DEPTH_BYTES } = given
   return startWorker<ReplayCommand, ReplayEvent>({
     task: 'replay-task',
     name: 'runReplayTask',

@@ -92,7 +92,8 @@ export class SharedLogs implements ServedLogs, StreamedShares {
     const share = this.#shares.get(name)
     if (share === undefined) return null
     const { shared, announcement, announcementNumber } = share
-    return { format: shared.format, announcement: announcement ?? NOTHING_YET, announcementNumber }
+    const { format, store } = shared
+    return { format, store, announcement: announcement ?? NOTHING_YET, announcementNumber }
   }
 
   async whenAnnounced(name: string, afterNumber: number, signal: AbortSignal): Promise<void> {

@@ -12,6 +12,7 @@ import type {
 import { formatGeneration, type Generation, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
+import { UNSEEN_DATABASE } from './copy-database.ts'
 import { copyFailed, failureOr, refuseLog, restartAfterFault, transient } from './copy-failure.ts'
 import { inspectArrived } from './inspector.ts'
 import { replayFailed } from './replay-failure.ts'
@@ -39,6 +40,8 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
       return started(state, fact)
     case 'store-checked':
       return fact.session === state.session ? checked(state, fact.contents) : [state, []]
+    case 'database-wanted':
+      return [{ ...state, database: state.database ?? UNSEEN_DATABASE }, []]
     case 'store-failed':
       return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
     case 'source-connected':

@@ -8,6 +8,7 @@ import { progressLine } from '../progress-line.ts'
 
 interface CopyOptions {
   readonly once?: true | undefined
+  readonly replay?: true | undefined
   readonly name?: string | undefined
   readonly label?: string | undefined
   readonly manage?: string | undefined
@@ -23,6 +24,10 @@ export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
     .argument('<source-url>', 'what ccr share prints: http://HOST:PORT/shares/SG1')
     .argument('<store>', 'directory of the copy; made when it does not exist')
     .option('--once', 'catch up with what is closed now, then end')
+    .option(
+      '--replay',
+      'redo the logs into a database, also where the source does not say that a mailbox store wrote them',
+    )
     .option('--name <storage-group>', 'refuse a source of another name')
     .option('--label <text>', 'what the source calls this copy; host name and path when absent')
     .option('--manage <host:port>', 'where people and tools ask (copy.manage); none with --once unless given')
@@ -30,7 +35,7 @@ export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
     .option('--until-stdin-ends', 'end also when standard input is closed: for who starts it as a child')
     .addHelpText(
       'after',
-      '\nFrom its first connection on the source keeps every log that this copy has not inspected, also while it is away;\nccr disable sends it away for good. A suspended copy stays suspended when it is started again.\n\nExamples:\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1 --once --json',
+      '\nFrom its first connection on the source keeps every log that this copy has not inspected, also while it is away;\nccr disable sends it away for good. A suspended copy stays suspended when it is started again.\n\nA copy of a mailbox store has a database and replays into it; a copy of any other source keeps logs only, unless --replay says otherwise,\nfrom then on and for good. Only ESE logs of format 7 are replayed, and only from log 1 on or into a database that is there: else the copy is\nFailed and says that it has to be seeded.\n\nExamples:\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1 --once --json',
     )
     .action((sourceUrl, store, options) => act((context) => copy(context, { sourceUrl, store }, options)))
 }
@@ -62,10 +67,12 @@ async function startService(
   return await startCopyService({
     ...place,
     once,
+    ...(options.replay === undefined ? {} : { replay: true }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.label === undefined ? {} : { label: options.label }),
     ...(once && options.manage === undefined ? {} : { manage: parseListenAddress(settings['copy.manage']) }),
     workers: settings['copy.workers'],
+    cacheBytes: settings['copy.cache'],
     eventBytesMax: settings['events.size'],
     log: foregroundLog(once ? quieter(settings) : settings['log.level'], io),
   })
@@ -81,9 +88,10 @@ async function catchUp({ io, globals }: CommandContext, service: CopyService): P
   const status = await watched(io, service, service.whenCaughtUp(io.signal))
   if (globals.json === true) writeJson(io.stdout, status)
   else {
-    const { StorageGroupName, LowestLog, LastLogInspected } = status
+    const { StorageGroupName, LowestLog, LastLogInspected, LastLogReplayed } = status
     const held = LastLogInspected === 0 ? 'no log yet' : `logs ${LowestLog} to ${LastLogInspected}`
-    writeLines(io.stdout, [`${StorageGroupName}: caught up; the copy holds ${held}, all inspected`])
+    const done = LastLogReplayed > 0 ? `all inspected, replayed through ${LastLogReplayed}` : 'all inspected'
+    writeLines(io.stdout, [`${StorageGroupName}: caught up; the copy holds ${held}, ${done}`])
   }
   return 0
 }

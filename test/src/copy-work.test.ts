@@ -32,7 +32,7 @@ describe('the work of a copy', () => {
     }
     // What a look at the store uses of its parts.
     const work = new CopyWork(parts as unknown as CopyWorkParts)
-    work.offer({ kind: 'ese', baseName: 'E00' })
+    work.offer({ format: { kind: 'ese', baseName: 'E00' }, store: 'external' })
     const adopted = work.adopt(1)
     void work.perform({ kind: 'check-store', session: 2 })
     await adopted

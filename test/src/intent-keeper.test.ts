@@ -129,6 +129,7 @@ describe('the journal of a copy', () => {
       kind: 'source-adopted',
       storageGroup: 'SG1',
       format: { kind: 'ese', baseName: 'E00' },
+      store: 'mailbox',
     }
     const records: CopyRecord[] = [created, adopted, SUSPENDED, { kind: 'resumed' }, { ...SUSPENDED, comment: 'again' }]
 
@@ -136,6 +137,14 @@ describe('the journal of a copy', () => {
     expect(compactCopyRecords(records)).toEqual([created, adopted, { ...SUSPENDED, comment: 'again' }])
     expect(copyIntentOf(compactCopyRecords(records))).toEqual(copyIntentOf(records))
     expect(compactCopyRecords([...records, { kind: 'resumed' }])).toEqual([created, adopted])
+  })
+
+  it('keeps what an operator chose, and takes a source of before there were mailbox stores for another program', () => {
+    const early = { kind: 'source-adopted', storageGroup: 'SG1', format: { kind: 'ese', baseName: 'E00' } }
+    const records = [early, { kind: 'replay-chosen' }].map(copyRecordIn).filter((record) => record !== null)
+
+    expect(copyIntentOf(records)).toMatchObject({ adopted: { store: 'external' }, replayChosen: true })
+    expect(copyIntentOf(compactCopyRecords(records))).toEqual(copyIntentOf(records))
   })
 
   it('takes no record that this version did not write', () => {

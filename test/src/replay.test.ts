@@ -89,7 +89,7 @@ async function aReplayingCopy(url: string, prepare: (replayer: FakeReplayer) => 
     made.push(replayer)
     return replayer
   }
-  const copy = await world.copy(url, { replayer: connect })
+  const copy = await world.copy(url, { replayer: connect, replay: true })
   const [replayer] = made
   if (replayer === undefined) throw new Error('the copy connects its replayer when it is opened')
   return { copy, replayer }

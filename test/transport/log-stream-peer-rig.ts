@@ -81,7 +81,7 @@ export class ServerRig {
   }
 
   #describe(share: string) {
-    return share.startsWith('SG') ? { format: FORMAT, announcement: null } : null
+    return share.startsWith('SG') ? { format: FORMAT, store: 'external' as const, announcement: null } : null
   }
 
   async #open(share: string, generation: Generation): Promise<StreamedLog> {

@@ -119,7 +119,8 @@ export class ShareWorld implements ServedLogs {
 
   #shareThrough(last: number): ServedShare {
     const { announcementNumber } = this
-    return { format: { kind: 'ese', baseName: 'E00' }, announcement: announcementThrough(last), announcementNumber }
+    const announcement = announcementThrough(last)
+    return { format: { kind: 'ese', baseName: 'E00' }, store: 'external', announcement, announcementNumber }
   }
 
   #tellAll(): void {

@@ -61,11 +61,14 @@ const sourceFrame: fc.Arbitrary<SourceFrame> = fc.oneof(
   fc.record({
     kind: fc.constant('subscribed' as const),
     subscription,
-    format: fc.oneof(
-      fc.record({ kind: fc.constant('ese' as const), baseName: fc.constant('E00') }),
-      fc.record({ kind: fc.constant('numbered' as const), pattern: text(100) }),
-    ),
-    announcement: fc.option(announcement),
+    offer: fc.record({
+      format: fc.oneof(
+        fc.record({ kind: fc.constant('ese' as const), baseName: fc.constant('E00') }),
+        fc.record({ kind: fc.constant('numbered' as const), pattern: text(100) }),
+      ),
+      store: fc.constantFrom('mailbox' as const, 'external' as const),
+      announcement: fc.option(announcement),
+    }),
   }),
   fc.record({ kind: fc.constant('refused' as const), subscription, fault }),
   fc.record({ kind: fc.constant('announce' as const), subscription, announcement }),

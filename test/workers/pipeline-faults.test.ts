@@ -151,7 +151,7 @@ function openFilesBelow(directory: string): string[] {
 }
 
 describe('against a source that does not play by the rules', () => {
-  const SUBSCRIBED = { format: NUMBERED, announcement: announcing(9) }
+  const OFFER = { format: NUMBERED, store: 'external', announcement: announcing(9) } as const
   const head = (session: number, generation: number, more: Partial<LogHead> = {}): LogHead => ({
     session,
     generation: asGeneration(generation),
@@ -165,7 +165,7 @@ describe('against a source that does not play by the rules', () => {
   async function startHostile(answer: (peer: FakePeer, subscription: number, session: number) => void): Promise<void> {
     let session = 0
     const listener = fakeSource((frame, peer) => {
-      if (frame.kind === 'subscribe') peer.send({ kind: 'subscribed', subscription: frame.subscription, ...SUBSCRIBED })
+      if (frame.kind === 'subscribe') peer.send({ kind: 'subscribed', subscription: frame.subscription, offer: OFFER })
       if (frame.kind === 'request') session = frame.session
       if (frame.kind !== 'grant' || session === 0) return
       answer(peer, frame.subscription, session)

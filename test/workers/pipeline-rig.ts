@@ -142,7 +142,10 @@ export class PipelineRig {
       onCrash: (fault) => this.crashes.push(fault.message),
     })
     this.share = share
-    share.send({ kind: 'open-share', shared: { share: SHARE, directory: this.source, format: this.format } })
+    share.send({
+      kind: 'open-share',
+      shared: { share: SHARE, directory: this.source, format: this.format, store: 'external' },
+    })
     return (await this.reports.first(ofKind('listening'))).port
   }
 

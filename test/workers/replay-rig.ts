@@ -75,6 +75,8 @@ export class CopyOnDisk {
 /** How long the worker of a rig waits before it writes out what waits; a person would wait longer. */
 const IDLE_MS = 20
 
+const CACHE_BYTES = 4_194_304
+
 /** A replay worker that keeps one copy. */
 export class ReplayRig {
   readonly disk: CopyOnDisk
@@ -121,6 +123,7 @@ export class ReplayRig {
   #start(): WorkerHandle<ReplayCommand> {
     return startReplayWorker({
       idleMs: IDLE_MS,
+      cacheBytes: CACHE_BYTES,
       ...this.#options,
       onEvent: (event) => {
         this.#events.push(event)

@@ -42,7 +42,7 @@ describe('a log of a shared directory', () => {
   }
 
   const finderOf = (format: LogFormat): LogFinder =>
-    new LogFinder({ share: 'SG1', directory: '/logs', format }, files, () => nowMs)
+    new LogFinder({ share: 'SG1', directory: '/logs', format, store: 'external' }, files, () => nowMs)
 
   it.each<[LogFormat, readonly [string, string, string]]>([
     [{ kind: 'ese', baseName: 'E00' }, ['E0000000001.log', 'E0000000002.log', 'E0000000003.log']],
