@@ -123,7 +123,8 @@ export function shapeOf(
   return object
 }
 
-function notAnAnswer(what: string): ReplicationError {
+/** What an answer is called that is none of this API. */
+export function notAnAnswer(what: string): ReplicationError {
   return new ReplicationError({
     code: 'WIRE_PROTOCOL',
     message: `the answer is none of this management API: ${what}`,

@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Agent, type Dispatcher, errors, request } from 'undici'
 import { ReplicationError } from '../engine/error.ts'
-import { errorOfProblem } from '../transport/problem.ts'
 import {
   type EventDocument,
   listOf,
@@ -14,16 +12,8 @@ import {
   shapeOf,
   type TruncationDocument,
 } from './api-answer.ts'
+import { ApiConnection, type ApiConnectionOptions, parsedJson } from './api-connection.ts'
 import { readEventStream } from './event-stream.ts'
-
-/** How to reach a management API. */
-export interface ApiClientOptions {
-  /** `http://HOST:PORT` of the management listener. */
-  readonly server: string
-  /** How long to wait for the head, and again for the body, of an answer, in milliseconds. */
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
-}
 
 /** What an operator's request came to: the state after it, and what a person should know although it succeeded. */
 export interface Done<State> {
@@ -40,10 +30,6 @@ export interface EventsWanted {
   readonly storageGroup?: string | undefined
 }
 
-/** How long a connection may take on loopback or through a tunnel. */
-const CONNECT_TIMEOUT_MS = 5_000
-/** The largest answer taken: 1,000 copies of 2 KB, eight times over. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 /** How long a follower waits before it connects again; longer than a service needs to restart. */
 const FOLLOW_AGAIN_MS = 1_000
 
@@ -52,20 +38,13 @@ const FOLLOW_AGAIN_MS = 1_000
  * `NODE_UNREACHABLE`, `WAIT_TIMED_OUT` or `WIRE_PROTOCOL`. `close` when done with it.
  */
 export class ApiClient {
-  readonly #options: ApiClientOptions
-  readonly #origin: string
-  readonly #agent: Agent
+  readonly #connection: ApiConnection
+  readonly #signal: AbortSignal
 
   /** Errors: `URL_INVALID`. */
-  constructor(options: ApiClientOptions) {
-    this.#options = options
-    this.#origin = originOf(options.server)
-    this.#agent = new Agent({
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-      headersTimeout: options.timeoutMs,
-      bodyTimeout: options.timeoutMs,
-      maxResponseSize: ANSWER_BYTES_MAX,
-    })
+  constructor(options: ApiConnectionOptions) {
+    this.#connection = new ApiConnection(options)
+    this.#signal = options.signal
   }
 
   async copies(): Promise<StatusDocument[]> {
@@ -127,12 +106,12 @@ export class ApiClient {
         if (after === undefined || !(error instanceof ReplicationError) || !error.retriable) throw error
       }
       // Rejects when the signal fires, which ends the following.
-      await delay(FOLLOW_AGAIN_MS, undefined, { signal: this.#options.signal })
+      await delay(FOLLOW_AGAIN_MS, undefined, { signal: this.#signal })
     }
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    await this.#connection.close()
   }
 
   async *#eventStream(wanted: EventsWanted): AsyncGenerator<EventDocument> {
@@ -140,63 +119,13 @@ export class ApiClient {
       accept: 'text/event-stream',
       ...(wanted.after === undefined ? {} : { 'last-event-id': String(wanted.after) }),
     }
-    const answer = await this.#send(`/api/v1/events${queryOf(wanted)}`, { method: 'GET', headers, endless: true })
-    try {
-      for await (const message of readEventStream(answer.body)) yield readEvent(parsed(message.data))
-    } catch (error) {
-      throw this.#told(error)
-    } finally {
-      answer.body.destroy()
-    }
+    const pieces = this.#connection.stream(`/api/v1/events${queryOf(wanted)}`, { headers, endless: true })
+    for await (const message of readEventStream(pieces)) yield readEvent(parsedJson(message.data))
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-    const headers = {
-      accept: 'application/json',
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    }
-    const answer = await this.#send(path, { method, headers, ...sent })
-    return parsed(await textOf(answer).catch((error: unknown) => Promise.reject(this.#told(error))))
+  #call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+    return this.#connection.json(method, path, body)
   }
-
-  /** The answer of a request that succeeded; any other is thrown as the error that its problem document tells. */
-  async #send(path: string, call: Call): Promise<Dispatcher.ResponseData> {
-    const { endless = false, ...sent } = call
-    try {
-      const answer = await request(new URL(path, this.#origin), {
-        ...sent,
-        dispatcher: this.#agent,
-        signal: this.#options.signal,
-        ...(endless ? { bodyTimeout: 0 } : {}),
-      })
-      if (answer.statusCode < 300) return answer
-      throw refusalOf(answer.statusCode, await textOf(answer), this.#origin)
-    } catch (error) {
-      throw this.#told(error)
-    }
-  }
-
-  /** A fault of the connection in our own words. */
-  #told(error: unknown): unknown {
-    if (error instanceof ReplicationError || this.#options.signal.aborted) return error
-    if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError)
-      return new ReplicationError({
-        code: 'WAIT_TIMED_OUT',
-        message: `${this.#origin} did not answer within ${this.#options.timeoutMs} ms`,
-        hint: 'What was asked may still be done: look with ccr status. client.timeout in the configuration sets how long to wait.',
-        cause: error,
-      })
-    return unreachable(this.#origin, error)
-  }
-}
-
-interface Call {
-  readonly method: 'GET' | 'POST'
-  readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
-  /** Whether the body has no end, so that a pause in it is no fault. */
-  readonly endless?: boolean
 }
 
 function statusDone(answer: unknown): Done<StatusDocument> {
@@ -208,46 +137,4 @@ function queryOf(wanted: EventsWanted): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(wanted)) if (value !== undefined) query.set(name, String(value))
   return query.size === 0 ? '' : `?${query}`
-}
-
-async function textOf(answer: Dispatcher.ResponseData): Promise<string> {
-  return await answer.body.text()
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null // no object, so the reader of the answer refuses it
-  }
-}
-
-function refusalOf(status: number, text: string, origin: string): ReplicationError {
-  const told = errorOfProblem(parsed(text))
-  if (told !== null) return told
-  return new ReplicationError({
-    code: 'WIRE_PROTOCOL',
-    message: `${origin} answered ${status} without a problem document`,
-    hint: 'Check with --server that the address is the management address of ccr share or ccr copy.',
-  })
-}
-
-function unreachable(origin: string, cause: unknown): ReplicationError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-  return new ReplicationError({
-    code: 'NODE_UNREACHABLE',
-    message: `no service answers at ${origin} (${reason})`,
-    hint: 'Start it with ccr copy or ccr share, or give its management address with --server or CCR_SERVER.',
-    cause,
-  })
-}
-
-function originOf(server: string): string {
-  const url = URL.canParse(server) ? new URL(server) : null
-  if (url?.protocol === 'http:' && url.pathname === '/' && url.username === '') return url.origin
-  throw new ReplicationError({
-    code: 'URL_INVALID',
-    message: `${JSON.stringify(server)} is no management address`,
-    hint: 'Write http://HOST:PORT, for example http://127.0.0.1:7702.',
-  })
 }

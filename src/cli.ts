@@ -12,6 +12,7 @@ import { addDisableCommand } from './command/disable.ts'
 import { addDumpCommand } from './command/dump.ts'
 import { addEventsCommand } from './command/events.ts'
 import { addExplainCommand } from './command/explain.ts'
+import { addLoadCommand } from './command/load.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
 import { addResumeCommand, addSuspendCommand } from './command/suspend.ts'
@@ -84,6 +85,7 @@ const COMMANDS = [
   addExplainCommand,
   addEventsCommand,
   addWriteLogsCommand,
+  addLoadCommand,
   addVerifyCommand,
   addDumpCommand,
   addConfigCommand,

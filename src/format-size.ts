@@ -23,17 +23,25 @@ export function parseSize(text: string): number {
   })
 }
 
-/** Reads how many logs a writer is to make each second: `20/s`, `0.5/s`, `90/m` or a bare number. Errors: `USAGE`. */
-export function parseLogRate(text: string): number {
+/**
+ * Reads how many of something are to be done each second: `20/s`, `0.5/s`, `90/m` or a bare number. `what` names them in the
+ * plural. Errors: `USAGE`.
+ */
+export function parseRateOf(what: string, text: string): number {
   const parts = /^(\d+(?:\.\d+)?)(?:\/(s|m|h))?$/i.exec(text.trim())
   const seconds = { s: 1, m: 60, h: 3600 }[(parts?.[2] ?? 's').toLowerCase()] ?? 1
   const perSecond = parts === null ? 0 : Number(parts[1]) / seconds
   if (perSecond > 0 && Number.isFinite(perSecond)) return perSecond
   throw new ReplicationError({
     code: 'USAGE',
-    message: `${JSON.stringify(text)} is no rate of logs`,
-    hint: 'Write logs per second or minute above zero, for example 20/s or 90/m.',
+    message: `${JSON.stringify(text)} is no rate of ${what}`,
+    hint: `Write ${what} per second or minute above zero, for example 20/s or 90/m.`,
   })
+}
+
+/** Reads how many logs a writer is to make each second. Errors: `USAGE`. */
+export function parseLogRate(text: string): number {
+  return parseRateOf('logs', text)
 }
 
 /** A size as people read it: `512 B`, `1.0 MiB`, `23.4 GiB`. */

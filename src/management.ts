@@ -1,5 +1,6 @@
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { ApiClient } from './api-client.ts'
+import type { ApiConnectionOptions } from './api-connection.ts'
 import { type CommandContext, settingsFor } from './cli-context.ts'
 
 /** Which service a command speaks to when nobody names one: the copy for its status, the source for truncation. */
@@ -11,18 +12,26 @@ export async function withManagement<Result>(
   side: Side,
   use: (client: ApiClient) => Promise<Result>,
 ): Promise<Result> {
-  const settings = await settingsFor(context)
   const { ApiClient } = await import('./api-client.ts')
-  const named = context.globals.server ?? (context.io.env['CCR_SERVER'] || undefined)
-  const client = new ApiClient({
-    server: named ?? `http://${settings[side === 'copy' ? 'copy.manage' : 'share.manage']}`,
-    timeoutMs: settings['client.timeout'],
-    signal: context.io.signal,
-  })
+  const client = new ApiClient(await connectionOptions(context, side))
   try {
     return await use(client)
   } finally {
     await client.close()
+  }
+}
+
+/** How the service of a side is reached; `named` overrides what the line and the environment say. */
+export async function connectionOptions(
+  context: CommandContext,
+  side: Side,
+  named: string | undefined = context.globals.server ?? (context.io.env['CCR_SERVER'] || undefined),
+): Promise<ApiConnectionOptions> {
+  const settings = await settingsFor(context)
+  return {
+    server: named ?? `http://${settings[side === 'copy' ? 'copy.manage' : 'share.manage']}`,
+    timeoutMs: settings['client.timeout'],
+    signal: context.io.signal,
   }
 }
 

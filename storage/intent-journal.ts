@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib'
 import { assert } from '../engine/assert.ts'
 import { ReplicationError } from '../engine/error.ts'
+import { checkedLine, recordInLine } from './checked-line.ts'
 import { isTemporaryName, replaceDurably } from './durable-file.ts'
 import { asReplicationError, hasErrno } from './file-error.ts'
 import { type FileOperations, type OpenFile, pathIn, wholeOf } from './file-operations.ts'
@@ -112,7 +112,7 @@ class Journal<Intent> implements IntentJournal<Intent> {
 
   async #appendNow(intent: Intent): Promise<void> {
     if (this.#poison !== null) throw refused(this.#file.path, this.#poison)
-    const line = lineOf(intent)
+    const line = checkedLine(intent)
     assert(line.length <= RECORD_BYTES_MAX, `a record of the journal has at most ${RECORD_BYTES_MAX} bytes`)
     try {
       if (this.#intents.length >= this.#rewriteAbove) await this.#compact()
@@ -143,7 +143,7 @@ async function rewrite<Intent>(
 ): Promise<Content<Intent>> {
   const { files, directory, name, newId } = options
   const kept = options.snapshot(intents)
-  const bytes = Buffer.concat(kept.map(lineOf))
+  const bytes = Buffer.concat(kept.map(checkedLine))
   await replaceDurably(files, { directory, name, attemptId: newId(), bytes })
   return { intents: kept, bytes: bytes.length, droppedBytes: 0 }
 }
@@ -183,7 +183,7 @@ function parseJournal<Intent>(options: IntentJournalOptions<Intent>, path: strin
   let at = 0
   for (let line = 1; at < bytes.length; line++) {
     const end = bytes.indexOf(0x0a, at)
-    const record = end < 0 ? null : recordIn(bytes.subarray(at, end))
+    const record = end < 0 ? null : recordInLine(bytes.subarray(at, end))
     if (record === null) damage ??= { at, line }
     else if (damage !== null) throw corrupt(path, damage.line, `line ${damage.line} is damaged and sound ones follow`)
     else intents.push(accepted(options.validate(record.value), { path, line }))
@@ -200,23 +200,6 @@ function parseJournal<Intent>(options: IntentJournalOptions<Intent>, path: strin
 function accepted<Intent>(intent: Intent | null, at: { readonly path: string; readonly line: number }): Intent {
   if (intent === null) throw corrupt(at.path, at.line, `line ${at.line} is no record of this version`)
   return intent
-}
-
-function lineOf(intent: unknown): Uint8Array {
-  const record = JSON.stringify(intent)
-  return Buffer.from(`{"check":"${checkOf(record)}","record":${record}}\n`)
-}
-
-function checkOf(record: string): string {
-  return crc32(record).toString(16).padStart(8, '0')
-}
-
-/** The record of a line, or null when its bytes are not those that were written. */
-function recordIn(line: Buffer): { readonly value: unknown } | null {
-  const parts = /^\{"check":"([0-9a-f]{8})","record":(.*)\}$/.exec(line.toString('utf8'))
-  const [, check, record] = parts ?? []
-  if (record === undefined || check !== checkOf(record)) return null
-  return { value: JSON.parse(record) } // the check says that these are the bytes that JSON.stringify made
 }
 
 function corrupt(path: string, line: number, what: string): ReplicationError {

@@ -11,7 +11,7 @@ import { numberedMessage } from './message-number.ts'
  * |---|---|
  * | `missing` | the message was acknowledged, and is not there |
  * | `resurrected` | it is there, though its deletion was acknowledged, or its insertion never |
- * | `never-sent` | it is there, and this load has not got that far: the ledger is older than the store |
+ * | `never-sent` | it is there, and this load has not got that far, or not in this mailbox: the ledger is older than the store |
  * | `wrong-content` | it is there with bytes that it never had, or has no more |
  * | `half-transaction` | of a transaction that was never answered, some changes are there and others are not |
  */
@@ -48,15 +48,15 @@ export class LedgerCheck {
 
   /** What the store has under a name of this load in `mailbox`. */
   observe(mailbox: number, id: number, bytes: Uint8Array): void {
+    if (!this.#isSent(mailbox, id)) {
+      this.#findings.push({ kind: 'never-sent', mailbox, id })
+      return
+    }
     assert(!this.#observed.has(id), 'a message is observed once')
     this.#observed.add(id)
     const doubt = this.#doubts.get(id)
-    if (doubt !== undefined && numberedMessage(id).mailbox === mailbox) {
-      this.#observeDoubt(doubt, bytes)
-      return
-    }
-    const kind = this.#verdictOf(mailbox, id, bytes)
-    if (kind !== null) this.#findings.push({ kind, mailbox, id })
+    if (doubt !== undefined) this.#observeDoubt(doubt, bytes)
+    else this.#observeSettled(mailbox, id, bytes)
   }
 
   /** All that is wrong: by mailbox, message and kind. */
@@ -69,13 +69,16 @@ export class LedgerCheck {
     return this.#findings.sort((a, b) => a.mailbox - b.mailbox || firstOf(a) - firstOf(b))
   }
 
-  #verdictOf(mailbox: number, id: number, bytes: Uint8Array): Exclude<LoadFinding['kind'], 'half-transaction'> | null {
+  #isSent(mailbox: number, id: number): boolean {
     const named = numberedMessage(id)
-    const isOurs = named.mailbox === mailbox && mailbox <= this.#ledger.identity.mailboxes
-    if (!isOurs || named.number >= this.#ledger.mailbox(mailbox).nextNumber) return 'never-sent'
+    if (named.mailbox !== mailbox || mailbox > this.#ledger.identity.mailboxes) return false
+    return named.number < this.#ledger.mailbox(mailbox).nextNumber
+  }
+
+  #observeSettled(mailbox: number, id: number, bytes: Uint8Array): void {
     const live = this.#ledger.mailbox(mailbox).find(id)
-    if (live === null) return 'resurrected'
-    return hasContent(bytes, live) ? null : 'wrong-content'
+    if (live === null) this.#findings.push({ kind: 'resurrected', mailbox, id })
+    else if (!hasContent(bytes, live)) this.#findings.push({ kind: 'wrong-content', mailbox, id })
   }
 
   #observeDoubt(change: LoadChange, bytes: Uint8Array): void {
@@ -104,7 +107,7 @@ export class LedgerCheck {
 }
 
 /** Whether bytes are exactly this content. */
-function hasContent(bytes: Uint8Array, { size, seed }: Content): boolean {
+export function hasContent(bytes: Uint8Array, { size, seed }: Content): boolean {
   if (bytes.byteLength !== size) return false
   const content = messageContent(size, seed)
   for (let at = 0; at < size; at++) if (content[at] !== bytes[at]) return false

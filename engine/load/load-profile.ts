@@ -27,7 +27,7 @@ export interface LoadProfile {
 export type ProfileName = 'light' | 'average' | 'heavy'
 
 /** The smallest message of a load, in bytes: below this, two seeds may make the same content. */
-const LOAD_BYTES_LEAST = 64
+export const LOAD_BYTES_LEAST = 64
 
 const KIBIBYTE = 1024
 
