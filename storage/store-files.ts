@@ -140,6 +140,22 @@ export class StoreFiles {
     void read.finally(() => this.#reads.delete(read)) // both outcomes are handled above
   }
 
+  /**
+   * Reads neighbouring pages into `bytes`, as they lie there, and answers how many of them the file has. Nobody may write pages
+   * meanwhile. Errors: those of the file system, and they do not end the store.
+   */
+  readPages(first: number, bytes: Uint8Array): Promise<number> {
+    this.#refuseClosed()
+    const read = this.#databaseFiles.readPages(first, bytes)
+    const ended = read.then(
+      () => undefined,
+      () => undefined, // its caller has the error
+    )
+    this.#reads.add(ended)
+    void ended.then(() => this.#reads.delete(ended))
+    return read
+  }
+
   /** Answers a question of a recovery or a replay; one for a log at a time. Errors: those of the file system. */
   ask<Question extends StoreQuestion>(question: Question): Promise<AnswerTo<Question>>
   ask(question: StoreQuestion): Promise<Uint8Array | readonly PageImage[] | null> {

@@ -87,7 +87,10 @@ export type MaintenanceOrder =
   | { readonly kind: 'read-pages'; readonly first: number; readonly count: number }
   /** Zero what a page holds without using it, by a record. */
   | { readonly kind: 'zero-page'; readonly page: number }
-  /** Write a page again that the file has wrong: as memory has it, else as given; where neither knows it, it stays as it is. */
+  /**
+   * Write a page again that the file has wrong: as memory has it, else as given; where neither knows it, it stays as it is. Before any
+   * other page may be written, as what is given was read while none was.
+   */
   | { readonly kind: 'rewrite-page'; readonly page: number; readonly sound: Uint8Array | null }
   /** Write into the header of the database where the pass stands, and count the damaged pages. */
   | {
@@ -284,17 +287,17 @@ function counted(counts: PassCounts, looks: readonly PageLook[], rules: Maintena
   }
 }
 
-/** What is to be done with the pages, in their order; of `told` pages with damage an event is raised. */
+/** What is to be done with the pages: first with the damaged ones, of which `told` are told of one by one. */
 function ordersOf(looks: readonly PageLook[], rules: MaintenanceRules, told: number): MaintenanceOrder[] {
   const orders: MaintenanceOrder[] = []
   let untold = told
   for (const look of looks) {
-    const { page } = look
-    if (look.kind === 'remains' && rules.zero) orders.push({ kind: 'zero-page', page })
     if (look.kind !== 'correctable' && look.kind !== 'bad') continue
     if (untold-- > 0) orders.push(damageEvent(look))
-    orders.push({ kind: 'rewrite-page', page, sound: look.kind === 'bad' ? null : look.sound })
+    orders.push({ kind: 'rewrite-page', page: look.page, sound: look.kind === 'bad' ? null : look.sound })
   }
+  if (!rules.zero) return orders
+  for (const { kind, page } of looks) if (kind === 'remains') orders.push({ kind: 'zero-page', page })
   return orders
 }
 

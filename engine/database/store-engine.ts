@@ -58,7 +58,6 @@ export class StoreEngine {
   #stopsBy: StoreEnd = 'term'
   #databaseSequence = 0
   #databaseBusy = false
-  /** Whether the database is busy since somebody reads its file. */
   #isHeld = false
 
   constructor(start: StoreStart) {
@@ -115,21 +114,23 @@ export class StoreEngine {
   }
 
   /**
-   * Somebody reads the file, and no page of it may change meanwhile: no order of the database is given before
-   * {@link releaseDatabase}. False where one is under way.
+   * Somebody is about to read the file, and no page of it may change meanwhile: no order of the database is given any more before
+   * {@link releaseDatabase}. What was given is still carried out, until {@link isDatabaseStill}.
    */
-  holdDatabase(): boolean {
-    if (this.#databaseBusy || this.#phase !== 'running') return false
-    this.#databaseBusy = true
+  holdDatabase(): void {
+    assert(!this.#isHeld, 'one reads the file at a time')
     this.#isHeld = true
-    return true
+  }
+
+  /** Whether nothing of the database's file changes now, as it is held. */
+  get isDatabaseStill(): boolean {
+    return this.#isHeld && !this.#databaseBusy
   }
 
   /** The file was read. */
   releaseDatabase(): void {
     assert(this.#isHeld, 'what is released was held')
     this.#isHeld = false
-    this.#databaseBusy = false
   }
 
   /** Where the next record begins, or before that. */
@@ -287,7 +288,7 @@ export class StoreEngine {
   /** The orders that have become due. */
   work(): StoreWork {
     if (this.#whenDurable.run(this.durable)) this.#fruitless = null
-    const orders = this.#databaseBusy ? [] : this.#databaseOrders()
+    const orders = this.#databaseBusy || this.#isHeld ? [] : this.#databaseOrders()
     const database = orders.length === 0 ? null : { sequence: ++this.#databaseSequence, orders }
     if (database !== null) this.#databaseBusy = true
     return { log: this.#log.work(), database }

@@ -15,6 +15,7 @@ import {
   writeUndoInfo,
 } from '../../../../engine/database/log-record-node.ts'
 import { pageOf } from '../../../../engine/database/log-record-page.ts'
+import { writeScrub } from '../../../../engine/database/log-record-scrub.ts'
 import { RECORD } from '../../../../engine/database/log-record-table.ts'
 import {
   sessionOf,
@@ -29,6 +30,7 @@ import { logTimeAt } from '../../../../engine/database/log-time.ts'
 import { OpenTransactions } from '../../../../engine/database/open-transactions.ts'
 import { PAGE_FLAGS, type Page, pageDbtime } from '../../../../engine/database/page.ts'
 import { compareKey, findLine, nodeCount, nodeDataBytes, nodeDataStart } from '../../../../engine/database/page-node.ts'
+import { holdsRemains } from '../../../../engine/database/page-zeroing.ts'
 import { applyRecord, type RedoLog } from '../../../../engine/database/record-apply.ts'
 import { openRedo, type RedoContext } from '../../../../engine/database/redo-context.ts'
 import type { StoreEngine } from '../../../../engine/database/store-engine.ts'
@@ -147,6 +149,19 @@ export class SmallContent implements StoreContent {
         this.#lay((log, at) =>
           writeInsert(log, at, { ...this.#at(page, line, change), key: keyOf(change.key), data: dataOf(change) }),
         )
+      return null
+    })
+  }
+
+  /** Zeroes the remains of a page. Returns the page that must be read first, or null when there are none any more. */
+  zero(number: number): number | null {
+    return this.#operate(() => {
+      const page = this.#find(number)
+      if (page === null) return number
+      if (!holdsRemains(page)) return null
+      const operations = new Uint8Array(nodeCount(page))
+      const change = this.#at(page, 0, { session: MACRO_SESSION, page: number })
+      this.#lay((log, at) => writeScrub(log, at, { ...change, isFreePage: false, operations }))
       return null
     })
   }
