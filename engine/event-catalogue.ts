@@ -16,10 +16,17 @@ export interface CatalogueEvent {
 
 /** The numbers that this engine raises. Source: event lists of Exchange 2007 and of the ESE engine. */
 export type EventId =
+  | 102
+  | 103
+  | 104
   | 224
   | 225
   | 227
   | 300
+  | 302
+  | 325
+  | 326
+  | 327
   | 399
   | 452
   | 454
@@ -28,6 +35,7 @@ export type EventId =
   | 494
   | 516
   | 517
+  | 524
   | 717
   | 718
   | 719
@@ -62,10 +70,21 @@ export type EventId =
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
+  102: ours('ESE', 'information', '%1: The database engine started a new instance.'),
+  103: ours('ESE', 'information', '%1: The database engine stopped the instance.'),
+  104: ours('ESE', 'error', '%1: The database engine stopped the instance with an error: %2.'),
   224: row('ESE', 'information', '%1: Deleting log files %2 to %3.'),
   225: row('ESE', 'information', '%1: No log files can be truncated.'),
   227: ours('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.'),
   300: ours('ESE', 'information', '%1: The database of the copy was opened; logs from %2 on are required.'),
+  302: ours(
+    'ESE',
+    'information',
+    '%1: The database engine completed recovery: log files %2 to %3 were redone, %4 transactions undone, in %5 ms.',
+  ),
+  325: ours('ESE', 'information', '%1: The database engine created a new database (%2).'),
+  326: ours('ESE', 'information', '%1: The database engine attached a database (%2).'),
+  327: ours('ESE', 'information', '%1: The database engine detached a database (%2).'),
   399: ours(
     'ESE',
     'warning',
@@ -78,6 +97,7 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   494: ours('ESE', 'error', '%1: The database does not belong to its logs. Log %2, error %3: %4.'),
   516: ours('ESE', 'error', '%1: A page of the database and log %2 have different histories, error %3: %4.'),
   517: ours('ESE', 'error', '%1: The database was last consistent at another time than log %2 says, error %3: %4.'),
+  524: ours('ESE', 'warning', '%1: %2'),
   717: ours('ESE', 'information', '%1: Online maintenance begins to verify the pages of the database.'),
   718: ours('ESE', 'information', '%1: Online maintenance begins to verify and zero the pages of the database.'),
   719: ours(

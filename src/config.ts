@@ -3,6 +3,12 @@ import type { PassiveGate } from '../engine/source/source-state.ts'
 /** How much the log of a service tells. info: an operator would act. debug: a developer would. */
 type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
+/**
+ * How deep lost log resilience is: `standalone` 1, `ccr-sp1` 10, and of the release before that, by what its mount dial let a failover
+ * lose, `ccr-rtm-lossless` 1, `ccr-rtm-good` 4, `ccr-rtm-best` 7.
+ */
+type ResilienceWord = 'standalone' | 'ccr-sp1' | 'ccr-rtm-lossless' | 'ccr-rtm-good' | 'ccr-rtm-best'
+
 /** Every setting with its value, as the services take them: durations in milliseconds, sizes in bytes. */
 export interface Settings {
   readonly 'share.listen': string
@@ -13,6 +19,10 @@ export interface Settings {
   readonly 'copy.cache': number
   readonly 'truncation.passiveGate': PassiveGate
   readonly 'truncation.copiesExpected': number
+  readonly 'store.cacheBytes': number
+  readonly 'store.checkpointDepth': number
+  readonly 'store.resilience': ResilienceWord
+  readonly 'store.circularLogging': 'off' | 'on'
   readonly 'events.size': number
   readonly 'log.level': LogLevel
   readonly 'client.timeout': number
@@ -90,6 +100,30 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     flag: '--copies-expected',
     reason:
       'Nothing is truncated before this many copies have introduced themselves, so that a backup mark cannot delete logs that a copy yet to come still needs. 0 says that no copy is waited for.',
+  },
+  'store.cacheBytes': {
+    ...number('bytes', 64 * MEBIBYTE, { least: MEBIBYTE, most: 4096 * MEBIBYTE }),
+    flag: null,
+    reason:
+      'Memory of a mailbox store for pages of its database. 64 MiB hold 8,192 pages: a good part of what a test writes, and little of what a machine has.',
+  },
+  'store.checkpointDepth': {
+    ...number('bytes', 20 * MEBIBYTE, { least: MEBIBYTE, most: 4096 * MEBIBYTE }),
+    flag: null,
+    reason:
+      'How far the checkpoint of a mailbox store may lag behind its log: so much is redone after a crash, and so many logs survive a backup. 20 MB in Exchange 2007.',
+  },
+  'store.resilience': {
+    ...word<ResilienceWord>('ccr-sp1', ['standalone', 'ccr-sp1', 'ccr-rtm-lossless', 'ccr-rtm-good', 'ccr-rtm-best']),
+    flag: null,
+    reason:
+      'Lost log resilience: how many generations a change is held back from the database file, so that a failover that loses logs leaves no trace in it. 10 under CCR since the first service pack; before, one more than the mount dial lets be lost; 1 without a cluster.',
+  },
+  'store.circularLogging': {
+    ...word<'off' | 'on'>('off', ['off', 'on']),
+    flag: null,
+    reason:
+      'Whether a mailbox store uses logs again that its database does not need any more, without any backup. Exchange 2007 does not support it beside a copy, which then misses logs and has to be seeded.',
   },
   'events.size': {
     ...number('bytes', 8 * MEBIBYTE, { least: 64 * KIBIBYTE, most: 1024 * MEBIBYTE }),

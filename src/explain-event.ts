@@ -10,6 +10,12 @@ const NOTHING_TO_DO = 'Nothing to do.'
 
 /** Every event of the catalogue. docs/EVENTS.md is made from it, and `ccr explain NUMBER` prints it. */
 export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
+  102: row('The mailbox store of the storage group is started.', NOTHING_TO_DO),
+  103: row('The mailbox store was stopped in order: its database is in Clean Shutdown.', NOTHING_TO_DO),
+  104: row(
+    'The mailbox store could not be started, or has ended: a disk failed or is full, a log is missing or corrupt, or the lock was lost.',
+    'The text says why. The store is started again by itself, after a wait that grows to a minute, and recovers then.',
+  ),
   224: row('Backed up and processed by every copy, so they may go.', NOTHING_TO_DO),
   225: row(
     'A backup was reported, but a rule holds every log.',
@@ -20,6 +26,13 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Find out who; a log that a copy still needs must not be deleted.',
   ),
   300: row('The copy started, was resumed, or goes on after a fault.', NOTHING_TO_DO),
+  302: row(
+    'The mailbox store had not been stopped in order; its logs were redone, and what was not committed was undone.',
+    NOTHING_TO_DO,
+  ),
+  325: row('The storage group is new.', 'Take a full backup; until then nothing is truncated.'),
+  326: row('The mailbox store is open: it takes messages.', NOTHING_TO_DO),
+  327: row('The mailbox store was stopped.', NOTHING_TO_DO),
   399: row(
     'The disk gave back a page in which bits were turned; the checksum tells which.',
     'Nothing was lost. Check the disk: the next page may have two turned bits, and these cannot be turned back.',
@@ -46,6 +59,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Seed the copy. Find out who wrote into it, or lost a write.',
   ),
   517: row('The database is that of another history than the logs.', 'Seed the copy.'),
+  524: row(
+    'Committed logs were lost at a failover, and that was accepted. The database is consistent, without what they held.',
+    'Nothing for the database. What was lost may be in the transport dumpster.',
+  ),
   717: row('The maintenance window opened, and the pass before had come to the end.', NOTHING_TO_DO),
   718: row('As 717, with zeroing.', NOTHING_TO_DO),
   719: row('The maintenance window opened, and the pass under way goes on where it stopped.', NOTHING_TO_DO),

@@ -20,3 +20,4 @@ export {
   type ShareServiceOptions,
   startShareService,
 } from './share-service.ts'
+export { mailboxSettings, StoreHost, type StoreHostOptions, type StoreRequest } from './store-host.ts'

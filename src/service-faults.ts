@@ -29,8 +29,8 @@ export function otherFormat(root: string, format: LogFormat): ReplicationError {
   })
 }
 
-/** A second copy or share of a storage group in one process. */
-export function hereAlready(what: 'copy' | 'share', name: string): ReplicationError {
+/** A second copy, share or store of a storage group in one process. */
+export function hereAlready(what: 'copy' | 'share' | 'store', name: string): ReplicationError {
   return new ReplicationError({
     code: 'STATE_REFUSED',
     message: `this process has a ${what} of a storage group named ${name} already`,
@@ -38,8 +38,8 @@ export function hereAlready(what: 'copy' | 'share', name: string): ReplicationEr
   })
 }
 
-/** More copies or shares than one process keeps. */
-export function tooManyHere(what: 'copies' | 'shares', most: number): ReplicationError {
+/** More copies, shares or stores than one process keeps. */
+export function tooManyHere(what: 'copies' | 'shares' | 'stores', most: number): ReplicationError {
   return new ReplicationError({
     code: 'STATE_REFUSED',
     message: `this process keeps ${most} ${what} already, which is the limit`,
@@ -48,10 +48,10 @@ export function tooManyHere(what: 'copies' | 'shares', most: number): Replicatio
 }
 
 /** A storage group that this process does not have. */
-export function unknownHere(what: 'copy' | 'share', name: string): ReplicationError {
+export function unknownHere(what: 'copy' | 'share' | 'store', name: string): ReplicationError {
   return new ReplicationError({
     code: 'STORAGE_GROUP_UNKNOWN',
     message: `no ${what} of a storage group named ${name} in this process`,
-    hint: '"ccr status" and GET /api/v1/copies or /api/v1/shares list what there is here.',
+    hint: '"ccr status" and GET /api/v1/copies, /api/v1/shares or /api/v1/stores list what there is here.',
   })
 }

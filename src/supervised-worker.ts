@@ -23,6 +23,8 @@ export interface SupervisedWorkerParts<Command, Report> {
   readonly start: StartWorker<Command, Report>
   /** The command at which the task ends by itself. */
   readonly stop: Command
+  /** How long that may take, in milliseconds; 3 s without it. */
+  readonly stopMsMax?: number
   readonly onReport: (report: Report) => void
   /** A thread runs: it knows nothing yet. Called for the first one and for each that replaces a dead one. */
   readonly onStarted: () => void
@@ -75,8 +77,8 @@ export class SupervisedWorker<Command, Report> {
     const line = this.#line
     if (line !== null) {
       line.post(this.#parts.stop)
-      const { clock, log, name } = this.#parts
-      if (!(await doneWithin(clock, STOP_MS_MAX, line.ended))) log.warn({ worker: name }, 'worker-did-not-stop')
+      const { clock, log, name, stopMsMax = STOP_MS_MAX } = this.#parts
+      if (!(await doneWithin(clock, stopMsMax, line.ended))) log.warn({ worker: name }, 'worker-did-not-stop')
       await doneWithin(clock, DESTROY_MS_MAX, line.destroy())
     }
     await this.#supervision

@@ -12,8 +12,10 @@ import {
   startCopyWorker as startCopyThread,
   startReplayWorker as startReplayThread,
   startShareWorker as startShareThread,
+  startStoreWorker as startStoreThread,
   type WorkerHandle,
 } from '../workers/pool.ts'
+import type { StoreCommand, StoreReport } from '../workers/store-messages.ts'
 import type { StartWorker, WorkerLine } from './supervised-worker.ts'
 
 /** Starts a copy worker, to be supervised. */
@@ -29,6 +31,10 @@ export function startShareWorker(listen: ListenAddress): StartWorker<ShareComman
 export function startReplayWorker(options: { readonly cacheBytes: number }): StartWorker<ReplayCommand, ReplayEvent> {
   return (onReport) => lineOver((tell, onCrash) => startReplayThread({ ...options, onEvent: tell, onCrash }), onReport)
 }
+
+/** Starts a store worker, to be supervised. */
+export const startStoreWorker: StartWorker<StoreCommand, StoreReport> = (onReport) =>
+  lineOver((tell, onCrash) => startStoreThread({ onReport: tell, onCrash }), onReport)
 
 /** Every task says `stopped` as its last word; a thread that dies says nothing. */
 async function lineOver<Command, Report extends { readonly kind: string }>(

@@ -4,6 +4,7 @@ import { createHardenedApp, type ServerLimits } from './hardening.ts'
 import { addCopyRoutes, type CopiesPort } from './management-copies.ts'
 import { addEventRoutes, type EventsPort } from './management-events.ts'
 import { addShareRoutes, type SharesPort } from './management-shares.ts'
+import { addStoreRoutes, type StoresPort } from './management-stores.ts'
 
 /** What a management API shows and does: implemented by the service that it belongs to. */
 export interface ManagementPorts {
@@ -15,6 +16,8 @@ export interface ManagementPorts {
   readonly copies?: CopiesPort
   /** Absent in a process that shares no logs. */
   readonly shares?: SharesPort
+  /** Absent in a process that runs no mailbox store. */
+  readonly stores?: StoresPort
   readonly events: EventsPort
   /** The text of `/metrics` in the format that `contentType` names. */
   readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
@@ -54,6 +57,7 @@ export function createManagementApp(ports: ManagementPorts): FastifyInstance {
     addHealthRoutes(api, ports)
     addCopyRoutes(api, ports.server, ports.copies)
     addShareRoutes(api, ports.shares)
+    addStoreRoutes(api, ports.stores)
     addEventRoutes(api, { events: ports.events, closing: closing.signal, onFault })
     done()
   })

@@ -13,24 +13,32 @@ export interface GroupRoute {
 export interface RouteDescription {
   readonly tag: string
   readonly summary: string
-  readonly answer: TSchema
+  /** `bytes`: none of JSON, but the bytes of a message. */
+  readonly answer: TSchema | 'bytes'
   readonly body?: TSchema
   readonly query?: TSchema
-  /** Whether the path names a storage group. */
+  /** Whether the path names a storage group, and nothing else. */
   readonly group?: boolean
+  /** What else the path names. */
+  readonly params?: TSchema
 }
+
+const BYTES = {
+  description: 'The bytes',
+  content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+} as const
 
 /** The schema of a route: what it takes is enforced, what it answers is documented. */
 export function describedBy(route: RouteDescription): { schema: FastifySchema } {
-  const { tag, summary, answer, body, query, group = false } = route
+  const { tag, summary, answer, body, query, group = false, params = group ? GROUP_PARAMS : undefined } = route
   return {
     schema: {
       tags: [tag],
       summary,
-      ...(group ? { params: GROUP_PARAMS } : {}),
+      ...(params === undefined ? {} : { params }),
       ...(body === undefined ? {} : { body }),
       ...(query === undefined ? {} : { querystring: query }),
-      response: { 200: answer, '4xx': PROBLEM, '5xx': PROBLEM },
+      response: { 200: answer === 'bytes' ? BYTES : answer, '4xx': PROBLEM, '5xx': PROBLEM },
     },
   }
 }
@@ -49,7 +57,7 @@ export function foundGroup<Found>(name: string, port: GroupsPort<Found> | undefi
     hint:
       port === undefined
         ? `This process has no ${service} at all: give the address of the one that has with --server.`
-        : `"ccr status" and GET /api/v1/copies or /api/v1/shares list what there is here.`,
+        : `"ccr status" and GET /api/v1/copies, /api/v1/shares or /api/v1/stores list what there is here.`,
     fields: { storageGroup: checked },
   })
 }

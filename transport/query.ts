@@ -16,7 +16,11 @@ export function singleQuery(query: unknown, name: string): string | null {
   throw requestInvalid(`${name} stands twice in the query`, 'Give each parameter once.')
 }
 
-/** Reads a whole number in decimal. Null passes through. Errors: `REQUEST_INVALID` outside `[least, most]`. */
+/** Reads a whole number in decimal. Errors: `REQUEST_INVALID` outside `[least, most]`. */
+export function parseWholeNumber(text: string, rule: WholeNumberRule): number
+/** The same of what may be absent: null passes through. */
+export function parseWholeNumber(text: string | null, rule: WholeNumberRule): number | null
+/** What both of them do. */
 export function parseWholeNumber(text: string | null, rule: WholeNumberRule): number | null {
   if (text === null) return null
   const { name, least = 0, most } = rule

@@ -1,6 +1,7 @@
 import { formatDatabaseState } from '../engine/database/database-state.ts'
 import type { LogPosition } from '../engine/database/log-position.ts'
 import {
+  bytesOfTransactions,
   type MailboxTransaction,
   type Outcome,
   outcomeOf,
@@ -128,7 +129,7 @@ export class MailboxHost {
    */
   async transact(transactions: readonly MailboxTransaction[]): Promise<readonly TransactionResult[]> {
     this.#refuseEnded()
-    const bytes = transactions.reduce((sum, transaction) => sum + bytesOf(transaction), 0)
+    const bytes = bytesOfTransactions(transactions)
     this.#budget.take(bytes)
     try {
       const outcomes = await this.#inSession((session) => this.#making(session, transactions))
@@ -295,15 +296,6 @@ function unavailable(why: string, cause?: ReplicationError): ReplicationError {
     hint: 'Look at its state with GET /api/v1/stores, and try again when it is running.',
     cause,
   })
-}
-
-/** Bytes that a transaction brings along, or has made. */
-function bytesOf({ operations }: MailboxTransaction): number {
-  return operations.reduce((sum, operation) => {
-    if (operation.op === 'delete') return sum
-    const { content } = operation
-    return sum + ('bytes' in content ? content.bytes.byteLength : content.size)
-  }, 0)
 }
 
 function resultOf(outcome: TransactionOutcome | undefined): TransactionResult {

@@ -30,6 +30,8 @@ export interface MailboxHostOptions extends StoreNames {
   readonly files: FileOperations
   /** The right to use the store, taken by `lockStore`; it is given back when the store is closed, or cannot be started. */
   readonly lock: StoreLock
+  /** Fires when that right was lost, with the error as its reason: nothing more is written, whatever is under way. */
+  readonly lost?: AbortSignal
   /** The store was there before: a missing directory is a vanished volume, and nothing is made in its place. */
   readonly mustExist: boolean
   readonly settings: MailboxSettings
@@ -80,6 +82,10 @@ export async function startMailboxHost(options: MailboxHostOptions): Promise<Mai
     onFact: (fact) => start.take(fact),
     onFailed: (error) => start.fail(error),
   })
+  const { lost } = options
+  const abandon = (): void => files.abandon(lost?.reason)
+  if (lost?.aborted === true) abandon()
+  else lost?.addEventListener('abort', abandon, { once: true })
   try {
     return await start.open(files)
   } catch (error) {

@@ -9,6 +9,8 @@ import type { CopyTaskSetup } from './copy-task.ts'
 import type { CopyCommand, CopyEvent, ReplayCommand, ReplayEvent, ShareCommand, ShareReport } from './messages.ts'
 import type { ReplayTaskSetup } from './replay-task.ts'
 import type { ShareTaskSetup } from './share-task.ts'
+import type { StoreCommand, StoreReport } from './store-messages.ts'
+import type { StoreTaskSetup } from './store-task.ts'
 import { type WorkerTask, workerFile, xxhashWasmFile } from './worker-files.ts'
 
 /** A long-lived worker, as the main thread holds it. */
@@ -46,6 +48,13 @@ export interface ReplayWorkerOptions extends Partial<Omit<ReplayTaskSetup, 'port
   /** Memory for pages of each database, in bytes. */
   readonly cacheBytes: number
   readonly onEvent: (event: ReplayEvent) => void
+  /** As {@link ShareWorkerOptions.onCrash}. */
+  readonly onCrash: (fault: Fault) => void
+}
+
+/** How a store worker is started. Memory for pages lies outside of its heap. */
+export interface StoreWorkerOptions {
+  readonly onReport: (report: StoreReport) => void
   /** As {@link ShareWorkerOptions.onCrash}. */
   readonly onCrash: (fault: Fault) => void
 }
@@ -98,6 +107,17 @@ export function startReplayWorker(options: ReplayWorkerOptions): WorkerHandle<Re
     setup: (port): ReplayTaskSetup => ({ port, cacheBytes, idleMs, checkpointDepthBytes }),
     onMessage: onEvent,
     onCrash,
+  })
+}
+
+/** Starts a worker that owns a mailbox store. */
+export function startStoreWorker(options: StoreWorkerOptions): WorkerHandle<StoreCommand> {
+  return startWorker<StoreCommand, StoreReport>({
+    task: 'store-task',
+    name: 'runStoreTask',
+    setup: (port): StoreTaskSetup => ({ port }),
+    onMessage: options.onReport,
+    onCrash: options.onCrash,
   })
 }
 

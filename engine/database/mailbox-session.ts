@@ -23,6 +23,14 @@ export interface MailboxTransaction {
   readonly operations: readonly MailboxOperation[]
 }
 
+/** Bytes of all messages that transactions write, whether they are brought along or made. */
+export function bytesOfTransactions(transactions: readonly MailboxTransaction[]): number {
+  let bytes = 0
+  for (const { operations } of transactions)
+    for (const operation of operations) if (operation.op !== 'delete') bytes += contentBytes(operation.content)
+  return bytes
+}
+
 /** How one operation of a session has come out: with an answer, or at a page that is damaged. */
 export type Outcome<Answer> = Extract<Progress<Answer>, { state: 'done' | 'bad-page' }>
 
@@ -128,9 +136,8 @@ function* change(
   const name = { mailbox: operation.mailbox, id: operation.id }
   if (operation.op === 'delete') return yield* outcomeOf(mailbox.remove(session, name))
   const { content } = operation
-  const length = 'bytes' in content ? content.bytes.byteLength : content.size
   // Before the bytes are made: a size of any number of bytes may be asked for.
-  if (length > MESSAGE_BYTES_MAX) return { state: 'done', answer: TOO_LONG }
+  if (contentBytes(content) > MESSAGE_BYTES_MAX) return { state: 'done', answer: TOO_LONG }
   const message = { name, bytes: 'bytes' in content ? content.bytes : messageContent(content.size, content.seed) }
   if (operation.op === 'insert') return yield* outcomeOf(mailbox.insert(session, message))
   return yield* outcomeOf(mailbox.replace(session, message))
@@ -160,4 +167,8 @@ const DONE: Readonly<Record<MailboxOperation['op'], string>> = {
   insert: 'inserted',
   replace: 'replaced',
   delete: 'deleted',
+}
+
+function contentBytes(content: MessageContent): number {
+  return 'bytes' in content ? content.bytes.byteLength : content.size
 }

@@ -13,6 +13,8 @@ it('the package exports these names', () => {
       "SHARE_LISTEN_DEFAULT",
       "SHARE_MANAGE_DEFAULT",
       "ShareHost",
+      "StoreHost",
+      "mailboxSettings",
       "openEventLog",
       "serviceLog",
       "startCopyService",

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { MailboxOperation } from '../../engine/database/mailbox-session.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { copyStatus } from '../../engine/replication/copy-status.ts'
 import { startReplica } from '../../engine/replication/replica-state.ts'
@@ -7,12 +8,16 @@ import type { ServerLimits } from '../../transport/hardening.ts'
 import { type BoundAddress, listenOnLoopback } from '../../transport/loopback.ts'
 import { createManagementApp, type ManagementPorts } from '../../transport/management-app.ts'
 import type { ManagementEvent } from '../../transport/management-events.ts'
+import type { StoreStatus } from '../../transport/management-store-documents.ts'
+import type { ManagedStore } from '../../transport/management-stores.ts'
 
-/** A service in memory with a copy and a share named SG1, which records every command and can raise events. */
+/** A service in memory with a copy, a share and a store named SG1, which records every command and can raise events. */
 export class ManagementWorld {
   readonly commands: (readonly (string | number | null)[])[] = []
   readonly faults: unknown[] = []
   readonly events: ManagementEvent[] = []
+  /** Messages by number; all of one mailbox. */
+  readonly messages = new Map<number, Uint8Array>()
   isReady = true
   /** What the next command rejects with. */
   refusal: Error | null = null
@@ -59,6 +64,10 @@ export class ManagementWorld {
         markBackup: (name, through) => this.#commanded(['mark', name, asGeneration(through)]),
         disableCopy: (name, copyId) => this.#commanded(['disable', name, copyId]),
       },
+      stores: {
+        list: () => [this.#store()],
+        get: (name) => (name === 'SG1' ? this.#store() : null),
+      },
       events: {
         page: async ({ after, limit, storageGroup }) =>
           this.events
@@ -76,6 +85,37 @@ export class ManagementWorld {
       limits,
       onFault: (fault) => this.faults.push(fault),
     }
+  }
+
+  #store(): ManagedStore {
+    return {
+      status: async () => STORE_STATUS_OF_A_TEST,
+      transact: async (transactions) => {
+        await this.#commanded(['transact', JSON.stringify(transactions)])
+        return transactions.map(({ operations }) => this.#make(operations))
+      },
+      read: async ({ id }) => this.messages.get(id) ?? null,
+      list: async ({ mailbox, after, limit }) => {
+        await this.#commanded(['list', mailbox, after, limit])
+        const ids = [...this.messages.keys()].filter((id) => id > after)
+        const messages = ids.slice(0, limit).map((id) => ({ id, bytes: this.messages.get(id)?.length ?? 0 }))
+        return { messages, more: ids.length > limit }
+      },
+      roll: async () => {
+        await this.#commanded(['roll'])
+        return asGeneration(7)
+      },
+    }
+  }
+
+  #make(operations: readonly MailboxOperation[]) {
+    const taken = operations.find(({ op, id }) => op === 'insert' && this.messages.has(id))
+    if (taken !== undefined)
+      return { committed: false, code: 'MESSAGE_EXISTS', message: `message ${taken.id} is there` } as const
+    for (const operation of operations)
+      if (operation.op !== 'delete' && 'bytes' in operation.content)
+        this.messages.set(operation.id, operation.content.bytes)
+    return { committed: true } as const
   }
 
   async #commanded(command: readonly (string | number | null)[]): Promise<string> {
@@ -106,6 +146,25 @@ export class ManagementWorld {
       signal.addEventListener('abort', told, { once: true })
     })
   }
+}
+
+const STORE_STATUS_OF_A_TEST: StoreStatus = {
+  storageGroup: 'SG1',
+  directory: '/SG1',
+  state: 'running',
+  failure: '',
+  databaseState: 'Dirty Shutdown',
+  openGeneration: 12,
+  checkpointGeneration: 3,
+  lowestRequired: 3,
+  requiredLogs: { low: 3, high: 9, committed: 12 },
+  waypointDepth: 10,
+  databasePages: 77,
+  cacheBytes: 67_108_864,
+  circularLogging: false,
+  dbtime: 4711,
+  transactions: { committed: 5, refused: 1 },
+  recovery: { outcome: 'recovered', logsRedone: 9, transactionsUndone: 1, mendedPages: 0, durationMs: 40 },
 }
 
 /** A listening management API over a world in memory. */

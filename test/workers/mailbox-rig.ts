@@ -53,6 +53,7 @@ export class MailboxWorld {
       databaseName: 'priv1.edb',
       files: nodeFileOperations({ shortCalls: 'inline' }),
       lock: { release: () => Promise.resolve() },
+      lost: new AbortController().signal,
       mustExist: false,
       settings: { ...SETTINGS, ...settings },
       logFileBytes: LOG_BYTES,

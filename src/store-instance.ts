@@ -1,0 +1,294 @@
+import { join } from 'node:path'
+import { bytesOfTransactions } from '../engine/database/mailbox-session.ts'
+import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
+import type { Fault } from '../engine/fact.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import type { FileOperations } from '../storage/file-operations.ts'
+import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
+import type { StoreOpening } from '../workers/mailbox-opening.ts'
+import type { MailboxSettings } from '../workers/mailbox-start.ts'
+import { RequestBudget } from '../workers/request-budget.ts'
+import type { StoreAnswers, StoreCommand, StoreQuery, StoreReport } from '../workers/store-messages.ts'
+import type { Clock } from './clock.ts'
+import type { EventLog } from './event-log.ts'
+import { HeldDirectory } from './held-directory.ts'
+import type { ServiceLog } from './service-log.ts'
+import { storeDown, storeLost, storeStatusOf } from './store-standing.ts'
+import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+
+/** What a {@link StoreInstance} works with. */
+export interface StoreInstanceParts {
+  /** Name of the storage group. */
+  readonly name: string
+  /** Absolute path of the folder with `logs` and `database`. */
+  readonly root: string
+  /** Three letters or digits that every log begins with. */
+  readonly baseName: string
+  /** The name of the database's file. */
+  readonly databaseName: string
+  readonly settings: MailboxSettings
+  /** Whether committed logs that are lost are accepted at the first start. */
+  readonly ignoreLostLogs: boolean
+  readonly files: FileOperations
+  readonly clock: Clock
+  readonly log: ServiceLog
+  readonly events: EventLog
+  readonly startWorker: StartWorker<StoreCommand, StoreReport>
+}
+
+interface Pending {
+  readonly bytes: number
+  readonly resolve: (answer: StoreAnswers[keyof StoreAnswers]) => void
+  readonly reject: (error: ReplicationError) => void
+}
+
+/** The first wait before a store that failed is started again, in milliseconds; it doubles with each failure, up to a minute. */
+const RESTART_MS_MIN = 1_000
+const RESTART_MS_MAX = 60_000
+/** How long a store may take to write its pages and close its database, in milliseconds; else it recovers at its next start. */
+const STOP_MS_MAX = 5_000
+
+/**
+ * One mailbox store: its lock, its worker, and the requests under way. A store that fails is started again, after a wait, and recovers;
+ * so is a worker that dies.
+ */
+export class StoreInstance {
+  readonly #parts: StoreInstanceParts
+  readonly #held: HeldDirectory
+  readonly #worker: SupervisedWorker<StoreCommand, StoreReport>
+  readonly #budget = new RequestBudget()
+  readonly #pending = new Map<number, Pending>()
+  readonly #watchers: ((first: Generation) => void)[] = []
+  #lastRequest = 0
+  #state: StoreState = 'recovering'
+  #failure = ''
+  #required: Generation = NO_GENERATION
+  #opening: StoreOpening | null = null
+  #wasOpen = false
+  #restartMs = RESTART_MS_MIN
+  #cancelRestart: () => void = () => undefined
+  #firstStart: ((error: ReplicationError | null) => void) | null = null
+  #closed: Promise<void> | null = null
+
+  constructor(parts: StoreInstanceParts) {
+    this.#parts = parts
+    this.#held = new HeldDirectory({
+      path: parts.root,
+      files: parts.files,
+      make: true,
+      lock: true,
+      onLost: (error) => this.#worker.post({ kind: 'abandon-store', error: error.toJSON() }),
+    })
+    this.#worker = new SupervisedWorker<StoreCommand, StoreReport>({
+      name: `store worker of ${parts.name}`,
+      start: parts.startWorker,
+      stop: { kind: 'stop' },
+      stopMsMax: STOP_MS_MAX,
+      onReport: (report) => this.#take(report),
+      onStarted: () => this.#open(),
+      onLost: (fault) => this.#workerLost(fault),
+      clock: parts.clock,
+      log: parts.log,
+    })
+  }
+
+  /** Name of the storage group. */
+  get name(): string {
+    return this.#parts.name
+  }
+
+  /** The directory in which the store closes its logs. */
+  get logs(): string {
+    return join(this.#parts.root, 'logs')
+  }
+
+  /** Three letters or digits that every log begins with. */
+  get baseName(): string {
+    return this.#parts.baseName
+  }
+
+  /** Whether the store uses its logs again by itself. */
+  get circularLogging(): boolean {
+    return this.#parts.settings.circularLogging
+  }
+
+  get state(): StoreState {
+    return this.#state
+  }
+
+  /** Tells which log the database needs first, now and whenever that has moved: durably. Nothing is told before it is known. */
+  watchRequired(told: (first: Generation) => void): void {
+    this.#watchers.push(told)
+    if (this.#required !== NO_GENERATION) told(this.#required)
+  }
+
+  /**
+   * Takes the lock, starts the worker, and resolves when the store takes requests. Errors: `STORE_LOCKED`, `DATABASE_REJECTED`,
+   * `DIRECTORY_CONFLICT`, and those of the file system.
+   */
+  async start(): Promise<void> {
+    await this.#held.makeAndTake()
+    const first = new Promise<ReplicationError | null>((resolve) => {
+      this.#firstStart = resolve
+    })
+    try {
+      await this.#worker.start()
+      const error = await first
+      if (error !== null) throw error
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /**
+   * Asks the store. Errors: `STORE_BUSY` before anything was done; `STORE_UNAVAILABLE` when it takes no request, or was lost with the
+   * request under way, which then may have been done; those of a store that failed; `PAGE_REJECTED` of a read.
+   */
+  async ask<Query extends StoreQuery>(query: Query): Promise<StoreAnswers[Query['ask']]> {
+    if (this.#state !== 'running') throw storeDown(this.name, this.#state, this.#failure)
+    const bytes = query.ask === 'transact' ? bytesOfTransactions(query.transactions) : 0
+    this.#budget.take(bytes)
+    this.#lastRequest += 1
+    const request = this.#lastRequest
+    const answer = await new Promise<StoreAnswers[keyof StoreAnswers]>((resolve, reject) => {
+      this.#pending.set(request, { bytes, resolve, reject })
+      this.#worker.post({ kind: 'request', request, query })
+    })
+    return answer as StoreAnswers[Query['ask']] // the worker answers each question with its own kind of answer
+  }
+
+  /** How the store stands, whatever its state. */
+  async status(): Promise<StoreStatus> {
+    const asked = this.#state === 'running' ? await this.ask({ ask: 'status' }).catch(() => null) : null
+    const { name, settings } = this.#parts
+    const parts = { storageGroup: name, directory: this.#parts.root, settings, opening: this.#opening }
+    return storeStatusOf({ ...parts, state: this.#state, failure: this.#failure }, asked)
+  }
+
+  /** Stops the store in order, and gives its lock back. May be called twice. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const wasRunning = this.#state === 'running'
+    this.#state = 'stopping'
+    this.#cancelRestart()
+    await this.#worker.close()
+    this.#failAll(storeLost(this.name, 'it was stopped'))
+    if (wasRunning && this.#failure === '') {
+      const { events, name, databaseName } = this.#parts
+      events.raise(name, 327, [databaseName])
+      events.raise(name, 103, [])
+    }
+    await this.#held.release()
+  }
+
+  #open(): void {
+    const { root, baseName, databaseName, settings, ignoreLostLogs, events, name } = this.#parts
+    if (this.#closed !== null) return
+    this.#state = 'recovering'
+    const store = { root, baseName, databaseName, settings, mustExist: this.#wasOpen, ignoreLostLogs }
+    events.raise(name, 102, [])
+    this.#worker.post({ kind: 'open-store', store })
+  }
+
+  /** The lock may have been lost, and another process may have the store. */
+  async #openAgain(): Promise<void> {
+    try {
+      await this.#held.take()
+      if (this.#closed === null) this.#open()
+      else await this.#held.release()
+    } catch (error) {
+      if (!(error instanceof ReplicationError)) throw error
+      this.#failed(error.toJSON())
+    }
+  }
+
+  #take(report: StoreReport): void {
+    switch (report.kind) {
+      case 'store-opened':
+        this.#opened(report.opening)
+        break
+      case 'store-failed':
+        this.#failed(report.error)
+        break
+      case 'log-required':
+        this.#required = report.first
+        for (const told of this.#watchers) told(report.first)
+        break
+      case 'page-bad':
+        this.#parts.log.error({ storageGroup: this.name, page: report.page, detail: report.detail }, 'page-bad')
+        break
+      case 'answered':
+        this.#settle(report.request)?.resolve(report.answer)
+        break
+      case 'refused':
+        this.#settle(report.request)?.reject(errorOf(report.error))
+        break
+      case 'stopped':
+        break
+    }
+  }
+
+  #opened(opening: StoreOpening): void {
+    const { events, name, databaseName, log } = this.#parts
+    this.#opening = opening
+    this.#wasOpen = true
+    this.#restartMs = RESTART_MS_MIN
+    this.#failure = ''
+    log.info({ storageGroup: name, opening }, 'store-opened')
+    const { redone, undone, durationMs, loss, outcome } = opening
+    if (redone !== null) events.raise(name, 302, [redone.first, redone.last, undone, durationMs])
+    if (loss !== '') events.raise(name, 524, [loss])
+    events.raise(name, outcome === 'created' ? 325 : 326, [databaseName])
+    if (this.#closed === null) this.#state = 'running'
+    this.#firstStart?.(null)
+    this.#firstStart = null
+  }
+
+  #failed(document: ErrorDocument): void {
+    const { events, name, log, clock } = this.#parts
+    log.error({ storageGroup: name, error: document }, 'store-failed')
+    events.raise(name, 104, [document.message])
+    this.#failure = document.message
+    if (this.#closed !== null) return
+    this.#state = 'failed'
+    if (this.#firstStart !== null) {
+      this.#firstStart(errorOf(document))
+      this.#firstStart = null
+      return
+    }
+    this.#cancelRestart = clock.wakeAfter(this.#restartMs, () => void this.#openAgain()) // tells its failures itself
+    this.#restartMs = Math.min(2 * this.#restartMs, RESTART_MS_MAX)
+  }
+
+  /** Another worker is started, which begins with the store. */
+  #workerLost(fault: Fault): void {
+    this.#cancelRestart()
+    this.#failAll(storeLost(this.name, fault.message))
+    this.#parts.events.raise(this.name, 104, [fault.message])
+    this.#failure = fault.message
+    if (this.#closed === null) this.#state = 'failed'
+    this.#firstStart?.(storeLost(this.name, fault.message))
+    this.#firstStart = null
+  }
+
+  #settle(request: number): Pending | undefined {
+    const pending = this.#pending.get(request)
+    this.#pending.delete(request)
+    if (pending !== undefined) this.#budget.give(pending.bytes)
+    return pending
+  }
+
+  #failAll(error: ReplicationError): void {
+    for (const request of [...this.#pending.keys()]) this.#settle(request)?.reject(error)
+  }
+}
+
+/** An error that has crossed threads. */
+function errorOf({ code, message, hint, retriable: _, ...fields }: ErrorDocument): ReplicationError {
+  return new ReplicationError({ code, message, hint, fields })
+}

@@ -1,0 +1,63 @@
+import { ReplicationError } from '../engine/error.ts'
+import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
+import type { MailboxStatus } from '../workers/mailbox-host.ts'
+import type { StoreOpening } from '../workers/mailbox-opening.ts'
+import type { MailboxSettings } from '../workers/mailbox-start.ts'
+
+/** What is known of a store without asking it. */
+export interface StoreStanding {
+  readonly storageGroup: string
+  readonly directory: string
+  readonly settings: MailboxSettings
+  readonly state: StoreState
+  readonly failure: string
+  readonly opening: StoreOpening | null
+}
+
+/** The status of a store: what itself says, null where it does not run. */
+export function storeStatusOf(standing: StoreStanding, said: MailboxStatus | null): StoreStatus {
+  const { storageGroup, directory, settings, state, failure, opening } = standing
+  return {
+    storageGroup,
+    directory,
+    state,
+    failure,
+    databaseState: said?.databaseState ?? null,
+    openGeneration: said?.openGeneration ?? null,
+    checkpointGeneration: said?.checkpointGeneration ?? null,
+    lowestRequired: said?.lowestRequired ?? null,
+    requiredLogs: said?.requiredLogs ?? null,
+    waypointDepth: settings.resilienceDepth,
+    databasePages: said?.databasePages ?? null,
+    cacheBytes: settings.cacheBytes,
+    circularLogging: settings.circularLogging,
+    dbtime: said?.dbtime ?? null,
+    transactions: said === null ? null : { committed: said.committed, refused: said.refused },
+    recovery: opening === null ? null : recoveryOf(opening),
+  }
+}
+
+/** A request that comes while a store takes none. */
+export function storeDown(name: string, state: StoreState, failure: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STORE_UNAVAILABLE',
+    message: `the store of ${name} is ${state}${failure === '' ? '' : `: ${failure}`}`,
+    hint: 'Look at its state with GET /api/v1/stores, and try again when it is running.',
+    fields: { storageGroup: name },
+  })
+}
+
+/** A request that was under way when the store was lost. */
+export function storeLost(name: string, why: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STORE_UNAVAILABLE',
+    message: `the store of ${name} was lost before it answered: ${why}`,
+    hint: 'What was asked for may or may not be committed: look at the messages when the store is running again.',
+    fields: { storageGroup: name },
+  })
+}
+
+function recoveryOf({ outcome, redone, undone, mendedPages, durationMs }: StoreOpening): StoreStatus['recovery'] {
+  const logsRedone = redone === null ? 0 : redone.last - redone.first + 1
+  return { outcome, logsRedone, transactionsUndone: undone, mendedPages, durationMs }
+}

@@ -1,0 +1,142 @@
+// Goal: a mailbox store in its worker thread answers many clients, outlives faults of its disk and of its thread, and stops in order.
+// Method: real threads over real directories, with a clock that only tests move.
+import { mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type EventLog, openEventLog } from '../../src/event-log.ts'
+import { serviceLog } from '../../src/service-log.ts'
+import { mailboxSettings, StoreHost } from '../../src/store-host.ts'
+import type { StoreInstance } from '../../src/store-instance.ts'
+import type { WorkerLine } from '../../src/supervised-worker.ts'
+import { startStoreWorker } from '../../src/worker-tasks.ts'
+import type { StoreCommand } from '../../workers/store-messages.ts'
+import { insert, isContent, transaction, words } from '../workers/mailbox-rig.ts'
+import { StoreClock } from './store-clock.ts'
+
+let root: string
+let events: EventLog
+let clock: StoreClock
+let hosts: StoreHost[]
+/** The threads that were started, the newest last. */
+let lines: WorkerLine<StoreCommand>[]
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'store-host-'))
+  clock = new StoreClock()
+  events = await openEventLog({ directory: root, clock, log: serviceLog('silent') })
+  hosts = []
+  lines = []
+})
+afterEach(async () => {
+  for (const host of hosts) await host.close()
+  await events.close()
+  await rm(root, { recursive: true })
+})
+
+async function start(
+  host = new StoreHost({ events, log: serviceLog('silent'), clock, startWorker }),
+): Promise<StoreInstance> {
+  hosts.push(host)
+  return host.add({ name: 'SG1', root: join(root, 'SG1') })
+}
+
+const startWorker: typeof startStoreWorker = async (onReport) => {
+  const line = await startStoreWorker(onReport)
+  lines.push(line)
+  return line
+}
+
+async function ids(): Promise<number[]> {
+  return (await events.page({ after: 0, limit: 100, storageGroup: 'SG1' })).map(({ id }) => id)
+}
+
+const transact = (store: StoreInstance, id: number) =>
+  store.ask({ ask: 'transact', transactions: [transaction(insert(id, 5_000))] })
+const read = (store: StoreInstance, id: number) => store.ask({ ask: 'read', name: { mailbox: 1, id } })
+
+it('a store keeps messages of many clients at a time, over a stop in order', async () => {
+  const store = await start()
+  const all = Array.from({ length: 200 }, (_, id) => id)
+  const results = await Promise.all(all.map((id) => transact(store, id)))
+  const status = await store.status()
+  await store.close()
+  await expect(transact(store, 999)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+
+  const again = await start()
+
+  expect(results.flatMap(words)).toEqual(all.map(() => 'committed'))
+  expect(status).toMatchObject({ state: 'running', recovery: { outcome: 'created' }, transactions: { committed: 200 } })
+  expect(await again.status()).toMatchObject({ recovery: { outcome: 'clean', logsRedone: 0 } })
+  for (const id of [0, 77, 199]) expect(isContent(await read(again, id), 5_000, id)).toBe(true)
+  expect(await again.ask({ ask: 'list', query: { mailbox: 1, after: 197, limit: 9 } })).toMatchObject({ more: false })
+  expect(await ids()).toEqual([102, 325, 327, 103, 102, 326])
+})
+
+it('a thread that dies loses nothing that it has answered, and another one recovers the store', async () => {
+  const store = await start()
+  for (let id = 0; id < 20; id++) await transact(store, id)
+  const opened = clock.waitFor(() => store.state === 'running' && lines.length === 2)
+
+  const asked = transact(store, 99).catch((error: unknown) => error)
+  // A command that nobody knows is a fault of the program, and ends the thread where it stands.
+  lines[0]?.post({ kind: 'no such command' } as unknown as StoreCommand)
+  await opened
+
+  expect(await asked).toSatisfy((answer) => Array.isArray(answer) || Reflect.get(Object(answer), 'code') !== undefined)
+  for (let id = 0; id < 20; id++) expect(isContent(await read(store, id), 5_000, id)).toBe(true)
+  expect(await store.status()).toMatchObject({ state: 'running', recovery: { outcome: 'recovered' } })
+})
+
+it('a store whose open log is taken away fails, tells why, and is started again by itself', async () => {
+  const store = await start()
+  await transact(store, 1)
+  const path = join(root, 'SG1', 'logs', 'E00.log')
+  const bytes = await readFile(path)
+
+  await unlink(path)
+  await clock.waitFor(() => store.state === 'failed')
+  const failed = await store.status()
+  await expect(transact(store, 2)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  await writeFile(path, bytes)
+  clock.wakeAll()
+  await clock.waitFor(() => store.state === 'running')
+
+  expect(failed).toMatchObject({ state: 'failed', failure: expect.stringContaining('E00.log'), openGeneration: null })
+  expect(await ids()).toEqual([102, 325, 104, 102, 302, 326])
+  expect(isContent(await read(store, 1), 5_000, 1)).toBe(true)
+  expect((await store.status()).recovery).toMatchObject({ outcome: 'recovered' })
+})
+
+it('a store cannot be run twice, nor where another storage group is', async () => {
+  const store = await start()
+
+  const other = new StoreHost({ events, log: serviceLog('silent'), clock })
+  hosts.push(other)
+
+  await expect(other.add({ name: 'SG2', root: join(root, 'SG1') })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+  await expect(hosts[0]?.add({ name: 'SG1', root: join(root, 'x') })).rejects.toMatchObject({ code: 'STATE_REFUSED' })
+  await expect(other.add({ name: '../x', root })).rejects.toMatchObject({ code: 'NAME_INVALID' })
+  expect(other.stores).toEqual([])
+  expect(words(await transact(store, 1))).toEqual(['committed'])
+})
+
+it('a store that cannot be recovered is not started, and says why', async () => {
+  const store = await start()
+  await transact(store, 1)
+  await hosts[0]?.close()
+  await writeFile(join(root, 'SG1', 'database', 'priv1.edb'), new Uint8Array(32_768))
+
+  await expect(start()).rejects.toMatchObject({ code: 'DATABASE_REJECTED' })
+})
+
+it('the settings of lost log resilience mean the depths that Exchange 2007 has', () => {
+  const words = ['standalone', 'ccr-sp1', 'ccr-rtm-lossless', 'ccr-rtm-good', 'ccr-rtm-best'] as const
+  const depths = words.map((word) => {
+    const settings = { 'store.cacheBytes': 1, 'store.checkpointDepth': 2, 'store.circularLogging': 'on' } as const
+    return mailboxSettings({ ...settings, 'store.resilience': word })
+  })
+
+  expect(depths.map(({ resilienceDepth }) => resilienceDepth)).toEqual([1, 10, 1, 4, 7])
+  expect(depths[0]).toMatchObject({ cacheBytes: 1, checkpointDepthBytes: 2, circularLogging: true })
+})

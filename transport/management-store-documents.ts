@@ -1,0 +1,39 @@
+/**
+ * What a store does: `recovering`, it is being started and redoes its logs; `running`, it takes requests; `stopping`, it closes its
+ * database; `failed`, it has ended and is started again by itself after a while.
+ */
+export type StoreState = 'recovering' | 'running' | 'stopping' | 'failed'
+
+/** A mailbox store as the API tells it. What only the store itself knows is null while it does not run. */
+export interface StoreStatus {
+  readonly storageGroup: string
+  readonly directory: string
+  readonly state: StoreState
+  /** Why it failed last; `''` when it did not since it was opened. */
+  readonly failure: string
+  /** In eseutil's words: `Dirty Shutdown` while it is in use. */
+  readonly databaseState: string | null
+  /** The generation of the open log; those below are closed. */
+  readonly openGeneration: number | null
+  readonly checkpointGeneration: number | null
+  /** The first log that is not to be deleted, as far as the database of the active is concerned. */
+  readonly lowestRequired: number | null
+  /** `Log Required` from low to high and `Log Committed`, as the header says. */
+  readonly requiredLogs: { readonly low: number; readonly high: number; readonly committed: number } | null
+  /** How many generations changes are held back from the database file. */
+  readonly waypointDepth: number
+  readonly databasePages: number | null
+  readonly cacheBytes: number
+  readonly circularLogging: boolean
+  readonly dbtime: number | null
+  /** Since the store was started last. */
+  readonly transactions: { readonly committed: number; readonly refused: number } | null
+  /** What the last start found and did; null before the first. */
+  readonly recovery: {
+    readonly outcome: 'created' | 'clean' | 'recovered'
+    readonly logsRedone: number
+    readonly transactionsUndone: number
+    readonly mendedPages: number
+    readonly durationMs: number
+  } | null
+}

@@ -1,0 +1,55 @@
+import type { MailboxTransaction } from '../engine/database/mailbox-session.ts'
+import type { MessageName } from '../engine/database/store-layout.ts'
+import type { ErrorDocument } from '../engine/error.ts'
+import type { Generation } from '../engine/generation.ts'
+import type { StoreNames } from '../storage/store-places.ts'
+import type { ListQuery, MailboxStatus, MessageList, TransactionResult } from './mailbox-host.ts'
+import type { StoreOpening } from './mailbox-opening.ts'
+import type { MailboxSettings } from './mailbox-start.ts'
+
+/** A store to be started. The main thread holds its lock. */
+export interface OwnedStore extends StoreNames {
+  readonly mustExist: boolean
+  readonly settings: MailboxSettings
+  readonly ignoreLostLogs: boolean
+}
+
+/** What is asked of a store that runs. */
+export type StoreQuery =
+  | { readonly ask: 'transact'; readonly transactions: readonly MailboxTransaction[] }
+  | { readonly ask: 'read'; readonly name: MessageName }
+  | { readonly ask: 'list'; readonly query: ListQuery }
+  | { readonly ask: 'roll' }
+  | { readonly ask: 'status' }
+
+/** The answer to each. */
+export interface StoreAnswers {
+  readonly transact: readonly TransactionResult[]
+  readonly read: Uint8Array | null
+  readonly list: MessageList
+  readonly roll: Generation
+  readonly status: MailboxStatus
+}
+
+/** Main thread → store worker, which owns one store. */
+export type StoreCommand =
+  /** Start the store: it was never started, or has failed. Answered by `store-opened` or `store-failed`. */
+  | { readonly kind: 'open-store'; readonly store: OwnedStore }
+  /** Answered by `answered` or `refused` with the number of the request, unless the store fails. */
+  | { readonly kind: 'request'; readonly request: number; readonly query: StoreQuery }
+  /** The lock was lost: nothing more may be written. */
+  | { readonly kind: 'abandon-store'; readonly error: ErrorDocument }
+  /** Stop the store in order, then end. */
+  | { readonly kind: 'stop' }
+
+/** Store worker → main thread. */
+export type StoreReport =
+  | { readonly kind: 'store-opened'; readonly opening: StoreOpening }
+  /** The store has ended, or could not be started; its files are closed. No request that came before is answered any more. */
+  | { readonly kind: 'store-failed'; readonly error: ErrorDocument }
+  /** The first log that the database needs, durably; also once after the store was opened. */
+  | { readonly kind: 'log-required'; readonly first: Generation }
+  | { readonly kind: 'page-bad'; readonly page: number; readonly detail: string }
+  | { readonly kind: 'answered'; readonly request: number; readonly answer: StoreAnswers[keyof StoreAnswers] }
+  | { readonly kind: 'refused'; readonly request: number; readonly error: ErrorDocument }
+  | { readonly kind: 'stopped' }
