@@ -12,6 +12,7 @@ import {
   type SessionScript,
   type TransactionOutcome,
 } from '../engine/database/mailbox-session.ts'
+import type { PageDigest } from '../engine/database/page-digest.ts'
 import { lookUpSpace } from '../engine/database/space.ts'
 import type { StoreEngine } from '../engine/database/store-engine.ts'
 import type { MessageName } from '../engine/database/store-layout.ts'
@@ -20,6 +21,7 @@ import type { Work } from '../engine/database/work.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { StoreFiles } from '../storage/store-files.ts'
+import { digestAtBoundary } from './boundary-digesting.ts'
 import type { IdleWork } from './idle-work.ts'
 import type { OpenMailboxStore, StoreOpening } from './mailbox-opening.ts'
 import { RequestBudget } from './request-budget.ts'
@@ -96,6 +98,7 @@ export class MailboxHost {
   #committed = 0
   #refused = 0
   #databasePages = 0
+  #isDigesting = false
   #closing: Promise<void> | null = null
   #failure: ReplicationError | null = null
 
@@ -165,6 +168,21 @@ export class MailboxHost {
       () => store.openGeneration > closed,
       () => closed,
     )
+  }
+
+  /**
+   * Digests all pages as they are at the end of log `through`, which it closes. One such wish is taken at a time. Errors:
+   * `STATE_REFUSED`, `PAGE_REJECTED`, `STORE_UNAVAILABLE`.
+   */
+  async digestPages(through: Generation, take: (digests: readonly PageDigest[]) => Promise<void>): Promise<void> {
+    this.#refuseEnded()
+    if (this.#isDigesting) throw digestsAlready()
+    this.#isDigesting = true
+    try {
+      await digestAtBoundary(this.#parts, through, take)
+    } finally {
+      this.#isDigesting = false
+    }
   }
 
   /** How the store stands. Errors: `STORE_UNAVAILABLE` when it has ended. */
@@ -319,6 +337,14 @@ function cannotUndo({ message }: Refusal): ReplicationError {
     code: 'PAGE_REJECTED',
     message: `a transaction was refused and could not be undone: ${message}`,
     hint: 'The store is started again, and recovers; when that fails too, restore the database from a backup.',
+  })
+}
+
+function digestsAlready(): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: 'the pages of the store are being compared already',
+    hint: 'Wait until that comparison has ended.',
   })
 }
 

@@ -25,6 +25,9 @@ const NO_OPERATION = 0
 /** Before every log: where the changes of a page begin that has none. */
 const NOWHERE: LogPosition = { generation: 0, sector: 0, byte: 0 }
 
+/** Hears of each page that an operation comes to, before it is changed; null of one that is made and was not in memory. */
+type PageWatch = (page: number, bytes: Uint8Array | null) => void
+
 /** Memory for one page. */
 interface Frame {
   readonly page: Page
@@ -87,6 +90,7 @@ export class PageCache implements PagePool {
   #operation = NO_OPERATION
   #operations = 0
   #horizon: LogPosition | null = null
+  #watch: PageWatch | null = null
 
   /** @param budgetBytes memory for pages and held images; a batch under way takes 1 MiB beside it */
   constructor(budgetBytes: number) {
@@ -143,18 +147,27 @@ export class PageCache implements PagePool {
 
   find(number: number): Page | null {
     const frame = this.#byNumber.get(number)
-    return frame === undefined ? null : this.#use(frame)
+    if (frame === undefined) return null
+    this.#tellWatch(number, frame)
+    return this.#use(frame)
   }
 
   make(number: number): Page | null {
     assert(this.#operation !== NO_OPERATION, 'a page is made in an operation')
-    const known = this.#byNumber.get(number)
-    if (known !== undefined) return this.#use(known)
+    const known = this.find(number)
+    if (known !== null) return known
     const frame = this.#frameFor(number)
     if (frame === null) return null
     frame.blank = true
+    this.#tellWatch(number, frame)
     this.#blank.push(frame)
     return this.#use(frame)
+  }
+
+  /** From now on this is called whenever an operation comes to a page; null ends it. Between two operations. */
+  watchWith(watch: PageWatch | null): void {
+    assert(this.#operation === NO_OPERATION, 'a watch begins before an operation, or behind it')
+    this.#watch = watch
   }
 
   changed(number: number, position: LogPosition): void {
@@ -285,6 +298,11 @@ export class PageCache implements PagePool {
     image.bytes.set(frame.page.bytes)
     sealPage(image, 0, { bytes: PAGE_BYTES, number: frame.number })
     return image
+  }
+
+  #tellWatch(number: number, frame: Frame): void {
+    if (this.#watch !== null && this.#operation !== NO_OPERATION)
+      this.#watch(number, frame.blank ? null : frame.page.bytes)
   }
 
   #use(frame: Frame): Page {
