@@ -4,19 +4,18 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runNow, runScript, waitUntil } from '../../bench/command.ts'
+import { waitUntil } from '../../bench/command.ts'
 import { makeEseLogs } from '../../bench/log-files.ts'
 import { copyFigures, postJson, type Service, untilInspected } from '../../bench/product.ts'
-import { OWN_MOUNTS } from '../../bench/soak/cut-disk.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { eseLogName } from '../../engine/log-format.ts'
+import { MOUNTS_PERMITTED, onSmallDisk, remount } from './own-disk.ts'
 import { ProcessBed, untilStatus } from './process-bed.ts'
 
 const LOGS = 12
 /** More marks than fit into what is left of one block of the journal. */
 const MARKED_LOGS = 150
 const SMALL_BYTES = 16_384
-const PERMITTED = runNow([...OWN_MOUNTS, 'mount', '-t', 'tmpfs', 'none', '/mnt']) === 0
 
 let bed: ProcessBed
 
@@ -25,7 +24,7 @@ beforeEach(() => {
 })
 afterEach(() => bed.close())
 
-describe.skipIf(!PERMITTED)('a full disk (skipped where a mount namespace is not permitted)', () => {
+describe.skipIf(!MOUNTS_PERMITTED)('a full disk (skipped where a mount namespace is not permitted)', () => {
   it('below the copy makes it Failed with the logs it holds, and it catches up once there is room', {
     timeout: 120_000,
   }, async () => {
@@ -36,7 +35,7 @@ describe.skipIf(!PERMITTED)('a full disk (skipped where a mount namespace is not
 
     const failed = await untilStatus(copy, 'the copy fails', ({ SummaryCopyStatus }) => SummaryCopyStatus === 'Failed')
     const held = seenBy(copy, join(bed.store, 'logs')).filter((name) => name.endsWith('.log'))
-    await growDisk(copy, bed.store, '64m')
+    await remount(copy, bed.store, 'size=64m')
     await untilInspected(copy, LOGS, 60_000)
 
     expect(failed.FailedMessage).toMatch(/ENOSPC|full/)
@@ -98,19 +97,8 @@ function closedLogs(directory: string): string[] {
   return readdirSync(directory).filter((name) => name.endsWith('.log'))
 }
 
-/** Words before a command that give it a small file system at `path`, which nobody else sees. */
-function onSmallDisk(path: string, size: string): string[] {
-  const script = 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"'
-  return [...OWN_MOUNTS, 'sh', '-c', script, 'sh', size, path]
-}
-
 function seenBy(service: Service, path: string): string[] {
   return readdirSync(join(`/proc/${service.pid}/root`, path)).sort()
-}
-
-async function growDisk(service: Service, path: string, size: string): Promise<void> {
-  const words = [String(service.pid), size, path]
-  await runScript('nsenter -t "$1" -m -- mount -o "remount,size=$2" "$3"', words).done
 }
 
 /** Writes until there is no room for another byte. */

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StoreStream } from '../../bench/store-stream.ts'
+import { PAGE_BYTES } from '../../engine/database/page.ts'
+import { digestPage, type PageDigest } from '../../engine/database/page-digest.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { eseLogName } from '../../engine/log-format.ts'
 import type { KeptDatabase, ReplayCommand, ReplayEvent } from '../../workers/messages.ts'
@@ -135,4 +137,54 @@ export class ReplayRig {
       },
     })
   }
+}
+
+/** The pages of a database file. */
+export function pagesOfFile(path: string): PageDigest[] {
+  const bytes = readFileSync(path)
+  const digests: PageDigest[] = []
+  for (let page = 1; (page + 2) * PAGE_BYTES <= bytes.length; page++) {
+    const lo = (page + 1) * PAGE_BYTES
+    const digest = digestPage(page, new Uint8Array(bytes.subarray(lo, lo + PAGE_BYTES)))
+    if (digest !== null) digests.push(digest)
+  }
+  return digests
+}
+
+/** The pages after a replay of logs 1 to `last` in one go, on another disk. */
+export async function pagesFromScratch(last: number): Promise<PageDigest[]> {
+  const other = new ReplayRig()
+  try {
+    other.disk.putLogs(1, last)
+    await opened(other)
+    await replayed(other, 1, last)
+    await stopped(other)
+    return pagesOfFile(other.disk.databasePath)
+  } finally {
+    await other.close()
+  }
+}
+
+/** The answer to an opening. */
+export async function opened(of: ReplayRig, session = 1): Promise<ReplayEvent> {
+  of.post({ kind: 'open-database', copy: 0, session, kept: of.disk.kept })
+  return await of.next()
+}
+
+/** The event with which a batch ends. */
+export async function replayed(of: ReplayRig, first: number, last: number, session = 1): Promise<ReplayEvent> {
+  const range = { first: asGeneration(first), last: asGeneration(last) }
+  of.post({ kind: 'replay-logs', copy: 0, session, range })
+  let event = await of.next()
+  while (event.kind === 'checkpoint-moved' || (event.kind === 'logs-replayed' && event.progress.replayedThrough < last))
+    event = await of.next()
+  return event
+}
+
+/** The answer to a stop. */
+export async function stopped(of: ReplayRig): Promise<ReplayEvent> {
+  of.post({ kind: 'stop-replaying', copy: 0 })
+  let event = await of.next()
+  while (event.kind !== 'replay-stopped') event = await of.next()
+  return event
 }

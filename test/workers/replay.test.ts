@@ -4,10 +4,18 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, 
 import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PAGE_BYTES } from '../../engine/database/page.ts'
-import { comparePages, digestPage, type PageDigest } from '../../engine/database/page-digest.ts'
+import { comparePages, type PageDigest } from '../../engine/database/page-digest.ts'
 import { asGeneration } from '../../engine/generation.ts'
-import type { ReplayEvent } from '../../workers/messages.ts'
-import { CopyOnDisk, logsOfStore, ReplayRig } from './replay-rig.ts'
+import {
+  CopyOnDisk,
+  logsOfStore,
+  opened,
+  pagesFromScratch,
+  pagesOfFile,
+  ReplayRig,
+  replayed,
+  stopped,
+} from './replay-rig.ts'
 
 const LOGS = 24
 const g = asGeneration
@@ -17,53 +25,6 @@ beforeEach(() => {
   rig = new ReplayRig(new CopyOnDisk(), { cacheBytes: 32 * PAGE_BYTES, checkpointDepthBytes: 500_000 })
 })
 afterEach(() => rig.close())
-
-/** The pages of a database file. */
-function pagesOf(path: string): PageDigest[] {
-  const bytes = readFileSync(path)
-  const digests: PageDigest[] = []
-  for (let page = 1; (page + 2) * PAGE_BYTES <= bytes.length; page++) {
-    const lo = (page + 1) * PAGE_BYTES
-    const digest = digestPage(page, new Uint8Array(bytes.subarray(lo, lo + PAGE_BYTES)))
-    if (digest !== null) digests.push(digest)
-  }
-  return digests
-}
-
-/** The pages after a replay of logs 1 to `last` in one go, on another disk. */
-async function pagesFromScratch(last: number): Promise<PageDigest[]> {
-  const other = new ReplayRig()
-  try {
-    other.disk.putLogs(1, last)
-    await opened(other)
-    await replayed(other, 1, last)
-    await stopped(other)
-    return pagesOf(other.disk.databasePath)
-  } finally {
-    await other.close()
-  }
-}
-
-async function opened(of: ReplayRig, session = 1): Promise<ReplayEvent> {
-  of.post({ kind: 'open-database', copy: 0, session, kept: of.disk.kept })
-  return await of.next()
-}
-
-/** The event with which a batch ends. */
-async function replayed(of: ReplayRig, first: number, last: number, session = 1): Promise<ReplayEvent> {
-  of.post({ kind: 'replay-logs', copy: 0, session, range: { first: g(first), last: g(last) } })
-  let event = await of.next()
-  while (event.kind === 'checkpoint-moved' || (event.kind === 'logs-replayed' && event.progress.replayedThrough < last))
-    event = await of.next()
-  return event
-}
-
-async function stopped(of: ReplayRig): Promise<ReplayEvent> {
-  of.post({ kind: 'stop-replaying', copy: 0 })
-  let event = await of.next()
-  while (event.kind !== 'replay-stopped') event = await of.next()
-  return event
-}
 
 describe('a replay worker', () => {
   it('makes the pages of a replay in one go, in whatever batches and after whatever ends', async () => {
@@ -82,7 +43,7 @@ describe('a replay worker', () => {
     await replayed(rig, first, LOGS)
     await stopped(rig)
 
-    const found = comparePages(pagesOf(rig.disk.databasePath), await pagesFromScratch(LOGS))
+    const found = comparePages(pagesOfFile(rig.disk.databasePath), await pagesFromScratch(LOGS))
 
     expect(found.first).toBeNull()
     expect(found.pages).toBeGreaterThan(100)
@@ -134,7 +95,7 @@ describe('a replay worker', () => {
     await stopped(rig)
 
     other.remove()
-    expect(pagesOf(rig.disk.databasePath).length).toBeGreaterThan(10)
+    expect(pagesOfFile(rig.disk.databasePath).length).toBeGreaterThan(10)
   })
 
   it('changes nothing any more once it is told to abandon the database', async () => {
