@@ -30,6 +30,8 @@ export interface BenchScale {
   readonly idleSeconds: number
   /** How long clients commit. */
   readonly commitSeconds: number
+  /** Logs of 1 MiB that are replayed. */
+  readonly redoLogs: number
 }
 
 const FULL: BenchScale = {
@@ -39,6 +41,7 @@ const FULL: BenchScale = {
   idleNames: 10_000,
   idleSeconds: 60,
   commitSeconds: 10,
+  redoLogs: 256,
 }
 /** Everything runs, nothing means anything: to see in a minute whether the bench itself works. */
 const QUICK: BenchScale = {
@@ -48,6 +51,7 @@ const QUICK: BenchScale = {
   idleNames: 100,
   idleSeconds: 3,
   commitSeconds: 1,
+  redoLogs: 16,
 }
 const LOGS_FULL = 2_000
 const LOGS_QUICK = 60

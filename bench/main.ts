@@ -15,6 +15,7 @@ import { ENGINE_STEPS } from './measures/engine-steps.ts'
 import { IDLE_GROUPS } from './measures/idle-groups.ts'
 import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
 import type { BenchRun, Measure } from './measures/measure.ts'
+import { REDO } from './measures/redo.ts'
 import { markdownOf, reportLines } from './report.ts'
 import type { BenchResult, MeasureResult } from './result.ts'
 import { runWithOwnMounts } from './scratch-disk.ts'
@@ -29,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   IDLE_GROUPS,
   ENGINE_STEPS,
   COMMITS,
+  REDO,
 ]
 
 async function main(args: readonly string[]): Promise<number> {

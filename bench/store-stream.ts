@@ -85,6 +85,11 @@ export class StoreStream {
     }
   }
 
+  /** How many logs are closed. */
+  get closedCount(): number {
+    return this.logs.length - 1
+  }
+
   /** The whole file of each log that is closed, from log 1 on. */
   get closedLogs(): readonly Uint8Array[] {
     return this.logs.slice(0, -1).map((log) => log.fileImage())

@@ -22,6 +22,8 @@ export class StoreDatabaseFiles {
   /** Whether pages were written in place that no sync has made durable. */
   #unsynced = false
   #gathered = new Uint8Array(0)
+  /** Pages that the file has, or will have when the write under way has ended. Known before it is read or written. */
+  #pages = 0
 
   constructor(tools: StoreTools) {
     const { files, places, newId } = tools
@@ -53,7 +55,8 @@ export class StoreDatabaseFiles {
   async readPage(number: number): Promise<Uint8Array> {
     const database = await this.#opened()
     const bytes = new Uint8Array(database.pageBytes)
-    await database.readPages(number, wholeOf(bytes))
+    // A page that is made new lies behind the end, and most pages that a redo asks for are: that takes no call.
+    if (number <= this.#pages) await database.readPages(number, wholeOf(bytes))
     return bytes
   }
 
@@ -97,6 +100,7 @@ export class StoreDatabaseFiles {
     const name = places.databaseName
     const made = { directory: places.database, name, attemptId: newId(), header, replaces: true }
     this.#unsynced = false
+    this.#pages = 0
     this.#database = Promise.resolve(await createDatabaseFile(files, made))
     reach('create-database.after')
   }
@@ -114,6 +118,7 @@ export class StoreDatabaseFiles {
     const database = await this.#opened()
     this.#tools.reach('write-pages.before')
     this.#unsynced = true
+    this.#pages = Math.max(this.#pages, pages.at(-1)?.number ?? 0)
     const runPagesMax = Math.floor(PIECE_BYTES_MAX / database.pageBytes)
     for (const run of runsOf(pages, runPagesMax)) await this.#writeRun(database, run)
     this.#tools.reach('write-pages.after')
@@ -195,7 +200,12 @@ export class StoreDatabaseFiles {
   /** Opened for writing when it is first needed: that mends a copy of the header which a crash left behind. */
   #opened(): Promise<DatabaseFile> {
     const { files, places } = this.#tools
-    this.#database ??= openDatabaseFile(files, pathIn(places.database, places.databaseName), 'write')
+    this.#database ??= openDatabaseFile(files, pathIn(places.database, places.databaseName), 'write').then(
+      async (database) => {
+        this.#pages = await database.pageCount()
+        return database
+      },
+    )
     return this.#database
   }
 }

@@ -5,7 +5,7 @@ import { type DatabaseHeader, newDatabaseHeader } from './database-header.ts'
 import { openLogBytes } from './log-bytes.ts'
 import type { SoundLog } from './log-file.ts'
 import { LOG_HEADER_BYTES } from './log-header.ts'
-import { positionBefore } from './log-position.ts'
+import { comparePositions, positionBefore } from './log-position.ts'
 import { LogRedo } from './log-redo.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import type { PageCache } from './page-cache.ts'
@@ -26,6 +26,12 @@ export interface ReplayStart {
   /** How far the checkpoint may lag behind the last replayed log, in bytes; with 0 each batch ends with every change in the file. */
   readonly checkpointDepthBytes: number
 }
+
+/**
+ * What of the checkpoint's depth is left when pages are written because it was reached: with 20 MB and logs of 1 MiB every fifth log has
+ * pages written, and not each of them.
+ */
+const KEPT_PART = 0.75
 
 /** What a batch came to. */
 export interface ReplayOutcome {
@@ -118,9 +124,18 @@ export class Replayer {
     const fault = yield* this.#redo.redoLog({ header, log: openLogBytes(bytes), endByte, fromByte: LOG_HEADER_BYTES })
     if (fault !== null) return fault
     this.#previous = identity
-    const { checkpointDepthBytes } = this.#start
-    if (checkpointDepthBytes > 0) yield* this.#redo.write(positionBefore(header, this.#redo.end, checkpointDepthBytes))
+    yield* this.#writeWhatLags(header, this.#redo)
     return null
+  }
+
+  /** What lags too far is written in one go with what soon would: each time costs some syncs, however few pages there are. */
+  *#writeWhatLags(log: SoundLog['header'], redo: LogRedo): StoreMachine<void> {
+    const { checkpointDepthBytes, cache } = this.#start
+    const { oldestDirty } = cache
+    if (checkpointDepthBytes === 0 || oldestDirty === null) return
+    if (comparePositions(oldestDirty, positionBefore(log, redo.end, checkpointDepthBytes)) > 0) return
+    const kept = Math.ceil(checkpointDepthBytes * KEPT_PART)
+    yield* redo.write(positionBefore(log, redo.end, kept))
   }
 
   #beginRedo(log: SoundLog['header']): LogRedo {
