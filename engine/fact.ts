@@ -180,6 +180,8 @@ export type SourceFact =
   | (Noticed & { readonly kind: 'copy-lost'; readonly copyId: string })
   | (Noticed & { readonly kind: 'copy-disabled'; readonly copyId: string; readonly requestId: number })
   | (Noticed & { readonly kind: 'backup-completed'; readonly through: Generation; readonly requestId: number })
+  /** The mailbox store of the active says, durably, that its database needs no log before this one to recover. */
+  | (Noticed & { readonly kind: 'store-checkpointed'; readonly required: Generation })
   | (Noticed & { readonly kind: 'logs-deleted'; readonly range: GenerationRange; readonly alreadyMissing: number })
   | (Noticed & { readonly kind: 'deletion-failed'; readonly range: GenerationRange; readonly fault: Fault })
   | (Noticed & { readonly kind: 'time-passed' })

@@ -35,6 +35,7 @@ export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Re
 export const sourceGuarantees: readonly Guarantee<SourceState, SourceFact, SourceOrder>[] = [
   guarantee('nothing is truncated that is not backed up and processed by every copy', true, truncationIsGated),
   guarantee('nothing is truncated that the database of a copy lacks or needs to recover', true, databasesAreSpared),
+  guarantee('nothing is truncated at or above the checkpoint of the active database', true, checkpointIsSpared),
   guarantee('truncation starts at the lowest log', true, truncationAscends),
   guarantee('the edge of truncation is durable before the first deletion', true, edgeIsDurable),
   guarantee('a copy is accepted only once its enrolment is durable', true, acceptedIsEnrolled),
@@ -214,6 +215,18 @@ function databasesAreSpared({ after, orders }: SourceStep): string | null {
       if (order.range.last > report.replayed) return `log ${order.range.last} is not replayed by ${copyId}`
       if (order.range.last >= report.requiredLow) return `log ${order.range.last} is required by ${copyId}`
     }
+  }
+  return null
+}
+
+/** Told without the rules of truncation, too. */
+function checkpointIsSpared({ after, orders }: SourceStep): string | null {
+  if (after.activeRequired === null) return null
+  for (const order of orders) {
+    if (order.kind !== 'truncate-logs') continue
+    if (after.options.active === 'circular') return `log ${order.range.first} is deleted under circular logging`
+    if (order.range.last >= after.activeRequired)
+      return `log ${order.range.last} is deleted, the active needs its logs from ${after.activeRequired} on`
   }
   return null
 }

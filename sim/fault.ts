@@ -65,6 +65,8 @@ export interface Scenario {
   readonly passiveGate: PassiveGate
   /** Whether the copies have a database, all or none. */
   readonly replays: boolean
+  /** How many logs the checkpoint of the active lags behind; null where no mailbox store writes the logs. */
+  readonly activeLag: number | null
   /** How long phase one lasts in virtual time, in milliseconds. */
   readonly phaseOneMs: number
 }
@@ -80,6 +82,7 @@ export const CALM_SCENARIO: Scenario = {
   copiesExpected: 1,
   passiveGate: 'replayed',
   replays: false,
+  activeLag: null,
   phaseOneMs: 10_000,
 }
 
@@ -124,9 +127,10 @@ const USUAL_RATES: FaultRates = {
  */
 export function drawScenario(choices: Choices, replays = false): Scenario {
   const copies = 1 + choices.below(3)
+  const logs = 10 + choices.below(60)
   return {
     copies,
-    logs: 10 + choices.below(60),
+    logs,
     rates: ratesOf((fault) => drawRate(choices, replays || !REPLAY_FAULTS.has(fault) ? USUAL_RATES[fault] : 0)),
     strikesMax: Number.POSITIVE_INFINITY,
     survival: choices.below(3) === 0 ? 'any' : 'prefix',
@@ -134,6 +138,8 @@ export function drawScenario(choices: Choices, replays = false): Scenario {
     copiesExpected: choices.below(copies + 1),
     phaseOneMs: 10_000 + 10_000 * choices.below(5),
     replays,
+    // Of what is drawn already, so that the choices of older seeds mean what they meant.
+    activeLag: replays && logs % 2 === 1 ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
   }
 }
@@ -160,7 +166,8 @@ export function describeScenario(scenario: Scenario): string {
   const on = FAULT_NAMES.filter((fault) => scenario.rates[fault] > 0).map(
     (fault) => `${fault} ${scenario.rates[fault]}`,
   )
-  const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs, replays, passiveGate } = scenario
+  const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs, replays, passiveGate, activeLag } = scenario
   const databases = replays ? `, with databases, gate ${passiveGate}` : ''
-  return `copies ${copies}${databases}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
+  const active = activeLag === null ? '' : `, checkpoint of the active ${activeLag} logs behind`
+  return `copies ${copies}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
 }

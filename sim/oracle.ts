@@ -173,6 +173,11 @@ export class Oracle {
     this.#truncated.add(generation)
     if ((source.mark?.through ?? 0) < generation)
       this.#core.fail('I1 deletion gate', `log ${generation} goes and is not backed up`)
+    if (source.required !== null && generation >= source.required)
+      this.#core.fail(
+        'I26 active recovery',
+        `log ${generation} goes, the active needs its logs from ${source.required} on`,
+      )
     // A copy that was disabled while the deletion was under way had been counted when it was planned.
     if (source.enrolled.length + source.disabled.length < this.#core.scenario.copiesExpected)
       this.#core.fail('I1 deletion gate', `log ${generation} goes with ${source.enrolled.length} copies enrolled`)

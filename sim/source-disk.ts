@@ -17,6 +17,8 @@ export class SourceDisk {
   enrolled: readonly EnrolledCopy[] = []
   disabled: readonly string[] = []
   truncatedBelow: Generation = NO_GENERATION
+  /** Durable in the header of the active's database: the first log that it needs; null where no mailbox store writes the logs. */
+  required: Generation | null = null
   /** Extent of the logs; null when it has to be read anew. A directory of 100,000 logs is not sorted at every scan. */
   #extent: { lowest: Generation; closedThrough: Generation; generated: Generation } | null = null
 

@@ -50,8 +50,9 @@ export class SourceNode implements SourceEnd {
 
   constructor(parts: SourceParts) {
     this.#parts = parts
-    const { copiesExpected, passiveGate } = parts.core.scenario
-    this.state = startSource('SG1', { copiesExpected, passiveGate })
+    const { copiesExpected, passiveGate, activeLag } = parts.core.scenario
+    const active = activeLag === null ? 'external' : 'mailbox'
+    this.state = startSource('SG1', { copiesExpected, passiveGate, active })
     this.#orders = new OrderQueue((order, done) => this.#perform(order, done))
   }
 
@@ -112,6 +113,11 @@ export class SourceNode implements SourceEnd {
     if (!core.strikes('lost-hint')) this.#scanSoon(HINT_MS)
   }
 
+  /** The mailbox store, which lives in the same process, has moved its checkpoint. */
+  checkpointed(required: Generation): void {
+    this.notice({ kind: 'store-checkpointed', nowMs: this.#parts.core.nowMs, required })
+  }
+
   copyIntroduced(link: CopyLink): void {
     const { copyId, label } = link
     this.#links.set(copyId, link)
@@ -142,9 +148,10 @@ export class SourceNode implements SourceEnd {
 
   #boot(): void {
     const { core } = this.#parts
-    const { enrolled, disabled, mark, truncatedBelow } = this.disk
+    const { enrolled, disabled, mark, truncatedBelow, required } = this.disk
     this.condition = 'up'
     this.notice({ kind: 'share-started', nowMs: core.nowMs, enrolled, disabled, mark, truncatedBelow })
+    if (required !== null) this.checkpointed(required)
     this.#scanSoon(SCAN_MS)
     this.#rescanLater()
   }

@@ -138,6 +138,7 @@ export class StoryStage {
       copies: setting('copies', 1),
       copiesExpected: setting('expected', 1),
       replays: words.includes('databases'),
+      activeLag: words.some((word) => word.startsWith('active=')) ? setting('active', 0) : null,
       passiveGate: words.includes('gate=inspected') ? 'inspected' : 'replayed',
     }
     this.#world = this.#build(scenario)

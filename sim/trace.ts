@@ -107,6 +107,8 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
       return `${fact.copyId} ${reportText(fact.report)}`
     case 'copy-lost':
       return fact.copyId
+    case 'store-checkpointed':
+      return `required ${fact.required}`
     case 'copy-disabled':
       return fact.copyId
     case 'backup-completed':

@@ -7,6 +7,7 @@ import { Link, unreachable } from './link.ts'
 import { Oracle } from './oracle.ts'
 import { ENGINE_RULES, type Rules } from './rules.ts'
 import { SourceNode } from './source-node.ts'
+import { ToyActive } from './toy-active.ts'
 import { trueLog } from './toy-log.ts'
 
 /** What a world is made of. */
@@ -31,6 +32,7 @@ export class World {
   readonly source: SourceNode
   readonly copies: readonly CopyNode[]
   readonly links: readonly Link[]
+  readonly #active: ToyActive | null
   /** Highest log that the writer has closed. */
   generated: Generation = NO_GENERATION
 
@@ -41,6 +43,7 @@ export class World {
     this.oracle = oracle
     this.source = new SourceNode({ core, oracle, step: rules.stepSource, isGuarded })
     oracle.watchSource(this.source.disk)
+    this.#active = scenario.activeLag === null ? null : new ToyActive(core, this.source, scenario.activeLag)
     this.copies = Array.from({ length: scenario.copies }, (_, index) => {
       const copyId = `copy${index + 1}`
       const copy = new CopyNode({ core, oracle, rules, copyId, label: copyId, isGuarded })
@@ -63,6 +66,7 @@ export class World {
     if (generation > this.generated) this.generated = generation
     this.source.disk.place(log)
     this.source.directoryChanged()
+    this.#active?.closed(generation)
   }
 
   /** Lets everything happen up to a virtual time, in milliseconds since the world began. False when a promise broke. */

@@ -11,6 +11,7 @@ export { CopyHost, type CopyHostOptions, type CopyRequest } from './copy-host.ts
 export { COPY_MANAGE_DEFAULT, type CopyService, type CopyServiceOptions, startCopyService } from './copy-service.ts'
 export { EventLog, type EventLogParts, type EventQuery, type LoggedEvent, openEventLog } from './event-log.ts'
 export { type RandomBytes, systemRandom } from './fresh-id.ts'
+export { type MailboxService, type MailboxServiceOptions, startMailboxService } from './mailbox-service.ts'
 export { type LogLevel, type ServiceLog, serviceLog } from './service-log.ts'
 export { ShareHost, type ShareHostOptions, type ShareRequest } from './share-host.ts'
 export {

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
-import type { PassiveGate } from '../engine/source/source-state.ts'
+import type { ActiveStore, PassiveGate } from '../engine/source/source-state.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { StoreKind } from '../engine/store-kind.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
@@ -44,6 +44,8 @@ export interface ShareRequest {
   readonly format: LogFormat
   /** Whose logs these are, which decides whether copies replay them; `external` by default. */
   readonly store?: StoreKind
+  /** Who writes them, as far as truncation is concerned; `external` by default. What a store needs is told by `storeNeeds`. */
+  readonly active?: ActiveStore
   /** Path of the directory with the journal; `.ccr` in the log directory without it. */
   readonly state?: string
   /** Copies that must be enrolled before anything is truncated. */
@@ -163,7 +165,11 @@ export class ShareHost {
         format: request.format,
         store: request.store ?? 'external',
         state: request.state === undefined ? join(logs, STATE_DIRECTORY) : resolve(request.state),
-        options: { copiesExpected: request.copiesExpected, passiveGate: request.passiveGate ?? 'replayed' },
+        options: {
+          copiesExpected: request.copiesExpected,
+          passiveGate: request.passiveGate ?? 'replayed',
+          active: request.active ?? 'external',
+        },
         lock: request.lock ?? true,
         scanIntervalMs: request.scanIntervalMs ?? SCAN_INTERVAL_MS,
         files: this.#files,

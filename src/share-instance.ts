@@ -158,6 +158,11 @@ export class ShareInstance {
     return remark
   }
 
+  /** The mailbox store that writes the logs says which of them its database needs first, durably. */
+  storeNeeds(required: Generation): void {
+    if (this.#closed === null) this.#tell({ kind: 'store-checkpointed', required })
+  }
+
   /** Resolves when the judge accepts a state, the present one or a later one. */
   until<Result>(judge: Judge<SourceState, Result>, signal: AbortSignal): Promise<Result> {
     return this.#watch.until(this.state, judge, signal)

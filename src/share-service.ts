@@ -20,6 +20,8 @@ import { type ManagementServer, startManagement } from './management-server.ts'
 import type { ServiceLog } from './service-log.ts'
 import { ShareHost, STATE_DIRECTORY } from './share-host.ts'
 import type { ShareInstance } from './share-instance.ts'
+import { StoreHost, type StoreRequest } from './store-host.ts'
+import type { StoreInstance } from './store-instance.ts'
 
 /** How a log directory is shared. */
 export interface ShareServiceOptions {
@@ -30,6 +32,11 @@ export interface ShareServiceOptions {
   readonly format: LogFormat
   /** Whose logs these are: of a mailbox store, which its copies replay, or of another program; `external` by default. */
   readonly store?: StoreKind
+  /**
+   * The mailbox store that writes the logs, run by this service: it is started before its logs are shared, and stopped after. `logs`,
+   * `format` and `store` follow from it then; see `startMailboxService`.
+   */
+  readonly mailbox?: Omit<StoreRequest, 'name'>
   /** Where the replication listener binds. Default: {@link SHARE_LISTEN_DEFAULT}. */
   readonly listen?: ListenAddress
   /** Where the management listener binds; null for none. Default: {@link SHARE_MANAGE_DEFAULT}. */
@@ -66,6 +73,8 @@ export interface ShareService {
   readonly markBackup: (through: Generation) => Promise<string>
   /** A copy no longer holds truncation and may not come back; resolves with a remark when durable. */
   readonly disableCopy: (copyId: string) => Promise<string>
+  /** The mailbox store of this service; null where another program writes the logs. */
+  readonly store: StoreInstance | null
   /** Resolves with the first status that fits, the present one or a later one. */
   readonly whenStatus: (fits: (status: ShareStatus) => boolean, signal: AbortSignal) => Promise<ShareStatus>
   /** Stops: within 10 s, with everything ordered done or given up. May be called twice. */
@@ -78,10 +87,10 @@ export const SHARE_LISTEN_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 77
 export const SHARE_MANAGE_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 7701 }
 
 /**
- * Shares one directory of closed logs.
+ * Shares one directory of closed logs, and runs the mailbox store that writes them where there is one.
  *
  * Errors: `NAME_INVALID`, `LOG_FORMAT_INVALID`, `DIRECTORY_MISSING`, `DIRECTORY_CONFLICT`, `BIND_REFUSED`, `PORT_IN_USE`,
- * `STORE_LOCKED`, `STORE_FOREIGN`, `JOURNAL_CORRUPT`, and those of the file system.
+ * `STORE_LOCKED`, `STORE_FOREIGN`, `JOURNAL_CORRUPT`, `DATABASE_REJECTED` of a mailbox store, and those of the file system.
  */
 export async function startShareService(options: ShareServiceOptions): Promise<ShareService> {
   const closing = new Closing()
@@ -100,13 +109,18 @@ async function open(options: ShareServiceOptions, closing: Closing): Promise<Sha
   logNameParser(options.format)
   const state = await stateDirectory(options)
   const { events, host } = await openHost(options, { state, closing })
+  const { stores, store } = await startStore(options, { events, closing })
+  closing.add(host)
+  const active = store === null ? 'external' : store.circularLogging ? 'circular' : 'mailbox'
   // First the directory, then the listener: a copy that knocks finds its share.
-  const share = await host.add({ ...options, state, copiesExpected })
+  const share = await host.add({ ...options, state, copiesExpected, active })
+  store?.watchRequired((required) => share.storeNeeds(required))
   await host.start()
   const management = await startManagement({
     listen: manage,
     shares: host.port,
-    ready: () => host.isReady,
+    stores: stores.port,
+    ready: () => host.isReady && stores.isReady,
     events,
     metrics: host.metrics,
     log,
@@ -116,7 +130,16 @@ async function open(options: ShareServiceOptions, closing: Closing): Promise<Sha
   closing.add({ close: async () => void events.raise(share.name, 2002, []) })
   const url = host.origin + sharePath(share.name)
   log.info({ storageGroup: share.name, logs: share.directory, url, manage: management.url }, 'share-started')
-  return service({ share, events, management, url, closing })
+  return service({ share, store, events, management, url, closing })
+}
+
+/** A store that has to recover delays the sharing of its logs: its last ones are mended first. */
+async function startStore(
+  { name, mailbox, log, clock = systemClock() }: ShareServiceOptions,
+  { events, closing }: { readonly events: EventLog; readonly closing: Closing },
+): Promise<{ readonly stores: StoreHost; readonly store: StoreInstance | null }> {
+  const stores = closing.add(new StoreHost({ events, log, clock }))
+  return { stores, store: mailbox === undefined ? null : await stores.add({ ...mailbox, name }) }
 }
 
 async function openHost(
@@ -133,24 +156,25 @@ async function openHost(
   closing.add(events)
   const listen = options.listen ?? SHARE_LISTEN_DEFAULT
   const onCrash = options.onCrash ?? crashTo(log)
-  const host = new ShareHost({ listen, events, log, clock, random, onCrash })
-  return { events, host: closing.add(host) }
+  return { events, host: new ShareHost({ listen, events, log, clock, random, onCrash }) }
 }
 
 interface Running {
   readonly share: ShareInstance
+  readonly store: StoreInstance | null
   readonly events: EventLog
   readonly management: ManagementServer
   readonly url: string
   readonly closing: Closing
 }
 
-function service({ share, events, management, url, closing }: Running): ShareService {
+function service({ share, store, events, management, url, closing }: Running): ShareService {
   const status = (): ShareStatus => shareStatus(share)
   return {
     url,
     managementUrl: management.url,
     name: share.name,
+    store,
     events,
     status,
     explain: () => explainTruncation(share.state),

@@ -42,7 +42,8 @@ export interface StoreRequest {
 
 /** The stores of one process: each has a thread of its own, and memory for its pages. */
 const STORES_PER_PROCESS_MAX = 50
-const BASE_NAME = 'E00'
+/** The base name of the first storage group of a server. */
+export const BASE_NAME = 'E00'
 const DATABASE_NAME = 'priv1.edb'
 
 /** Runs mailbox stores: each in a worker thread that owns it. */

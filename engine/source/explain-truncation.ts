@@ -100,6 +100,17 @@ const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => {
     why: through === '00000000' ? 'no backup was reported yet' : `the last backup covers logs through ${through}`,
     release: 'a backup that covers it: ccr backup mark SG --through G',
   }),
+  checkpoint: (_, through) => ({
+    why:
+      through === '00000000'
+        ? 'the database of the active may need it to recover'
+        : `the database of the active needs the logs above ${through} to recover`,
+    release: 'the mailbox store writing its changes to the database file, which it does by itself as mail comes',
+  }),
+  circular: () => ({
+    why: 'circular logging is on, so that the mailbox store uses its logs again by itself',
+    release: 'the mailbox store, when its database needs it no more, whatever copies and backups lack',
+  }),
   'no-copy': () => ({
     why: 'no copy has been enrolled, so it exists nowhere else',
     release: 'a copy that connects: ccr copy URL STORE (or share with --copies-expected 0)',

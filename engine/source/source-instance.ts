@@ -60,6 +60,8 @@ function takeIn(state: SourceState, fact: SourceFact): Stepped {
       return disabled(state, fact)
     case 'backup-completed':
       return backedUp(state, fact)
+    case 'store-checkpointed':
+      return [checkpointed(state, fact.required), []]
     case 'logs-deleted':
       return deleted(state, fact)
     case 'deletion-failed':
@@ -160,7 +162,17 @@ function disabled(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-di
   ]
 }
 
+function checkpointed(state: SourceState, required: Generation): SourceState {
+  assert(state.activeRequired !== null, 'only a mailbox store says what its database needs')
+  return { ...state, activeRequired: required }
+}
+
 function backedUp(state: SourceState, fact: Extract<SourceFact, { kind: 'backup-completed' }>): Stepped {
+  if (state.options.active === 'circular') {
+    const message = `${state.name} has circular logging, with which no backup of logs is complete (error -526)`
+    const hint = 'Turn store.circularLogging off, start the store again, and take a full backup.'
+    return [state, [answer(fact.requestId, { refusal: { code: 'STATE_REFUSED', message, hint } })]]
+  }
   if (fact.through > state.generated || fact.through === NO_GENERATION) {
     const newest = state.generated === 0 ? 'no log is closed yet' : `the newest closed log is ${state.generated}`
     const message = `${state.name} cannot be backed up through log ${fact.through}: ${newest}`

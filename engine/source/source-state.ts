@@ -13,7 +13,15 @@ export interface SourceOptions {
    * always asked for what it has inspected.
    */
   readonly passiveGate: PassiveGate
+  /** Who writes the logs; `external` by default. */
+  readonly active?: ActiveStore
 }
+
+/**
+ * What writes the logs of a source. `external`: a program that knows by itself which logs it needs. `mailbox`: a mailbox store, which
+ * says what its database needs; that is kept. `circular`: such a store with circular logging, which uses its logs again by itself.
+ */
+export type ActiveStore = 'external' | 'mailbox' | 'circular'
 
 /** `replayed` is Exchange's rule for a passive, and ours by default; with `inspected` a copy that lags does not hold the source. */
 export type PassiveGate = 'inspected' | 'replayed'
@@ -35,6 +43,8 @@ export interface SourceState {
   readonly copies: readonly SourceCopy[]
   /** Copies that were disabled and may not come back by themselves. */
   readonly disabled: readonly string[]
+  /** The first log that the database of the active needs; 0 while that is not known, null where no mailbox store says so. */
+  readonly activeRequired: Generation | null
   /** The range being deleted now, or null. */
   readonly truncating: { readonly first: Generation; readonly last: Generation } | null
   /** Everything below this was given up for deletion, durably; 0 when nothing ever was. */
@@ -73,6 +83,7 @@ export function startSource(name: string, options: SourceOptions): SourceState {
     mark: null,
     copies: [],
     disabled: [],
+    activeRequired: (options.active ?? 'external') === 'external' ? null : NO_GENERATION,
     truncating: null,
     truncatedBelow: NO_GENERATION,
     truncateAgainMs: 0,
@@ -97,6 +108,7 @@ export function sourceDraftOf(state: SourceState): SourceDraft {
     mark: state.mark,
     copies: state.copies,
     disabled: state.disabled,
+    activeRequired: state.activeRequired,
     truncating: state.truncating,
     truncatedBelow: state.truncatedBelow,
     truncateAgainMs: state.truncateAgainMs,

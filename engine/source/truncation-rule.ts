@@ -8,6 +8,8 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  * | rule | holds a log … |
  * |---|---|
  * | `not-backed-up` | above the last generation that a backup covered |
+ * | `checkpoint` | that the database of the active needs to recover |
+ * | `circular` | while circular logging is on: the store uses it again by itself, and no other rule counts |
  * | `no-copy` | while fewer copies are enrolled than expected |
  * | `not-inspected` | that an enrolled copy has not inspected |
  * | `not-replayed` | that an enrolled copy with a database has not replayed (passive gate `replayed`) |
@@ -17,11 +19,13 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  * | `unreachable` | that an enrolled copy had not processed when it was last heard of |
  * | `not-heard` | while an enrolled copy has not reported since the source started |
  *
- * Source: the truncation rule of continuous replication: backed up, and processed by every copy, which for a passive means
+ * Source: the truncation rule of continuous replication: backed up, below the checkpoint, and processed by every copy, which for a passive means
  * replayed and no longer required; a copy that is suspended, failed or unreachable holds the source at its last durable value.
  */
 export type HoldingRule =
   | 'not-backed-up'
+  | 'checkpoint'
+  | 'circular'
   | 'no-copy'
   | 'not-inspected'
   | 'not-replayed'
@@ -41,9 +45,12 @@ export interface Hold {
   readonly sinceMs: number
 }
 
-/** Every rule that applies now, in the order in which they are told: backup first, then copies by identifier. */
+/** Every rule that applies now, in the order in which they are told: backup first, then the active, then copies by identifier. */
 export function holds(state: SourceState): readonly Hold[] {
+  if (state.options.active === 'circular') return [{ rule: 'circular', through: NO_GENERATION, copy: null, sinceMs: 0 }]
   const all: Hold[] = [{ rule: 'not-backed-up', through: state.mark?.through ?? NO_GENERATION, copy: null, sinceMs: 0 }]
+  if (state.activeRequired !== null)
+    all.push({ rule: 'checkpoint', through: below(state.activeRequired), copy: null, sinceMs: 0 })
   if (state.copies.length < state.options.copiesExpected)
     all.push({ rule: 'no-copy', through: NO_GENERATION, copy: null, sinceMs: 0 })
   for (const copy of state.copies) all.push(...holdsOf(copy, state.options.passiveGate))
@@ -90,6 +97,11 @@ function holdsOf(copy: SourceCopy, gate: PassiveGate): readonly Hold[] {
 function processedThrough(report: CopyReport, gate: PassiveGate): Generation {
   if (report.requiredLow === null || gate === 'inspected') return report.inspected
   return lowerOf(report.replayed, previousGeneration(report.requiredLow))
+}
+
+/** Everything below a log; nothing while it is not known. */
+function below(required: Generation): Generation {
+  return required === NO_GENERATION ? NO_GENERATION : previousGeneration(required)
 }
 
 function conditionRule({ report, connected }: SourceCopy): 'suspended' | 'unreachable' | 'failed' | null {

@@ -12,6 +12,9 @@ type SourceStepped = ReturnType<Rules['stepSource']>
 
 /** Bugs of replay that somebody could have made; played in worlds whose copies have databases. Every one has to be caught. */
 export const PLANTED_REPLAY_BUGS: Readonly<Record<string, Rules>> = {
+  'the checkpoint of the active is not heeded': source((state, fact) =>
+    stepSource(state, fact.kind === 'store-checkpointed' ? { ...fact, required: ALL } : fact),
+  ),
   'a batch goes one log beyond what is inspected': replica((state, fact) =>
     mapOrders(stepReplica(state, fact), (order) => replaying(order, (last) => nextGeneration(last))),
   ),

@@ -18,6 +18,7 @@ it('the package exports these names', () => {
       "openEventLog",
       "serviceLog",
       "startCopyService",
+      "startMailboxService",
       "startShareService",
       "systemClock",
       "systemRandom",

@@ -64,6 +64,28 @@ describe('a copy holds the source', () => {
   })
 })
 
+describe('the active holds the source', () => {
+  it('with everything before its store has said what it needs, then from the first log that its database needs on', () => {
+    const source = aSource([], { copiesExpected: 0, active: 'mailbox' })
+    const told = { ...source, activeRequired: asGeneration(6) }
+
+    expect(holds(source)[1]).toEqual({ rule: 'checkpoint', through: 0, copy: null, sinceMs: 0 })
+    expect(holds(told)[1]).toMatchObject({ rule: 'checkpoint', through: 5 })
+    expect([truncatableThrough(source), truncatableThrough(told)]).toEqual([0, 5])
+  })
+
+  it('not at all where another program writes the logs', () => {
+    expect(holds(aSource([], { copiesExpected: 0 })).map(({ rule }) => rule)).toEqual(['not-backed-up'])
+  })
+
+  it('by one rule alone under circular logging, and nothing is deleted but by the store', () => {
+    const source = aSource([aSourceCopy()], { active: 'circular' })
+
+    expect(holds(source)).toEqual([{ rule: 'circular', through: 0, copy: null, sinceMs: 0 }])
+    expect(planTruncation({ ...source, activeRequired: asGeneration(9) }, 5)).toBeNull()
+  })
+})
+
 describe('the edge of truncation', () => {
   it.each([
     [7, [aSourceCopy()], 1],
