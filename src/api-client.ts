@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ReplicationError } from '../engine/error.ts'
 import {
   type EventDocument,
+  type JsonObject,
   listOf,
   readEvent,
   readShare,
@@ -64,6 +65,12 @@ export class ApiClient {
 
   async resume(storageGroup: string): Promise<Done<StatusDocument>> {
     return statusDone(await this.#call('POST', `/api/v1/copies/${encodeURIComponent(storageGroup)}/resume`, {}))
+  }
+
+  /** The status of a store as its node tells it: `state`, `openGeneration`, `transactions` and the rest. */
+  async store(storageGroup: string): Promise<JsonObject> {
+    const answer = await this.#call('GET', `/api/v1/stores/${encodeURIComponent(storageGroup)}`)
+    return shapeOf(answer, 'a store', { state: 'string' })
   }
 
   async share(storageGroup: string): Promise<ShareDocument> {

@@ -7,15 +7,16 @@ import { translateCmdlet } from './cmdlet.ts'
 import { addBackupCommand } from './command/backup.ts'
 import { addConfigCommand } from './command/config.ts'
 import { addCopyCommand } from './command/copy.ts'
-import { addDemoCommand } from './command/demo.ts'
 import { addDisableCommand } from './command/disable.ts'
 import { addDumpCommand } from './command/dump.ts'
 import { addEventsCommand } from './command/events.ts'
 import { addExplainCommand } from './command/explain.ts'
 import { addLoadCommand } from './command/load.ts'
+import { addNodeCommand } from './command/node.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
 import { addResumeCommand, addSuspendCommand } from './command/suspend.ts'
+import { addUpCommand } from './command/up.ts'
 import { addVerifyCommand } from './command/verify.ts'
 import { addWriteLogsCommand } from './command/write-logs.ts'
 import { VERSION } from './version.ts'
@@ -74,7 +75,8 @@ export function commandTree(io: CliIo, act: Act): CommandUnknownOpts {
 }
 
 const COMMANDS = [
-  addDemoCommand,
+  addUpCommand,
+  addNodeCommand,
   addShareCommand,
   addCopyCommand,
   addStatusCommand,

@@ -1,5 +1,8 @@
 import Type, { type TSchema } from 'typebox'
+import { BASE_NAME, GROUPS_MAX, NODES_MAX } from './cluster.ts'
 import { SETTING_KEYS, SETTINGS, type Setting } from './config.ts'
+
+const ADDRESS_PATTERN = '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):\\d{1,5}$'
 
 /** The JSON Schema of the configuration file, made from the table of settings: unknown keys are refused. */
 export function configSchema(): object {
@@ -14,17 +17,54 @@ export function configSchema(): object {
     section,
     Type.Optional(Type.Object(keys, { additionalProperties: false })),
   ])
-  return Type.Object(Object.fromEntries(properties), {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    title: 'Configuration of ccr',
-    additionalProperties: false,
-  })
+  return Type.Object(
+    { ...Object.fromEntries(properties), ...clusterSchemas() },
+    {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      title: 'Configuration of ccr',
+      additionalProperties: false,
+    },
+  )
+}
+
+/** The sections that `ccr node` reads besides the settings. */
+function clusterSchemas(): Record<string, TSchema> {
+  const node = Type.Object(
+    {
+      data: Type.String({ minLength: 1, description: 'Directory with one folder for each storage group.' }),
+      listen: Type.String({
+        pattern: ADDRESS_PATTERN,
+        description: 'Where copies on other nodes fetch logs: HOST:PORT.',
+      }),
+      manage: Type.String({ pattern: ADDRESS_PATTERN, description: 'Where people and tools ask: HOST:PORT.' }),
+    },
+    { additionalProperties: false },
+  )
+  const group = Type.Object(
+    {
+      active: Type.String({ description: 'The node whose store is mounted.' }),
+      copies: Type.Optional(
+        Type.Array(Type.String(), { description: 'The nodes that keep a copy.', uniqueItems: true }),
+      ),
+      baseName: Type.Optional(
+        Type.String({ pattern: BASE_NAME.source, description: 'What its logs begin with: E00, E01, … when absent.' }),
+      ),
+    },
+    { additionalProperties: false },
+  )
+  return {
+    nodes: Type.Optional(
+      Type.Record(Type.String(), node, { description: 'Machines, or processes, by name.', maxProperties: NODES_MAX }),
+    ),
+    storageGroups: Type.Optional(
+      Type.Record(Type.String(), group, { description: 'Storage groups by name.', maxProperties: GROUPS_MAX }),
+    ),
+  }
 }
 
 function schemaOf(setting: Setting): TSchema {
   const about = { description: setting.reason, default: setting.default }
-  if (setting.unit === 'HOST:PORT')
-    return Type.String({ ...about, pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):\\d{1,5}$' })
+  if (setting.unit === 'HOST:PORT') return Type.String({ ...about, pattern: ADDRESS_PATTERN })
   if (setting.unit === 'word')
     return Type.Union(
       setting.words.map((word) => Type.Literal(word)),

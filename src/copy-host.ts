@@ -32,6 +32,8 @@ export interface CopyHostOptions {
   readonly cacheBytes?: number
   /** The same for a thread that replays. */
   readonly startReplayer?: StartWorker<ReplayCommand, ReplayEvent>
+  /** Where its figures go; metrics of its own by default. */
+  readonly metrics?: Metrics
   /** A rule of the program broke: the process must not go on as if nothing were. */
   readonly onCrash: (error: unknown) => void
 }
@@ -91,7 +93,7 @@ export class CopyHost {
 
   constructor(options: CopyHostOptions) {
     this.#options = options
-    this.metrics = serviceMetrics({ copies: () => this.#copies.values(), shares: () => [] })
+    this.metrics = options.metrics ?? serviceMetrics({ copies: () => this.#copies.values(), shares: () => [] })
     const { log, clock, workers, cacheBytes = CACHE_BYTES_DEFAULT, startReplayer } = options
     const startWorker = startReplayer === undefined ? {} : { startWorker: startReplayer }
     this.#replayers = new ReplayHost({ log, clock, workers, cacheBytes, ...startWorker })

@@ -32,6 +32,8 @@ export interface ShareHostOptions {
   readonly random: RandomBytes
   /** How the share worker is started with a listener at this address, where it is not the usual way. */
   readonly startWorker?: (listen: ListenAddress) => StartWorker<ShareCommand, ShareReport>
+  /** Where its figures go; metrics of its own by default. */
+  readonly metrics?: Metrics
   readonly onCrash: (error: unknown) => void
 }
 
@@ -83,7 +85,7 @@ export class ShareHost {
 
   constructor(options: ShareHostOptions) {
     this.#options = options
-    this.metrics = serviceMetrics({ copies: () => [], shares: () => this.shares })
+    this.metrics = options.metrics ?? serviceMetrics({ copies: () => [], shares: () => this.shares })
     this.#worker = new SupervisedWorker<ShareCommand, ShareReport>({
       name: 'share worker',
       // A worker that replaces a dead one listens where the copies look for it.

@@ -1,4 +1,4 @@
-// Goal: the program as it is installed works: its exit codes, its signals, its start-up time, and the demonstration of npm start.
+// Goal: the program as it is installed works: its exit codes, its signals, its start-up time, and the two nodes of npm start.
 // Method: the built binary in processes of their own; npm test builds it first.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -77,9 +77,9 @@ describe('the binary', () => {
   })
 })
 
-describe('the demonstration', () => {
-  it('ends by itself with a summary: everything copied, byte for byte', async () => {
-    const { exitCode, stdout } = await run(['demo', '--for', '3s', '--rate', '20/s', '--json'])
+describe('two nodes and a load', () => {
+  it('end by themselves with a summary: every message there, both databases the same', async () => {
+    const { exitCode, stdout } = await run(['up', '--for', '5s', '--rate', '200/s', '--json'])
     const documents = stdout
       .trim()
       .split('\n')
@@ -87,25 +87,29 @@ describe('the demonstration', () => {
     const { summary } = documents.at(-1)
 
     expect(exitCode).toBe(0)
-    expect(documents[0].places).toMatchObject({ shareUrl: expect.stringContaining('/shares/SG1') })
+    expect(documents[0].places).toMatchObject({
+      temporary: true,
+      active: { name: 'node1' },
+      passive: { name: 'node2' },
+    })
     expect(documents.some(({ moment }) => moment !== undefined)).toBe(true)
-    expect(summary).toMatchObject({ whole: true, check: { different: [], verified: summary.written } })
-    expect(summary.written).toBeGreaterThan(20)
+    expect(summary).toMatchObject({ whole: true, messages: { sound: true }, databases: { sound: true } })
+    expect(summary.load.delivered).toBeGreaterThan(20)
     expect(existsSync(documents[0].places.data)).toBe(false)
   })
 
-  it('says what is where first, stops cleanly at Ctrl-C, and goes on in the same directory', async () => {
+  it('say what is where first, stop cleanly at Ctrl-C, and go on in the same directory', async () => {
     const data = temporaryDirectory()
-    const first = launch(['demo', '--data', data, '--rate', '20/s'])
+    const first = launch(['up', '--data', data, '--rate', '200/s'])
     const intro = await linesUntil(first.lines, / s {2}Healthy/)
     first.child.kill('SIGINT')
-    const summary = await linesUntil(first.lines, /the copy is whole/)
+    const summary = await linesUntil(first.lines, /both databases hold the same/)
 
     expect(await first.ended).toBe(130)
-    expect(intro.join('\n')).toContain(join(data, 'active/SG1/logs'))
+    expect(intro.join('\n')).toContain(join(data, 'node1/SG1'))
     expect(intro.join('\n')).toContain('suspend SG1')
-    expect(summary.join('\n')).toMatch(/logs written in .*\n.*byte for byte/)
-    expect((await run(['demo', '--data', data, '--for', '1s', '--json'])).exitCode).toBe(0)
+    expect(summary.join('\n')).toMatch(/messages delivered .*\n.*every acknowledged message/)
+    expect((await run(['up', '--data', data, '--for', '1s', '--json'])).exitCode).toBe(0)
   })
 })
 

@@ -15,11 +15,9 @@ export interface ChildService {
   readonly stop: () => Promise<void>
 }
 
-/** The first document that a service prints. */
+/** What a service tells when it has started. */
 interface StartedService {
   readonly managementUrl: string
-  /** What copies connect to; `''` of a copy. */
-  readonly url: string
 }
 
 /** What a service is started with. */
@@ -62,7 +60,7 @@ export async function startChild(options: ChildOptions): Promise<ChildService> {
 }
 
 /** This program itself: the built file, or its source where that runs. */
-function programPath(): string {
+export function programPath(): string {
   return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../bin.ts' : '../bin.js', import.meta.url))
 }
 
@@ -73,8 +71,8 @@ async function firstLine(stdout: Readable | null): Promise<string | null> {
 }
 
 function readStarted(line: string): StartedService {
-  const { managementUrl, url } = JSON.parse(line) as Partial<StartedService> // our own document; checked below
-  if (typeof managementUrl === 'string') return { managementUrl, url: url ?? '' }
+  const { managementUrl } = JSON.parse(line) as Partial<StartedService> // our own document; checked below
+  if (typeof managementUrl === 'string') return { managementUrl }
   throw new Error(`a service tells where it is, not ${line}`)
 }
 
