@@ -5,6 +5,7 @@ import { reportError, usageError } from './cli-error.ts'
 import type { CliIo } from './cli-io.ts'
 import { translateCmdlet } from './cmdlet.ts'
 import { addBackupCommand } from './command/backup.ts'
+import { addCompareCommand } from './command/compare.ts'
 import { addConfigCommand } from './command/config.ts'
 import { addCopyCommand } from './command/copy.ts'
 import { addDisableCommand } from './command/disable.ts'
@@ -88,6 +89,7 @@ const COMMANDS = [
   addEventsCommand,
   addWriteLogsCommand,
   addLoadCommand,
+  addCompareCommand,
   addVerifyCommand,
   addDumpCommand,
   addConfigCommand,

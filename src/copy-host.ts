@@ -128,6 +128,7 @@ export class CopyHost {
       get: (name) => this.#names.get(name)?.status ?? null,
       suspend: async (name, comment) => found(name).suspend(comment),
       resume: async (name) => found(name).resume(),
+      digestPages: (name) => (through, signal) => found(name).digestPages(through, signal),
     }
   }
 

@@ -21,11 +21,16 @@ export async function withManagement<Result>(
   }
 }
 
-/** How the service of a side is reached; `named` overrides what the line and the environment say. */
+/** The management address that the line or the environment names, or null. */
+export function namedServer({ globals, io }: CommandContext): string | null {
+  return globals.server ?? (io.env['CCR_SERVER'] || null)
+}
+
+/** How the service of a side is reached: where it is named, there, else where the settings say. */
 export async function connectionOptions(
   context: CommandContext,
   side: Side,
-  named: string | undefined = context.globals.server ?? (context.io.env['CCR_SERVER'] || undefined),
+  named: string | null = namedServer(context),
 ): Promise<ApiConnectionOptions> {
   const settings = await settingsFor(context)
   return {

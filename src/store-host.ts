@@ -11,6 +11,7 @@ import { SETTINGS, type Settings } from './config.ts'
 import type { EventLog } from './event-log.ts'
 import { hereAlready, tooManyHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
+import { digestsOfStore } from './store-digests.ts'
 import { StoreInstance } from './store-instance.ts'
 import type { StartWorker } from './supervised-worker.ts'
 import { startStoreWorker } from './worker-tasks.ts'
@@ -157,5 +158,6 @@ function managed(store: StoreInstance): ManagedStore {
     read: (name) => store.ask({ ask: 'read', name }),
     list: (query) => store.ask({ ask: 'list', query }),
     roll: () => store.ask({ ask: 'roll' }),
+    digestPages: (through, signal) => digestsOfStore(store, through, signal),
   }
 }

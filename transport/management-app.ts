@@ -1,8 +1,11 @@
 import { fastifySwagger } from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
+import { assert } from '../engine/assert.ts'
 import { createHardenedApp, type ServerLimits } from './hardening.ts'
 import { addCopyRoutes, type CopiesPort } from './management-copies.ts'
 import { addEventRoutes, type EventsPort } from './management-events.ts'
+import { addPagesRoute } from './management-pages.ts'
+import { foundGroup } from './management-route.ts'
 import { addShareRoutes, type SharesPort } from './management-shares.ts'
 import { addStoreRoutes, type StoresPort } from './management-stores.ts'
 
@@ -58,10 +61,36 @@ export function createManagementApp(ports: ManagementPorts): FastifyInstance {
     addCopyRoutes(api, ports.server, ports.copies)
     addShareRoutes(api, ports.shares)
     addStoreRoutes(api, ports.stores)
+    addPagesRoutes(api, ports, closing.signal)
     addEventRoutes(api, { events: ports.events, closing: closing.signal, onFault })
     done()
   })
   return app
+}
+
+function addPagesRoutes(
+  api: FastifyInstance,
+  { copies, stores, onFault }: ManagementPorts,
+  closing: AbortSignal,
+): void {
+  addPagesRoute(api, {
+    tag: 'stores',
+    summary: 'Digests of all pages at the end of a log, which is closed for it; transactions go on',
+    find: (name) => foundGroup(name, stores, 'store').digestPages,
+    closing,
+    onFault,
+  })
+  addPagesRoute(api, {
+    tag: 'copies',
+    summary: 'Digests of all pages at the end of a log, once the copy has replayed it; replay is held up meanwhile',
+    find: (name) => {
+      const { storageGroup } = foundGroup(name, copies, 'copy')
+      assert(copies !== undefined, 'what was found is in a port')
+      return copies.digestPages(storageGroup)
+    },
+    closing,
+    onFault,
+  })
 }
 
 function addHealthRoutes(api: FastifyInstance, { ready, metrics }: ManagementPorts): void {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { CopyStatus } from '../engine/replication/copy-status.ts'
 import { type CopyStatusDocument, copyStatusDocument } from './management-documents.ts'
+import type { DigestPages } from './management-pages.ts'
 import { describedBy, foundGroup, type GroupRoute, type GroupsPort } from './management-route.ts'
 import { ANSWERS, COPY_STATUS, EMPTY_BODY, SUSPEND_BODY } from './management-schemas.ts'
 
@@ -11,6 +12,8 @@ export interface CopiesPort extends GroupsPort<CopyStatus> {
   readonly suspend: (name: string, comment: string | null) => Promise<string>
   /** Resolves when the resumption is durable. */
   readonly resume: (name: string) => Promise<string>
+  /** Digests of the pages of the copy's database, once it has replayed that log. */
+  readonly digestPages: (name: string) => DigestPages
 }
 
 /** What suspending and resuming answer: the status afterwards. */

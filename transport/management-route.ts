@@ -13,8 +13,8 @@ export interface GroupRoute {
 export interface RouteDescription {
   readonly tag: string
   readonly summary: string
-  /** `bytes`: none of JSON, but the bytes of a message. */
-  readonly answer: TSchema | 'bytes'
+  /** `bytes`: none of JSON, but the bytes of a message. `lines`: many documents of JSON, a line each. */
+  readonly answer: TSchema | 'bytes' | 'lines'
   readonly body?: TSchema
   readonly query?: TSchema
   /** Whether the path names a storage group, and nothing else. */
@@ -28,6 +28,11 @@ const BYTES = {
   content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
 } as const
 
+const LINES = {
+  description: 'Lines of JSON; the last one says whether the list is whole',
+  content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+} as const
+
 /** The schema of a route: what it takes is enforced, what it answers is documented. */
 export function describedBy(route: RouteDescription): { schema: FastifySchema } {
   const { tag, summary, answer, body, query, group = false, params = group ? GROUP_PARAMS : undefined } = route
@@ -38,7 +43,11 @@ export function describedBy(route: RouteDescription): { schema: FastifySchema } 
       ...(params === undefined ? {} : { params }),
       ...(body === undefined ? {} : { body }),
       ...(query === undefined ? {} : { querystring: query }),
-      response: { 200: answer === 'bytes' ? BYTES : answer, '4xx': PROBLEM, '5xx': PROBLEM },
+      response: {
+        200: answer === 'bytes' ? BYTES : answer === 'lines' ? LINES : answer,
+        '4xx': PROBLEM,
+        '5xx': PROBLEM,
+      },
     },
   }
 }

@@ -8,6 +8,7 @@ import type { MessageName } from '../engine/database/store-layout.ts'
 import type { ListedMessage } from '../engine/database/store-reading.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
+import type { DigestPages } from './management-pages.ts'
 import { describedBy, foundGroup, type GroupRoute, type GroupsPort } from './management-route.ts'
 import { EMPTY_BODY } from './management-schemas.ts'
 import type { StoreStatus } from './management-store-documents.ts'
@@ -43,6 +44,8 @@ export interface ManagedStore {
   }) => Promise<{ readonly messages: readonly ListedMessage[]; readonly more: boolean }>
   /** Closes the open log; resolves with its generation. */
   readonly roll: () => Promise<Generation>
+  /** Digests of the pages of the database at the end of a log, which is closed for it. */
+  readonly digestPages: DigestPages
 }
 
 /** The mailbox stores of a process. */

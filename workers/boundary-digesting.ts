@@ -21,37 +21,48 @@ const PIECE_PAGES = 64
 const ROLLS_MAX = 64
 
 /**
- * Digests all pages of a running store as they are at the end of log `through`: closes logs until that one is closed, and
- * digests every page before it is changed after that. Transactions go on meanwhile. Pieces ascend; each `take` is waited for.
- *
- * Errors: `STATE_REFUSED` where that log is closed already or is too far ahead; `PAGE_REJECTED`.
+ * The pages of a running store as they are at the end of one log, although transactions go on. From `begin` to `end` every page is
+ * digested before it is changed for the first time.
  */
-export async function digestAtBoundary(
-  { store, writer, loop }: DigestedStore,
-  through: Generation,
-  take: (digests: readonly PageDigest[]) => Promise<void>,
-): Promise<void> {
-  const digests = new BoundaryDigests()
-  const closeNext = (): Generation => {
+export class BoundaryDigesting {
+  readonly #parts: DigestedStore
+  readonly #digests = new BoundaryDigests()
+
+  constructor(parts: DigestedStore) {
+    this.#parts = parts
+  }
+
+  /** Closes logs until `through` is closed. Errors: `STATE_REFUSED` where it is closed already, or too far ahead. */
+  async begin(through: Generation): Promise<void> {
+    const { store, loop } = this.#parts
+    for (let closed = 0; closed < through; ) {
+      const result = await loop.when(
+        () => store.mayBegin,
+        attempted(() => this.#closeNext(through)),
+      )
+      closed = result()
+    }
+  }
+
+  /** Some digests, ascending; null behind the last. One call at a time. Errors: `PAGE_REJECTED`. */
+  async next(): Promise<readonly PageDigest[] | null> {
+    const { loop, writer } = this.#parts
+    const outcome = await loop.run(oneOperation(() => this.#digests.take(writer, PIECE_PAGES)))
+    if (outcome.state === 'bad-page') throw badPage(outcome.page, outcome.detail)
+    return outcome.answer
+  }
+
+  end(): void {
+    this.#parts.store.cache.watchWith(null)
+  }
+
+  #closeNext(through: Generation): Generation {
+    const { store } = this.#parts
     const open = store.buffer.header.generation
     if (open > through) throw closedAlready(through, open)
     if (through - open >= ROLLS_MAX) throw tooFar(through, open)
-    if (open === through) store.cache.watchWith((page, bytes) => digests.note(page, bytes))
+    if (open === through) store.cache.watchWith((page, bytes) => this.#digests.note(page, bytes))
     return store.forceRoll('databases are compared')
-  }
-  try {
-    for (let closed = 0; closed < through; ) {
-      const result = await loop.when(() => store.mayBegin, attempted(closeNext))
-      closed = result()
-    }
-    for (;;) {
-      const outcome = await loop.run(oneOperation(() => digests.take(writer, PIECE_PAGES)))
-      if (outcome.state === 'bad-page') throw badPage(outcome.page, outcome.detail)
-      if (outcome.answer === null) return
-      await take(outcome.answer)
-    }
-  } finally {
-    store.cache.watchWith(null)
   }
 }
 

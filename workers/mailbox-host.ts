@@ -21,7 +21,7 @@ import type { Work } from '../engine/database/work.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { StoreFiles } from '../storage/store-files.ts'
-import { digestAtBoundary } from './boundary-digesting.ts'
+import { BoundaryDigesting } from './boundary-digesting.ts'
 import type { IdleWork } from './idle-work.ts'
 import type { OpenMailboxStore, StoreOpening } from './mailbox-opening.ts'
 import { RequestBudget } from './request-budget.ts'
@@ -98,7 +98,7 @@ export class MailboxHost {
   #committed = 0
   #refused = 0
   #databasePages = 0
-  #isDigesting = false
+  #digesting: BoundaryDigesting | null = null
   #closing: Promise<void> | null = null
   #failure: ReplicationError | null = null
 
@@ -171,18 +171,31 @@ export class MailboxHost {
   }
 
   /**
-   * Digests all pages as they are at the end of log `through`, which it closes. One such wish is taken at a time. Errors:
-   * `STATE_REFUSED`, `PAGE_REJECTED`, `STORE_UNAVAILABLE`.
+   * Begins to digest all pages as they are at the end of log `through`, which it closes; one comparison at a time. Errors:
+   * `STATE_REFUSED`, `STORE_UNAVAILABLE`.
    */
-  async digestPages(through: Generation, take: (digests: readonly PageDigest[]) => Promise<void>): Promise<void> {
+  async beginDigest(through: Generation): Promise<void> {
     this.#refuseEnded()
-    if (this.#isDigesting) throw digestsAlready()
-    this.#isDigesting = true
-    try {
-      await digestAtBoundary(this.#parts, through, take)
-    } finally {
-      this.#isDigesting = false
-    }
+    if (this.#digesting !== null) throw digestRefused('its pages are being compared already')
+    const digesting = new BoundaryDigesting(this.#parts)
+    this.#digesting = digesting
+    await digesting.begin(through).catch((error: unknown) => {
+      this.endDigest()
+      throw error
+    })
+  }
+
+  /** The next digests, or null behind the last. Errors: `PAGE_REJECTED`, and as {@link beginDigest}. */
+  async nextDigests(): Promise<readonly PageDigest[] | null> {
+    this.#refuseEnded()
+    if (this.#digesting === null) throw digestRefused('nobody compares its pages')
+    return await this.#digesting.next()
+  }
+
+  /** The comparison has ended, or is given up. May be called twice. */
+  endDigest(): void {
+    this.#digesting?.end()
+    this.#digesting = null
   }
 
   /** How the store stands. Errors: `STORE_UNAVAILABLE` when it has ended. */
@@ -340,11 +353,11 @@ function cannotUndo({ message }: Refusal): ReplicationError {
   })
 }
 
-function digestsAlready(): ReplicationError {
+function digestRefused(why: string): ReplicationError {
   return new ReplicationError({
     code: 'STATE_REFUSED',
-    message: 'the pages of the store are being compared already',
-    hint: 'Wait until that comparison has ended.',
+    message: `the pages of the store cannot be compared: ${why}`,
+    hint: 'Compare again when no other comparison is under way.',
   })
 }
 

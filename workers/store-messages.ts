@@ -1,4 +1,5 @@
 import type { MailboxTransaction } from '../engine/database/mailbox-session.ts'
+import type { PageDigest } from '../engine/database/page-digest.ts'
 import type { MessageName } from '../engine/database/store-layout.ts'
 import type { ErrorDocument } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
@@ -21,6 +22,10 @@ export type StoreQuery =
   | { readonly ask: 'list'; readonly query: ListQuery }
   | { readonly ask: 'roll' }
   | { readonly ask: 'status' }
+  /** Digest all pages as they are at the end of this log, which is closed for it. */
+  | { readonly ask: 'begin-digest'; readonly through: Generation }
+  | { readonly ask: 'next-digests' }
+  | { readonly ask: 'end-digest' }
 
 /** The answer to each. */
 export interface StoreAnswers {
@@ -29,6 +34,10 @@ export interface StoreAnswers {
   readonly list: MessageList
   readonly roll: Generation
   readonly status: MailboxStatus
+  readonly 'begin-digest': null
+  /** Null behind the last. */
+  readonly 'next-digests': readonly PageDigest[] | null
+  readonly 'end-digest': null
 }
 
 /** Main thread → store worker, which owns one store. */

@@ -127,18 +127,26 @@ class StoreOwner {
   }
 }
 
-function answerOf(host: MailboxHost, query: StoreQuery): Promise<StoreAnswers[keyof StoreAnswers]> {
+async function answerOf(host: MailboxHost, query: StoreQuery): Promise<StoreAnswers[keyof StoreAnswers]> {
   switch (query.ask) {
     case 'transact':
-      return host.transact(query.transactions)
+      return await host.transact(query.transactions)
     case 'read':
-      return host.read(query.name)
+      return await host.read(query.name)
     case 'list':
-      return host.list(query.query)
+      return await host.list(query.query)
     case 'roll':
-      return host.roll()
+      return await host.roll()
     case 'status':
-      return host.status()
+      return await host.status()
+    case 'begin-digest':
+      await host.beginDigest(query.through)
+      return null
+    case 'next-digests':
+      return await host.nextDigests()
+    case 'end-digest':
+      host.endDigest()
+      return null
     default:
       return unreachable(query)
   }

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import type { PageDigest } from '../../engine/database/page-digest.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import type { CopyReport } from '../../engine/fact.ts'
 import { asGeneration } from '../../engine/generation.ts'
@@ -9,6 +10,7 @@ import { type SourceState, startSource } from '../../engine/source/source-state.
 import { listenOnLoopback } from '../../transport/loopback.ts'
 import { createManagementApp, type ManagementPorts } from '../../transport/management-app.ts'
 import type { ManagementEvent } from '../../transport/management-events.ts'
+import type { DigestPages } from '../../transport/management-pages.ts'
 
 /** Noon of a day in June 2007, in milliseconds since 1970. */
 const NOON_MS = Date.UTC(2007, 5, 14, 12)
@@ -76,7 +78,9 @@ export function anEvent(sequence: number, change: Partial<ManagementEvent> = {})
 }
 
 /** What a service of the tests has. */
-export type FixturePorts = Pick<ManagementPorts, 'copies' | 'shares'> & { readonly events?: ManagementPorts['events'] }
+export type FixturePorts = Pick<ManagementPorts, 'copies' | 'shares' | 'stores'> & {
+  readonly events?: ManagementPorts['events']
+}
 
 /** Starts the real management API over ports of a test, and gives its URL. */
 export async function managementApi(ports: FixturePorts): Promise<string> {
@@ -126,6 +130,14 @@ export function copiesPort(first: CopyStatus, requests: string[] = []): NonNulla
       status = { ...status, summary: 'Resynchronizing', suspended: false, suspendComment: '' }
       return ''
     },
+    digestPages: () => digestsOf([]),
+  }
+}
+
+/** Digests of pages that are there at once. */
+export function digestsOf(digests: readonly PageDigest[]): DigestPages {
+  return async function* () {
+    yield digests
   }
 }
 

@@ -220,7 +220,7 @@ describe('the service', () => {
     expect(Object.keys(paths).sort()).toEqual(PATHS)
     for (const path of PATHS.filter((path) => path.startsWith('/api'))) {
       const schema = paths[path]?.['get']?.responses['200']?.content['application/json']?.schema
-      if (schema === undefined) continue // a command, or bytes
+      if (schema === undefined) continue // a command, bytes or lines
       const answer = await call(running, path.replace('{storageGroup}', 'SG1').replace('{mailbox}', '1'))
       const validate = new Ajv2020().compile(schema)
 
@@ -244,6 +244,7 @@ interface OpenApiResponse {
 const PATHS = [
   '/api/v1/copies',
   '/api/v1/copies/{storageGroup}',
+  '/api/v1/copies/{storageGroup}/pages',
   '/api/v1/copies/{storageGroup}/resume',
   '/api/v1/copies/{storageGroup}/suspend',
   '/api/v1/events',
@@ -256,6 +257,7 @@ const PATHS = [
   '/api/v1/stores/{storageGroup}',
   '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
   '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',
+  '/api/v1/stores/{storageGroup}/pages',
   '/api/v1/stores/{storageGroup}/roll',
   '/api/v1/stores/{storageGroup}/transactions',
   '/livez',

@@ -147,6 +147,7 @@ it('the document describes what stores answer', async () => {
     '/api/v1/stores/{storageGroup}/roll',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',
+    '/api/v1/stores/{storageGroup}/pages',
   ])
   expect(validate(await (await ask(STORE)).json())).toBe(true)
   const message = document.paths['/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}']

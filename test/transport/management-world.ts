@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { MailboxOperation } from '../../engine/database/mailbox-session.ts'
+import type { PageDigest } from '../../engine/database/page-digest.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { copyStatus } from '../../engine/replication/copy-status.ts'
 import { startReplica } from '../../engine/replication/replica-state.ts'
@@ -21,6 +22,8 @@ export class ManagementWorld {
   isReady = true
   /** What the next command rejects with. */
   refusal: Error | null = null
+  /** Digests that a store and a copy give, in pieces; behind null nothing comes any more. */
+  digests: (readonly PageDigest[] | null)[] = []
   /** Whether commands never come to an end. */
   stall = false
   #followers = new Set<() => void>()
@@ -57,6 +60,7 @@ export class ManagementWorld {
         get: (name) => (name === 'SG1' ? status : null),
         suspend: (name, comment) => this.#commanded(['suspend', name, comment]),
         resume: (name) => this.#commanded(['resume', name]),
+        digestPages: (name) => (through, signal) => this.#digest(['digest copy', name, through], signal),
       },
       shares: {
         list: () => [shared],
@@ -105,6 +109,20 @@ export class ManagementWorld {
         await this.#commanded(['roll'])
         return asGeneration(7)
       },
+      digestPages: (through, signal) => this.#digest(['digest store', through], signal),
+    }
+  }
+
+  /** The digests of a test, until one of them is null: then no more come. */
+  async *#digest(
+    command: readonly (string | number)[],
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly PageDigest[], void> {
+    await this.#commanded(command)
+    for (const piece of this.digests) {
+      if (piece === null)
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      else yield piece
     }
   }
 

@@ -37,10 +37,12 @@ async function work(store: MailboxHost, rounds: number): Promise<void> {
 /** All digests at the end of a log, with two clients at work between the pieces. */
 async function digestsOf(store: MailboxHost, through: number, rounds: number): Promise<PageDigest[]> {
   const digests: PageDigest[] = []
-  await store.digestPages(asGeneration(through), async (piece) => {
+  await store.beginDigest(asGeneration(through))
+  for (let piece = await store.nextDigests(); piece !== null; piece = await store.nextDigests()) {
     digests.push(...piece)
     await Promise.all([work(store, rounds), work(store, rounds)])
-  })
+  }
+  store.endDigest()
   return digests
 }
 
@@ -97,17 +99,14 @@ describe('a store that is digested while it works', () => {
     const store = await world.start()
     const open = (await store.status()).openGeneration
     await store.roll()
-    let second: Promise<unknown> = Promise.resolve()
-    const first = store.digestPages(asGeneration(open + 1), async () => {
-      second = digestsOf(store, open + 3, 0).catch((error: unknown) => error)
-      await second
-    })
-
-    await first
+    await store.beginDigest(asGeneration(open + 1))
+    const second = await digestsOf(store, open + 3, 0).catch((error: unknown) => error)
+    store.endDigest()
+    const none = await store.nextDigests().catch((error: unknown) => error)
     const late = await digestsOf(store, open, 0).catch((error: unknown) => error)
     const far = await digestsOf(store, open + 1_000, 0).catch((error: unknown) => error)
 
-    for (const refusal of [await second, late, far]) expect(refusal).toMatchObject({ code: 'STATE_REFUSED' })
+    for (const refusal of [second, none, late, far]) expect(refusal).toMatchObject({ code: 'STATE_REFUSED' })
     expect((await digestsOf(store, open + 5, 2)).length).toBeGreaterThan(0)
   })
 })

@@ -1,0 +1,119 @@
+import { comparePages, type PageComparison, type PageDigest } from '../../engine/database/page-digest.ts'
+import { ReplicationError } from '../../engine/error.ts'
+import { asGeneration, type Generation } from '../../engine/generation.ts'
+import { ApiConnection, type ApiConnectionOptions } from '../api-connection.ts'
+import { StoreClient } from '../load/store-client.ts'
+import { readDigests } from './digest-list.ts'
+
+/** What is compared, and how long it may take. */
+export interface ComparisonWanted {
+  readonly storageGroup: string
+  readonly active: ApiConnectionOptions
+  readonly copy: ApiConnectionOptions
+  /** How long the copy may take to come to the boundary and to digest its pages, in milliseconds. */
+  readonly patienceMs: number
+  readonly signal: AbortSignal
+  /** Hears how many pages of the copy have come, and of the active. */
+  readonly onPages: (copy: number, active: number) => void
+}
+
+/** What a comparison has come to. */
+export interface ComparisonOutcome extends PageComparison {
+  /** The log at whose end the databases were compared. */
+  readonly through: Generation
+}
+
+/**
+ * How many logs ahead the boundary is set, from try to try: a store that is busy may close its log before the copy has heard of the
+ * wish. Those before the boundary are closed early.
+ */
+const MARGINS = [0, 1, 4, 16, 48] as const
+
+/**
+ * Compares the database of a store with that of its copy at the end of the log that the store writes now. The copy hears of it
+ * first, then the store closes the log, and the copy gets it like all the others. Errors: those of both sides, `WAIT_TIMED_OUT`.
+ */
+export async function compareDatabases(wanted: ComparisonWanted): Promise<ComparisonOutcome> {
+  for (const margin of MARGINS) {
+    const outcome = await withDeadline(wanted, (signal) => tryAt(wanted, margin, signal))
+    if (outcome !== null) return outcome
+  }
+  throw new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `${wanted.storageGroup} closes its logs faster than they can be agreed upon`,
+    hint: 'Compare again when the store is less busy.',
+  })
+}
+
+/** Null where the store was past the boundary before both had heard of it. */
+async function tryAt(
+  { storageGroup, active, copy, onPages }: ComparisonWanted,
+  margin: number,
+  signal: AbortSignal,
+): Promise<ComparisonOutcome | null> {
+  const connections = { active: new ApiConnection({ ...active, signal }), copy: new ApiConnection({ ...copy, signal }) }
+  const store = new StoreClient(connections.active, storageGroup)
+  const openGeneration = async (): Promise<number> => (await store.status()).openGeneration
+  try {
+    const through = asGeneration((await openGeneration()) + margin)
+    try {
+      const sides = await digestBoth(connections, { storageGroup, through, onPages })
+      return { through, ...comparePages(sides.active, sides.copy) }
+    } catch (error) {
+      const isLate = error instanceof ReplicationError && error.code === 'STATE_REFUSED'
+      if (isLate && (await openGeneration()) > through) return null
+      throw error
+    }
+  } finally {
+    await Promise.all([connections.active.close(), connections.copy.close()])
+  }
+}
+
+async function digestBoth(
+  { active, copy }: { readonly active: ApiConnection; readonly copy: ApiConnection },
+  wish: { readonly storageGroup: string; readonly through: Generation; readonly onPages: ComparisonWanted['onPages'] },
+): Promise<{ readonly active: readonly PageDigest[]; readonly copy: readonly PageDigest[] }> {
+  const { through, onPages } = wish
+  const name = encodeURIComponent(wish.storageGroup)
+  const counts = { active: 0, copy: 0 }
+  const count = (side: 'active' | 'copy') => (pages: number) => {
+    counts[side] = pages
+    onPages(counts.copy, counts.active)
+  }
+  let digestsOfCopy: Promise<readonly PageDigest[]> = Promise.resolve([])
+  const taken = new Promise<void>((resolve) => {
+    const path = `/api/v1/copies/${name}`
+    digestsOfCopy = readDigests(copy, { path, through, onTaken: resolve, onPages: count('copy') })
+  })
+  await Promise.race([taken, digestsOfCopy])
+  const digestsOfActive = readDigests(active, {
+    path: `/api/v1/stores/${name}`,
+    through,
+    onTaken: () => undefined,
+    onPages: count('active'),
+  })
+  const [ofActive, ofCopy] = await Promise.all([digestsOfActive, digestsOfCopy])
+  return { active: ofActive, copy: ofCopy }
+}
+
+/** Runs something that a signal ends: that of the caller, or that of time. */
+async function withDeadline<Result>(
+  { storageGroup, patienceMs, signal }: ComparisonWanted,
+  run: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), patienceMs)
+  try {
+    return await run(AbortSignal.any([signal, late.signal]))
+  } catch (error) {
+    if (!late.signal.aborted || signal.aborted) throw error
+    throw new ReplicationError({
+      code: 'WAIT_TIMED_OUT',
+      message: `the copy of ${storageGroup} did not come to the boundary within ${patienceMs} ms`,
+      hint: 'Look at its queues with ccr status; wait longer with --patience.',
+      cause: error,
+    })
+  } finally {
+    clearTimeout(timer)
+  }
+}
