@@ -67,10 +67,10 @@ function readNode(entry: YamlEntry, place: PlaceOf, base: string): ClusterNode {
   const { name } = entry
   taking(entry.place, () => asStorageGroupName(name))
   const address = (key: 'listen' | 'manage') => {
-    const { value, place: at } = textOf(keys, key, entry, place)
+    const { value, place: at } = textOf({ keys, owner: entry }, key, place)
     return taking(at, () => parseListenAddress(value))
   }
-  const data = textOf(keys, 'data', entry, place).value
+  const data = textOf({ keys, owner: entry }, 'data', place).value
   return { name, data: resolve(base, data), listen: address('listen'), manage: address('manage') }
 }
 
@@ -81,7 +81,7 @@ function readGroup(
 ): ClusterGroup {
   const keys = keysOf(entry, place, GROUP_KEYS)
   const name = taking(entry.place, () => asStorageGroupName(entry.name))
-  const active = textOf(keys, 'active', entry, place)
+  const active = textOf({ keys, owner: entry }, 'active', place)
   knownNode(active, known.names)
   const copies = copiesOf(keys.get('copies'), place)
   for (const copy of copies) {
@@ -91,7 +91,7 @@ function readGroup(
   }
   if (new Set(copies.map(({ value }) => value)).size < copies.length)
     throw invalidConfig(entry.place, `${name} has two copies on one node`, 'Name each node once.')
-  const baseName = keys.has('baseName') ? textOf(keys, 'baseName', entry, place) : null
+  const baseName = keys.has('baseName') ? textOf({ keys, owner: entry }, 'baseName', place) : null
   if (baseName !== null && !BASE_NAME.test(baseName.value))
     throw invalidConfig(baseName.place, `${baseName.value} is no base name`, 'Write three letters or digits, as E00.')
   return {
@@ -129,13 +129,19 @@ function keysOf(entry: YamlEntry, place: PlaceOf, known: readonly string[]): Map
   return new Map(keys.map((key) => [key.name, key]))
 }
 
-function textOf(keys: ReadonlyMap<string, YamlEntry>, key: string, owner: YamlEntry, place: PlaceOf): Written {
+function textOf({ keys, owner }: Keys, key: string, place: PlaceOf): Written {
   const entry = keys.get(key)
   if (entry === undefined) throw invalidConfig(owner.place, `${owner.name} has no ${key}`, HINT)
   const written = singleValue(entry, place)
   if (typeof written?.value !== 'string' || written.value === '')
     throw invalidConfig(entry.place, `${key} is not a text`, HINT)
   return { value: written.value, place: written.place }
+}
+
+/** The keys below an entry. */
+interface Keys {
+  readonly keys: ReadonlyMap<string, YamlEntry>
+  readonly owner: YamlEntry
 }
 
 /** Adds the place to an error of whoever reads the value. */

@@ -135,16 +135,18 @@ async function mount({ node, settings }: NodeParts, { stores, shares }: Hosts, g
   const { name, baseName, copies } = group
   const root = join(node.data, name)
   const store = await stores.add({ root, name, baseName, settings: mailboxSettings(settings) })
-  await shares.add({
+  const share = await shares.add({
     logs: store.logs,
     name,
     format: { kind: 'ese', baseName },
     state: join(root, 'share'),
     store: 'mailbox',
+    active: store.circularLogging ? 'circular' : 'mailbox',
     copiesExpected: copies.length,
     passiveGate: settings['truncation.passiveGate'],
     scanIntervalMs: settings['share.scanInterval'],
   })
+  store.watchRequired((required) => share.storeNeeds(required))
 }
 
 async function keep({ node, cluster }: NodeParts, { copies }: Hosts, group: ClusterGroup): Promise<void> {

@@ -15,7 +15,7 @@ export interface UpPlaces {
 }
 
 /** One node. */
-export interface NodePlace {
+interface NodePlace {
   readonly name: string
   readonly managementUrl: string
   /** The folder of the storage group. */
