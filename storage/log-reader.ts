@@ -46,9 +46,12 @@ export class LogReader {
     return bytes
   }
 
-  /** Waits for what is under way. */
+  /** Waits for what is under way, and lets go what was read ahead: the file may be another one when it is asked for. */
   async idle(): Promise<void> {
-    await this.#ahead?.bytes.catch(() => null) // nobody asks for it any more
+    const ahead = this.#ahead
+    this.#ahead = null
+    await ahead?.bytes.catch(() => null) // nobody asks for it any more
+    this.#memories = noMemories()
   }
 
   #readAhead(generation: Generation): void {

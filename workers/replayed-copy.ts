@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault, ReplayFault } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, higherOf, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { ReplayCommand, ReplayEvent } from './messages.ts'
 import { PageDigests } from './page-digests.ts'
 import { faultOfFiles, faultOfReplay } from './replay-fault.ts'
@@ -22,6 +22,8 @@ const SETTLE_AT_STOP_MS = 1_000
 
 /** Progress within a batch is told once in so many milliseconds: a status that is a moment old is good enough. */
 const TELL_EVERY_MS = 200
+
+const CLOSED: Fault = { code: 'STATE_REFUSED', message: 'the database was closed' }
 
 type CommandOf<Kind extends ReplayCommand['kind']> = Extract<ReplayCommand, { readonly kind: Kind }>
 
@@ -151,11 +153,11 @@ export class ReplayedCopy {
     this.#inTurn(() => this.#drop())
   }
 
-  async #drop(): Promise<void> {
+  async #drop(why: Fault = CLOSED): Promise<void> {
     const database = this.#database
     this.#database = null
     await database?.close().catch(() => undefined) // what could not be closed was not promised to anybody either
-    this.#digests.refuseAll({ code: 'STATE_REFUSED', message: 'the database was closed' })
+    this.#digests.refuseAll(why)
   }
 
   #planSettling(): void {
@@ -177,8 +179,9 @@ export class ReplayedCopy {
   async #digest(): Promise<void> {
     const database = this.#database
     if (database === null || this.#isStopping) return
-    const through = database.progress.replayedThrough
-    this.#digests.refuseBelow(through)
+    const { replayedThrough: through, requiredHigh } = database.progress
+    // After a start the file may have changes of logs that are about to be redone: it stands at the end of none before them.
+    this.#digests.refuseBelow(higherOf(through, requiredHigh))
     if (!this.#digests.isWantedAt(through)) return
     await this.#guarded(through, async () => {
       while (!this.#isStopping && (await database.settleBatch()));
@@ -198,7 +201,7 @@ export class ReplayedCopy {
       return true
     } catch (error) {
       const fault = faultOf(error, generation)
-      await this.#drop()
+      await this.#drop(fault)
       const session = this.#session
       this.#session = null
       if (session !== null && !this.#isStopping)

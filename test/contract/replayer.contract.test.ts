@@ -216,7 +216,8 @@ describe.each(RIGS)('the replayer of %s', (_name, make) => {
 
     const after = await opened(rig)
 
-    expect(after.requiredLow).toBe(before?.requiredLow)
+    // Meanwhile pages may have been written out, as nothing came.
+    expect(after.requiredLow).toBeGreaterThanOrEqual(before?.requiredLow ?? 0)
     expect(after.replayedThrough).toBeGreaterThanOrEqual(after.requiredLow - 1)
     replay(after.replayedThrough + 1, 10)
     expect((await progressThrough(rig, 10)).at(-1)?.replayedThrough).toBe(10)

@@ -237,6 +237,37 @@ describe('digests of the pages', () => {
     expect(digests.length).toBeGreaterThan(50)
   })
 
+  it('end at a page that is damaged in the file, though nothing is replayed: -1018, told like a replay that fails', async () => {
+    rig.disk.putLogs(1, 4)
+    await opened(rig)
+    await replayed(rig, 1, 4)
+    await stopped(rig)
+    await opened(rig, 2)
+    for (const byte of [100, 300]) rig.disk.turnBit(rig.disk.databasePath, 9 * PAGE_BYTES + byte)
+    rig.post({ kind: 'digest-pages', copy: 0, request: 1, through: g(4) })
+
+    const told = [await rig.next(), await rig.next()]
+
+    expect(told).toMatchObject([
+      { kind: 'digest-refused', request: 1, fault: { code: 'DATABASE_REJECTED' } },
+      { kind: 'replay-failed', session: 2, fault: { eseError: -1018, message: expect.stringContaining('page 8') } },
+    ])
+  })
+
+  it('are refused where the file has changes of later logs, which are about to be redone', async () => {
+    rig.disk.putLogs(1, LOGS)
+    await opened(rig)
+    await replayed(rig, 1, LOGS)
+    await rig.restart()
+    const event = await opened(rig)
+    const progress = event.kind === 'database-opened' ? event.progress : expect.fail()
+    expect(progress.replayedThrough).toBeLessThan(progress.requiredHigh)
+
+    rig.post({ kind: 'digest-pages', copy: 0, request: 1, through: progress.replayedThrough })
+
+    expect(await digestsOf(1)).toBe(`the copy has replayed log ${progress.requiredHigh} already`)
+  })
+
   it('are answered at once where replay stands there, refused where it is beyond or stops', async () => {
     rig.disk.putLogs(1, 4)
     await opened(rig)

@@ -107,6 +107,24 @@ describe('a log that recovery needs and that is not here', () => {
   })
 })
 
+describe('a copy whose source turns out to be a mailbox store', () => {
+  const contents = { run: null, identity: null, logTimeMs: 0 }
+  const fresh = stepReplica(startReplica('SG1'), { kind: 'copy-started', nowMs: 1, contents, suspension: null })[0]
+
+  it('opens its database before it asks for a log', () => {
+    const [state, orders] = stepReplica(fresh, { kind: 'database-wanted', nowMs: 2 })
+
+    expect(kinds(orders)).toEqual(['open-database'])
+    expect(state.database?.phase).toBe('opening')
+  })
+
+  it('keeps the database that it has', () => {
+    const [open] = anOpenCopy({ first: 1, last: 9 }, aProgress(3))
+
+    expect(stepReplica(open, { kind: 'database-wanted', nowMs: 9 })[0].database).toBe(open.database)
+  })
+})
+
 describe('a replay that fails', () => {
   it.each([-539, -551, -566, -567, -625])('with %i has diverged: Failed until a seed', (eseError) => {
     const [open] = anOpenCopy({ first: 1, last: 9 }, aProgress(3))
