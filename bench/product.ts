@@ -148,8 +148,15 @@ export async function postJson(url: string, document: object): Promise<{ status:
 }
 
 /** Runs `ccr` to its end. */
-export async function runCcr(words: readonly string[], options: StartOptions = {}): Promise<FinishedCommand> {
+export function runCcr(words: readonly string[], options: StartOptions = {}): Promise<FinishedCommand> {
+  return beginCcr(words, options).done
+}
+
+/** Begins to run `ccr`. */
+export function beginCcr(words: readonly string[], options: StartOptions = {}): BegunCommand {
   const child = spawnCcr(words, options)
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
   let stdout = ''
   let stderr = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -158,8 +165,16 @@ export async function runCcr(words: readonly string[], options: StartOptions = {
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  await once(child, 'close')
-  return { exitCode: child.exitCode, stdout, stderr }
+  const done = once(child, 'close').then(() => ({ exitCode: child.exitCode, stdout, stderr }))
+  return { done, interrupt: () => void child.kill('SIGINT') }
+}
+
+/** A command that was begun. */
+export interface BegunCommand {
+  /** Resolves when it has ended. */
+  readonly done: Promise<FinishedCommand>
+  /** As Ctrl-C. */
+  readonly interrupt: () => void
 }
 
 /** What came of a command. */

@@ -34,36 +34,30 @@ const MARGINS = [0, 1, 4, 16, 48] as const
  * first, then the store closes the log, and the copy gets it like all the others. Errors: those of both sides, `WAIT_TIMED_OUT`.
  */
 export async function compareDatabases(wanted: ComparisonWanted): Promise<ComparisonOutcome> {
+  let refusal: unknown = null
   for (const margin of MARGINS) {
-    const outcome = await withDeadline(wanted, (signal) => tryAt(wanted, margin, signal))
-    if (outcome !== null) return outcome
+    try {
+      return await withDeadline(wanted, (signal) => tryAt(wanted, margin, signal))
+    } catch (error) {
+      // What else is refused is refused again, which costs a moment and closes no log.
+      if (!(error instanceof ReplicationError) || error.code !== 'STATE_REFUSED') throw error
+      refusal = error
+    }
   }
-  throw new ReplicationError({
-    code: 'STATE_REFUSED',
-    message: `${wanted.storageGroup} closes its logs faster than they can be agreed upon`,
-    hint: 'Compare again when the store is less busy.',
-  })
+  throw refusal
 }
 
-/** Null where the store was past the boundary before both had heard of it. */
 async function tryAt(
   { storageGroup, active, copy, onPages }: ComparisonWanted,
   margin: number,
   signal: AbortSignal,
-): Promise<ComparisonOutcome | null> {
+): Promise<ComparisonOutcome> {
   const connections = { active: new ApiConnection({ ...active, signal }), copy: new ApiConnection({ ...copy, signal }) }
-  const store = new StoreClient(connections.active, storageGroup)
-  const openGeneration = async (): Promise<number> => (await store.status()).openGeneration
   try {
-    const through = asGeneration((await openGeneration()) + margin)
-    try {
-      const sides = await digestBoth(connections, { storageGroup, through, onPages })
-      return { through, ...comparePages(sides.active, sides.copy) }
-    } catch (error) {
-      const isLate = error instanceof ReplicationError && error.code === 'STATE_REFUSED'
-      if (isLate && (await openGeneration()) > through) return null
-      throw error
-    }
+    const { openGeneration } = await new StoreClient(connections.active, storageGroup).status()
+    const through = asGeneration(openGeneration + margin)
+    const sides = await digestBoth(connections, { storageGroup, through, onPages })
+    return { through, ...comparePages(sides.active, sides.copy) }
   } finally {
     await Promise.all([connections.active.close(), connections.copy.close()])
   }

@@ -138,7 +138,7 @@ describe('ccr compare', () => {
     const { exitCode, stdout } = await compare({
       active: late,
       copy: digestsOf(PAGES),
-      openGenerations: [12, 13, 13, 15, 16],
+      openGenerations: [12, 13, 16],
     })
 
     expect({ exitCode, stdout }).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('end of log 20') })
