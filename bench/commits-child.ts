@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { MailboxHost } from '../workers/mailbox-host.ts'
-import { startMailboxHost } from '../workers/mailbox-start.ts'
+import { NO_MAINTENANCE, startMailboxHost } from '../workers/mailbox-start.ts'
 import type { CommitCount } from './sqlite-child.ts'
 
 /** What is to be done. */
@@ -37,6 +37,7 @@ function start(root: string): Promise<MailboxHost> {
       checkpointDepthBytes: CHECKPOINT_DEPTH_BYTES,
       resilienceDepth: 1,
       circularLogging: false,
+      maintenance: NO_MAINTENANCE,
     },
     clock: {
       nowMs: () => Date.now(),
@@ -49,6 +50,7 @@ function start(root: string): Promise<MailboxHost> {
     random: () => randomBytes(4).readUInt32LE(),
     onRequired: () => undefined,
     onBadPage: (page, detail) => console.error(`page ${page}: ${detail}`),
+    onEvent: () => undefined,
     onFailed: (error) => {
       throw error
     },

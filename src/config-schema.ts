@@ -65,6 +65,8 @@ function clusterSchemas(): Record<string, TSchema> {
 function schemaOf(setting: Setting): TSchema {
   const about = { description: setting.reason, default: setting.default }
   if (setting.unit === 'HOST:PORT') return Type.String({ ...about, pattern: ADDRESS_PATTERN })
+  if (setting.unit === 'times of day')
+    return Type.String({ ...about, pattern: '^([01]\\d|2[0-4]):[0-5]\\d-([01]\\d|2[0-4]):[0-5]\\d$' })
   if (setting.unit === 'word')
     return Type.Union(
       setting.words.map((word) => Type.Literal(word)),

@@ -1,3 +1,4 @@
+import { parseMaintenanceWindow } from '../engine/database/maintenance-window.ts'
 import { ReplicationError } from '../engine/error.ts'
 import { parseListenAddress } from '../transport/loopback.ts'
 import { SETTINGS, type Setting, type SettingKey } from './config.ts'
@@ -14,7 +15,7 @@ import { nearestWord } from './nearest-word.ts'
 export function readSettingValue(key: SettingKey, written: unknown, where: string): string | number {
   const setting: Setting = SETTINGS[key]
   try {
-    return setting.unit === 'HOST:PORT' || setting.unit === 'word'
+    return setting.unit === 'HOST:PORT' || setting.unit === 'word' || setting.unit === 'times of day'
       ? readWord(setting, written)
       : readNumber(setting, written)
   } catch (cause) {
@@ -42,6 +43,10 @@ function readWord(setting: Setting, written: unknown): string {
   if (setting.unit === 'HOST:PORT') {
     parseListenAddress(written)
     return written
+  }
+  if (setting.unit === 'times of day') {
+    if (parseMaintenanceWindow(written) !== null) return written
+    throw refused(written, 'Write two times of day such as 01:00-05:00, from 00:00 to 24:00.')
   }
   if (setting.words.includes(written)) return written
   const words = setting.words.map(String)

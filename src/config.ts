@@ -23,6 +23,10 @@ export interface Settings {
   readonly 'store.checkpointDepth': number
   readonly 'store.resilience': ResilienceWord
   readonly 'store.circularLogging': 'off' | 'on'
+  readonly 'maintenance.checksum': 'off' | 'on'
+  readonly 'maintenance.zero': 'off' | 'on'
+  readonly 'maintenance.throttle': number
+  readonly 'maintenance.window': string
   readonly 'events.size': number
   readonly 'log.level': LogLevel
   readonly 'client.timeout': number
@@ -32,7 +36,7 @@ export interface Settings {
 export type SettingKey = keyof Settings
 
 /** What kind of value a setting takes, which is also its unit. */
-type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word'
+type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word' | 'times of day'
 
 /** One row of the table. */
 export interface Setting<Value extends string | number = string | number> {
@@ -52,6 +56,7 @@ export interface Setting<Value extends string | number = string | number> {
 const KIBIBYTE = 1024
 const MEBIBYTE = 1024 * KIBIBYTE
 const SECOND_MS = 1000
+const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 3600 * SECOND_MS
 
 /** The one table of settings. `ccr config print`, the JSON Schema and docs/CONFIG.md all come from it. */
@@ -124,6 +129,34 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     flag: null,
     reason:
       'Whether a mailbox store uses logs again that its database does not need any more, without any backup. Exchange 2007 does not support it beside a copy, which then misses logs and has to be seeded.',
+  },
+  'maintenance.checksum': {
+    ...word<'off' | 'on'>('off', ['off', 'on']),
+    flag: null,
+    reason:
+      'Whether online maintenance verifies the pages of a mailbox store in its window: Online Maintenance Checksum of Exchange 2007 SP1, where it is off too unless it is set. A backup of the copy never looks at the pages of the active.',
+  },
+  'maintenance.zero': {
+    ...word<'off' | 'on'>('off', ['off', 'on']),
+    flag: null,
+    reason:
+      'Whether the same pass zeroes what pages hold without using it: Zero Database Pages During Checksum. Only together with maintenance.checksum. Each page that is zeroed is logged, so the copies do the same.',
+  },
+  'maintenance.throttle': {
+    ...number('milliseconds', 0, { least: 0, most: MINUTE_MS }),
+    flag: null,
+    reason:
+      'Rest of online maintenance between two reads of 64 pages: Throttle Checksum. 0 is none: then it reads as fast as the disk gives and the sessions of the store let it.',
+  },
+  'maintenance.window': {
+    unit: 'times of day',
+    default: '01:00-05:00',
+    least: null,
+    most: null,
+    words: [],
+    flag: null,
+    reason:
+      'When online maintenance may work, each day, in the local time of the machine; over midnight as 22:00-04:00, always as 00:00-24:00. A pass that has not come to the end goes on in the next window. The night hours are those of Exchange 2007.',
   },
   'events.size': {
     ...number('bytes', 8 * MEBIBYTE, { least: 64 * KIBIBYTE, most: 1024 * MEBIBYTE }),

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path'
 import { resilienceDepth } from '../engine/database/lost-log-resilience.ts'
+import { parseMaintenanceWindow } from '../engine/database/maintenance-window.ts'
+import { ReplicationError } from '../engine/error.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { ManagedStore, StoresPort } from '../transport/management-stores.ts'
-import type { MailboxSettings } from '../workers/mailbox-start.ts'
+import type { MailboxSettings, MaintenanceSettings } from '../workers/mailbox-start.ts'
 import type { StoreCommand, StoreReport } from '../workers/store-messages.ts'
 import type { Clock } from './clock.ts'
 import { SETTINGS, type Settings } from './config.ts'
@@ -130,10 +132,36 @@ export function mailboxSettings(settings: Pick<Settings, StoreKey>): MailboxSett
     checkpointDepthBytes: settings['store.checkpointDepth'],
     resilienceDepth: resilienceDepth(RESILIENCE[settings['store.resilience']]),
     circularLogging: settings['store.circularLogging'] === 'on',
+    maintenance: maintenanceSettings(settings),
   }
 }
 
-type StoreKey = 'store.cacheBytes' | 'store.checkpointDepth' | 'store.resilience' | 'store.circularLogging'
+const STORE_KEYS = [
+  'store.cacheBytes',
+  'store.checkpointDepth',
+  'store.resilience',
+  'store.circularLogging',
+  'maintenance.checksum',
+  'maintenance.zero',
+  'maintenance.throttle',
+  'maintenance.window',
+] as const
+type StoreKey = (typeof STORE_KEYS)[number]
+
+/** Zeroing goes along with verifying, as in Exchange 2007, and is nothing by itself. Errors: `CONFIG_INVALID`. */
+function maintenanceSettings(settings: Pick<Settings, StoreKey>): MaintenanceSettings {
+  const checksum = settings['maintenance.checksum'] === 'on'
+  const zero = settings['maintenance.zero'] === 'on'
+  if (zero && !checksum)
+    throw new ReplicationError({
+      code: 'CONFIG_INVALID',
+      message: 'maintenance.zero is on and maintenance.checksum is off',
+      hint: 'Pages are zeroed in the pass that verifies them: set maintenance.checksum to on too.',
+      fields: { key: 'maintenance.zero' },
+    })
+  const rules = { checksum, zero, throttleMs: settings['maintenance.throttle'] }
+  return { rules, window: parseMaintenanceWindow(settings['maintenance.window']) }
+}
 
 /** What each word stands for. In RTM the depth follows from the logs that the mount dial lets a failover lose. */
 const RESILIENCE = {
@@ -144,12 +172,9 @@ const RESILIENCE = {
   'ccr-rtm-best': { clustered: true, release: 'rtm', lostLogsTolerated: 6 },
 } as const
 
-const DEFAULTS: MailboxSettings = mailboxSettings({
-  'store.cacheBytes': SETTINGS['store.cacheBytes'].default,
-  'store.checkpointDepth': SETTINGS['store.checkpointDepth'].default,
-  'store.resilience': SETTINGS['store.resilience'].default,
-  'store.circularLogging': SETTINGS['store.circularLogging'].default,
-})
+const DEFAULTS: MailboxSettings = mailboxSettings(
+  Object.fromEntries(STORE_KEYS.map((key) => [key, SETTINGS[key].default])) as Pick<Settings, StoreKey>, // each key has the default of its own row
+)
 
 function managed(store: StoreInstance): ManagedStore {
   return {
@@ -159,5 +184,6 @@ function managed(store: StoreInstance): ManagedStore {
     list: (query) => store.ask({ ask: 'list', query }),
     roll: () => store.ask({ ask: 'roll' }),
     digestPages: (through, signal) => digestsOfStore(store, through, signal),
+    maintain: (durationMs) => store.ask({ ask: 'maintain', durationMs }),
   }
 }

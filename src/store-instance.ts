@@ -222,6 +222,9 @@ export class StoreInstance {
       case 'page-bad':
         this.#parts.log.error({ storageGroup: this.name, page: report.page, detail: report.detail }, 'page-bad')
         break
+      case 'event-raised':
+        this.#parts.events.raise(this.name, report.id, report.values)
+        break
       case 'answered':
         this.#settle(report.request)?.resolve(report.answer)
         break

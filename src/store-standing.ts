@@ -32,6 +32,7 @@ export function storeStatusOf(standing: StoreStanding, said: MailboxStatus | nul
     cacheBytes: settings.cacheBytes,
     circularLogging: settings.circularLogging,
     dbtime: said?.dbtime ?? null,
+    maintenance: said?.maintenance ?? null,
     transactions: said === null ? null : { committed: said.committed, refused: said.refused },
     recovery: opening === null ? null : recoveryOf(opening),
   }

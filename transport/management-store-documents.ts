@@ -4,6 +4,24 @@
  */
 export type StoreState = 'recovering' | 'running' | 'stopping' | 'failed'
 
+/** Where online maintenance of a store stands. */
+export interface MaintenanceDocument {
+  /** `off`: not wanted. `waiting`: for its window. `working`: in it. */
+  readonly state: 'off' | 'waiting' | 'working'
+  /** The page that comes next; null where no pass is under way. */
+  readonly nextPage: number | null
+  /** Of the pass under way, or else of the last one; null before the first since the start of the store. */
+  readonly pages: {
+    readonly seen: number
+    readonly bad: number
+    readonly corrected: number
+    readonly empty: number
+    readonly zeroed: number
+  } | null
+  /** Milliseconds since 1970; null before the first pass has come to the end. */
+  readonly lastCompletedMs: number | null
+}
+
 /** A mailbox store as the API tells it. What only the store itself knows is null while it does not run. */
 export interface StoreStatus {
   readonly storageGroup: string
@@ -26,6 +44,7 @@ export interface StoreStatus {
   readonly cacheBytes: number
   readonly circularLogging: boolean
   readonly dbtime: number | null
+  readonly maintenance: MaintenanceDocument | null
   /** Since the store was started last. */
   readonly transactions: { readonly committed: number; readonly refused: number } | null
   /** What the last start found and did; null before the first. */

@@ -75,6 +75,26 @@ export const MESSAGES_QUERY: TSchema = Type.Object(
 
 const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()])
 
+const MAINTENANCE = Type.Object(
+  {
+    state: Type.Enum(['off', 'waiting', 'working']),
+    nextPage: orNull(COUNT),
+    pages: orNull(Type.Object({ seen: COUNT, bad: COUNT, corrected: COUNT, empty: COUNT, zeroed: COUNT }, CLOSED)),
+    lastCompletedMs: orNull(COUNT),
+  },
+  CLOSED,
+)
+
+/** Body of a request that opens a window of maintenance. */
+export const MAINTENANCE_BODY: TSchema = Type.Object(
+  {
+    minutes: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1440, description: 'How long the window stays open; 240 by default' }),
+    ),
+  },
+  CLOSED,
+)
+
 /** A store's status. */
 export const STORE_STATUS: TSchema = Type.Object(
   {
@@ -92,6 +112,7 @@ export const STORE_STATUS: TSchema = Type.Object(
     cacheBytes: COUNT,
     circularLogging: Type.Boolean(),
     dbtime: orNull(COUNT),
+    maintenance: orNull(MAINTENANCE),
     transactions: orNull(Type.Object({ committed: COUNT, refused: COUNT }, CLOSED)),
     recovery: orNull(
       Type.Object(
@@ -129,7 +150,7 @@ const RESULT = Type.Union([
 ])
 
 /** Answers of a store that are not its status. */
-export const STORE_ANSWERS: Readonly<Record<'stores' | 'results' | 'messages' | 'roll', TSchema>> = {
+export const STORE_ANSWERS: Readonly<Record<'stores' | 'results' | 'messages' | 'roll' | 'maintenance', TSchema>> = {
   stores: Type.Object({ stores: Type.Array(STORE_STATUS) }, CLOSED),
   results: Type.Object({ results: Type.Array(RESULT) }, CLOSED),
   messages: Type.Object(
@@ -137,4 +158,5 @@ export const STORE_ANSWERS: Readonly<Record<'stores' | 'results' | 'messages' | 
     CLOSED,
   ),
   roll: Type.Object({ closed: GENERATION }, CLOSED),
+  maintenance: MAINTENANCE,
 }

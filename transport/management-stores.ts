@@ -11,11 +11,12 @@ import type { Generation } from '../engine/generation.ts'
 import type { DigestPages } from './management-pages.ts'
 import { describedBy, foundGroup, type GroupRoute, type GroupsPort } from './management-route.ts'
 import { EMPTY_BODY } from './management-schemas.ts'
-import type { StoreStatus } from './management-store-documents.ts'
+import type { MaintenanceDocument, StoreStatus } from './management-store-documents.ts'
 import {
   LIST_LIMIT_MAX,
   MAILBOX_MAX,
   MAILBOX_PARAMS,
+  MAINTENANCE_BODY,
   MESSAGE_PARAMS,
   MESSAGES_QUERY,
   STORE_ANSWERS,
@@ -46,6 +47,8 @@ export interface ManagedStore {
   readonly roll: () => Promise<Generation>
   /** Digests of the pages of the database at the end of a log, which is closed for it. */
   readonly digestPages: DigestPages
+  /** Opens a window of maintenance now. Rejects with `STATE_REFUSED` where it is off. */
+  readonly maintain: (durationMs: number) => Promise<MaintenanceDocument>
 }
 
 /** The mailbox stores of a process. */
@@ -62,6 +65,9 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024
 const CONTENT_BYTES_MAX = 64 * 1024 * 1024
 /** Messages of a list where nobody says how many. */
 const LIST_LIMIT_DEFAULT = 100
+/** A window that somebody opens is as long as that of the night. */
+const WINDOW_MINUTES_DEFAULT = 240
+const MINUTE_MS = 60_000
 const ID_MAX = Number.MAX_SAFE_INTEGER
 const MAILBOX = { name: 'mailbox', most: MAILBOX_MAX } as const
 const ID = { name: 'id', most: ID_MAX } as const
@@ -77,6 +83,10 @@ type OperationDocument = MessageName &
 
 interface TransactionsRoute extends GroupRoute {
   Body: { readonly transactions: readonly { readonly operations: readonly OperationDocument[] }[] }
+}
+
+interface MaintenanceRoute extends GroupRoute {
+  Body: { readonly minutes?: number }
 }
 
 interface MailboxRoute {
@@ -104,6 +114,7 @@ export function addStoreRoutes(api: FastifyInstance, stores: StoresPort | undefi
     ({ params }) => found(params.storageGroup).status(),
   )
   addStoreCommands(api, found)
+  addMaintenanceRoute(api, found)
   addMessageRoutes(api, found)
 }
 
@@ -123,6 +134,16 @@ function addStoreCommands(api: FastifyInstance, found: (name: string) => Managed
     '/api/v1/stores/:storageGroup/roll',
     describedBy({ ...roll, body: EMPTY_BODY }),
     async ({ params }) => ({ closed: await found(params.storageGroup).roll() }),
+  )
+}
+
+function addMaintenanceRoute(api: FastifyInstance, found: (name: string) => ManagedStore): void {
+  const summary = 'Open a window of online maintenance now; a pass under way goes on, else a new one begins'
+  const maintain = { tag, summary, answer: STORE_ANSWERS.maintenance, group: true }
+  api.post<MaintenanceRoute>(
+    '/api/v1/stores/:storageGroup/maintenance',
+    describedBy({ ...maintain, body: MAINTENANCE_BODY }),
+    ({ params, body }) => found(params.storageGroup).maintain((body.minutes ?? WINDOW_MINUTES_DEFAULT) * MINUTE_MS),
   )
 }
 

@@ -24,6 +24,7 @@ import type { StoreFiles } from '../storage/store-files.ts'
 import { BoundaryDigesting } from './boundary-digesting.ts'
 import type { IdleWork } from './idle-work.ts'
 import type { OpenMailboxStore, StoreOpening } from './mailbox-opening.ts'
+import type { MaintenanceRunner, MaintenanceStatus } from './maintenance-runner.ts'
 import { RequestBudget } from './request-budget.ts'
 import { SessionPool } from './session-pool.ts'
 
@@ -67,6 +68,7 @@ export interface MailboxStatus {
   readonly committed: number
   readonly refused: number
   readonly opening: StoreOpening
+  readonly maintenance: MaintenanceStatus
 }
 
 /** What a {@link MailboxHost} is made of. */
@@ -74,6 +76,7 @@ export interface MailboxHostParts extends OpenMailboxStore {
   readonly files: StoreFiles
   readonly waypointDepth: number
   readonly cacheBytes: number
+  readonly maintenance: MaintenanceRunner
   /** The store cannot go on: nothing more may be written. */
   readonly abandon: (error: ReplicationError) => void
   /** Ends the clock of the store. */
@@ -171,6 +174,16 @@ export class MailboxHost {
   }
 
   /**
+   * Opens a window of maintenance now, for so long, and answers where it stands then. Errors: `STATE_REFUSED` where maintenance is off,
+   * `STORE_UNAVAILABLE`.
+   */
+  maintain(durationMs: number): MaintenanceStatus {
+    this.#refuseEnded()
+    this.#parts.maintenance.openFor(durationMs)
+    return this.#parts.maintenance.status
+  }
+
+  /**
    * Begins to digest all pages as they are at the end of log `through`, which it closes; one comparison at a time. Errors:
    * `STATE_REFUSED`, `STORE_UNAVAILABLE`.
    */
@@ -200,7 +213,7 @@ export class MailboxHost {
 
   /** How the store stands. Errors: `STORE_UNAVAILABLE` when it has ended. */
   async status(): Promise<MailboxStatus> {
-    const { store, writer, opening, waypointDepth, cacheBytes } = this.#parts
+    const { store, writer, opening, waypointDepth, cacheBytes, maintenance } = this.#parts
     if (this.#closing === null && this.#failure === null) await this.#countPages()
     return {
       ...standingOf(store),
@@ -211,6 +224,7 @@ export class MailboxHost {
       committed: this.#committed,
       refused: this.#refused,
       opening,
+      maintenance: maintenance.status,
     }
   }
 
@@ -230,8 +244,9 @@ export class MailboxHost {
   }
 
   async #close(): Promise<void> {
-    const { loop, store, files, stopClock } = this.#parts
+    const { loop, store, files, stopClock, maintenance } = this.#parts
     try {
+      await maintenance.close()
       await this.#sessions.rest()
       await this.#cleanUpAll()
       await loop.when(

@@ -1,7 +1,11 @@
 import { join } from 'node:path'
+import { outcomeOf } from '../engine/database/mailbox-session.ts'
+import { isInWindow, type MaintenanceWindow } from '../engine/database/maintenance-window.ts'
+import type { MaintenanceRules } from '../engine/database/online-maintenance.ts'
 import { LOG_BYTES_2007 } from '../engine/database/prepared-log.ts'
 import type { StoreFact } from '../engine/database/store-order.ts'
 import { ReplicationError } from '../engine/error.ts'
+import type { EventId } from '../engine/event-catalogue.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import type { ReachFailpoint } from '../storage/store-failpoint.ts'
@@ -9,7 +13,8 @@ import { openStoreFiles, type StoreFiles } from '../storage/store-files.ts'
 import type { StoreLock } from '../storage/store-lock.ts'
 import type { StoreNames } from '../storage/store-places.ts'
 import { MailboxHost } from './mailbox-host.ts'
-import { openMailboxStore } from './mailbox-opening.ts'
+import { type OpenMailboxStore, openMailboxStore } from './mailbox-opening.ts'
+import { MaintenanceRunner } from './maintenance-runner.ts'
 import { StoreLanes } from './store-lanes.ts'
 import type { StoreLoop } from './store-loop.ts'
 
@@ -23,6 +28,20 @@ export interface MailboxSettings {
   readonly resilienceDepth: number
   /** Whether closed logs that the database does not need any more are used again. Not for a storage group that has a copy. */
   readonly circularLogging: boolean
+  readonly maintenance: MaintenanceSettings
+}
+
+/** What online maintenance does, and when. */
+export interface MaintenanceSettings {
+  readonly rules: MaintenanceRules
+  /** In the local time of the machine; null for none: then it works only when somebody says so. */
+  readonly window: MaintenanceWindow | null
+}
+
+/** No maintenance. */
+export const NO_MAINTENANCE: MaintenanceSettings = {
+  rules: { checksum: false, zero: false, throttleMs: 0 },
+  window: null,
 }
 
 /** What {@link startMailboxHost} needs. Callbacks are never called after `close` has resolved. */
@@ -48,6 +67,8 @@ export interface MailboxHostOptions extends StoreNames {
   readonly onRequired: (first: Generation) => void
   /** A page was found damaged by work that nobody waits for. */
   readonly onBadPage: (page: number, detail: string) => void
+  /** The store has something to tell an operator. */
+  readonly onEvent: (id: EventId, values: readonly (string | number)[]) => void
   /** The store has ended by itself, after it was started. Close it, and start it again: it recovers. */
   readonly onFailed: (error: ReplicationError) => void
   /** Tests only. */
@@ -102,6 +123,7 @@ class MailboxStart {
   #loop: StoreLoop | null = null
   #host: MailboxHost | null = null
   #failure: ReplicationError | null = null
+  #maintenance: MaintenanceRunner | null = null
   #required = 0
   #cancelTick: () => void = () => undefined
 
@@ -112,7 +134,7 @@ class MailboxStart {
   async open(files: StoreFiles): Promise<MailboxHost> {
     const { settings, clock, random, ignoreLostLogs = false, logFileBytes = LOG_BYTES_2007 } = this.#options
     this.#lanes = new StoreLanes(files)
-    const { cacheBytes, ...engine } = settings
+    const { cacheBytes, maintenance: _, ...engine } = settings
     const parts = await openMailboxStore({
       files,
       lanes: this.#lanes,
@@ -144,9 +166,29 @@ class MailboxStart {
       cacheBytes,
       abandon,
       stopClock,
+      maintenance: this.#maintain(parts, files),
     })
     this.#tellRequired()
     return this.#host
+  }
+
+  #maintain({ store, loop, mailbox }: OpenMailboxStore, files: StoreFiles): MaintenanceRunner {
+    const { settings, clock, onEvent } = this.#options
+    const { rules, window } = settings.maintenance
+    this.#maintenance = new MaintenanceRunner({
+      rules,
+      store,
+      isInWindow: (nowMs) => window !== null && isInWindow(window, minuteOfDay(nowMs)),
+      when: (holds) => loop.when(holds, () => undefined),
+      zeroPage: async (page) => {
+        await loop.run(outcomeOf(mailbox.zero(page))) // a page that is bad by now was told of
+      },
+      readPages: (first, bytes) => files.readPages(first, bytes),
+      nowMs: () => clock.nowMs(),
+      wakeAfter: (delayMs, act) => clock.wakeAfter(delayMs, act),
+      onEvent,
+    })
+    return this.#maintenance
   }
 
   stop(): void {
@@ -174,7 +216,9 @@ class MailboxStart {
     this.#cancelTick = clock.wakeAfter(TICK_MS, () => {
       void files.checkStillThere() // what it finds comes by onFailed
       this.take({ fact: 'clock-ticked', nowMs: clock.nowMs() })
-      if (this.#failure === null) this.#tick(files)
+      if (this.#failure !== null) return
+      this.#maintenance?.tick()
+      this.#tick(files)
     })
   }
 
@@ -184,6 +228,12 @@ class MailboxStart {
     this.#required = first
     this.#options.onRequired(first)
   }
+}
+
+/** Since midnight, in the local time of the machine. */
+function minuteOfDay(unixMs: number): number {
+  const time = new Date(unixMs)
+  return time.getHours() * 60 + time.getMinutes()
 }
 
 /** As the logs name the database: by its path, or by its name alone where a log cannot hold the path. */

@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../engine/assert.ts'
+import { unreachable } from '../engine/assert.ts'
 import type { DatabaseHeader, EventCount } from '../engine/database/database-header.ts'
 import { logTimeAt } from '../engine/database/log-time.ts'
 import {
@@ -13,6 +13,7 @@ import {
 import { PAGE_BYTES } from '../engine/database/page.ts'
 import { readScanMark, withScanMark } from '../engine/database/scan-mark.ts'
 import type { StoreEngine } from '../engine/database/store-engine.ts'
+import { ReplicationError } from '../engine/error.ts'
 import type { EventId } from '../engine/event-catalogue.ts'
 
 /** What a {@link MaintenanceRunner} works with. */
@@ -106,9 +107,12 @@ export class MaintenanceRunner {
     this.#take({ kind: isOpen ? 'window-opened' : 'window-closed', nowMs })
   }
 
-  /** Opens a window now, for so long, whatever the configuration says. A pass that has come to the end in this window begins anew. */
+  /**
+   * Opens a window now, for so long, whatever the configuration says of hours. A pass that has come to the end in this window begins
+   * anew. Errors: `STATE_REFUSED` where maintenance is off.
+   */
   openFor(durationMs: number): void {
-    assert(this.#state.rules.checksum && !this.#isClosed, 'a window is opened where maintenance is wanted')
+    if (!this.#state.rules.checksum) throw maintenanceOff()
     const nowMs = this.#parts.nowMs()
     this.#extraUntilMs = nowMs + durationMs
     this.#isOpen = true
@@ -238,4 +242,12 @@ function more(count: EventCount, by: number, nowMs: number): EventCount {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+function maintenanceOff(): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: 'online maintenance of this store is off',
+    hint: 'Start the service with maintenance.checksum: on in its configuration.',
+  })
 }

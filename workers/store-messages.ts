@@ -2,11 +2,13 @@ import type { MailboxTransaction } from '../engine/database/mailbox-session.ts'
 import type { PageDigest } from '../engine/database/page-digest.ts'
 import type { MessageName } from '../engine/database/store-layout.ts'
 import type { ErrorDocument } from '../engine/error.ts'
+import type { EventId } from '../engine/event-catalogue.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { StoreNames } from '../storage/store-places.ts'
 import type { ListQuery, MailboxStatus, MessageList, TransactionResult } from './mailbox-host.ts'
 import type { StoreOpening } from './mailbox-opening.ts'
 import type { MailboxSettings } from './mailbox-start.ts'
+import type { MaintenanceStatus } from './maintenance-runner.ts'
 
 /** A store to be started. The main thread holds its lock. */
 export interface OwnedStore extends StoreNames {
@@ -26,6 +28,8 @@ export type StoreQuery =
   | { readonly ask: 'begin-digest'; readonly through: Generation }
   | { readonly ask: 'next-digests' }
   | { readonly ask: 'end-digest' }
+  /** Open a window of maintenance now, for so many milliseconds. */
+  | { readonly ask: 'maintain'; readonly durationMs: number }
 
 /** The answer to each. */
 export interface StoreAnswers {
@@ -38,6 +42,7 @@ export interface StoreAnswers {
   /** Null behind the last. */
   readonly 'next-digests': readonly PageDigest[] | null
   readonly 'end-digest': null
+  readonly maintain: MaintenanceStatus
 }
 
 /** Main thread → store worker, which owns one store. */
@@ -59,6 +64,7 @@ export type StoreReport =
   /** The first log that the database needs, durably; also once after the store was opened. */
   | { readonly kind: 'log-required'; readonly first: Generation }
   | { readonly kind: 'page-bad'; readonly page: number; readonly detail: string }
+  | { readonly kind: 'event-raised'; readonly id: EventId; readonly values: readonly (string | number)[] }
   | { readonly kind: 'answered'; readonly request: number; readonly answer: StoreAnswers[keyof StoreAnswers] }
   | { readonly kind: 'refused'; readonly request: number; readonly error: ErrorDocument }
   | { readonly kind: 'stopped' }

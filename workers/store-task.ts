@@ -100,6 +100,7 @@ class StoreOwner {
         random: () => randomBytes(4).readUInt32LE(),
         onRequired: (first) => this.#tell({ kind: 'log-required', first }),
         onBadPage: (page, detail) => this.#tell({ kind: 'page-bad', page, detail }),
+        onEvent: (id, values) => this.#tell({ kind: 'event-raised', id, values }),
         onFailed: (error) => {
           this.#working = this.#working.then(() => this.#end(host, error))
         },
@@ -147,6 +148,8 @@ async function answerOf(host: MailboxHost, query: StoreQuery): Promise<StoreAnsw
     case 'end-digest':
       host.endDigest()
       return null
+    case 'maintain':
+      return host.maintain(query.durationMs)
     default:
       return unreachable(query)
   }

@@ -34,6 +34,7 @@ function storesPort(
     list: none,
     roll: none,
     digestPages,
+    maintain: none,
   }
   return { list: () => [store], get: (name) => (name === 'SG1' ? store : null) }
 }
@@ -53,6 +54,7 @@ const STATUS: Awaited<ReturnType<ManagedStore['status']>> = {
   cacheBytes: 1,
   circularLogging: false,
   dbtime: 7,
+  maintenance: null,
   transactions: null,
   recovery: null,
 }

@@ -54,8 +54,9 @@ export function eventsPage(): string {
 export function configPage(): string {
   const rows = SETTING_KEYS.map((key) => {
     const { unit, default: preset, least, most, words, flag, reason } = SETTINGS[key]
-    const range =
-      words.length > 0 ? words.join(', ') : least === null || most === null ? 'loopback' : rangeOf(key, least, most)
+    const numbers = least === null || most === null ? null : rangeOf(key, least, most)
+    const texts = unit === 'HOST:PORT' ? 'loopback' : '00:00 to 24:00'
+    const range = words.length > 0 ? words.join(', ') : (numbers ?? texts)
     return [
       `\`${key}\``,
       unit,

@@ -130,11 +130,55 @@ it('a store that cannot be recovered is not started, and says why', async () => 
   await expect(start()).rejects.toMatchObject({ code: 'DATABASE_REJECTED' })
 })
 
+const MAINTENANCE = {
+  'maintenance.checksum': 'on',
+  'maintenance.zero': 'on',
+  'maintenance.throttle': 5,
+  'maintenance.window': '22:00-04:30',
+} as const
+
+it('the settings of maintenance are refused where pages are to be zeroed and not verified', () => {
+  const settings = {
+    'store.cacheBytes': 1,
+    'store.checkpointDepth': 2,
+    'store.circularLogging': 'on',
+    'store.resilience': 'standalone',
+    ...MAINTENANCE,
+  } as const
+
+  expect(mailboxSettings(settings).maintenance).toEqual({
+    rules: { checksum: true, zero: true, throttleMs: 5 },
+    window: { fromMinute: 22 * 60, toMinute: 4 * 60 + 30 },
+  })
+  expect(() => mailboxSettings({ ...settings, 'maintenance.checksum': 'off' })).toThrow('maintenance.checksum is off')
+})
+
+it('a window of maintenance that somebody opens is told of by events and by the status', async () => {
+  const host = new StoreHost({ events, log: serviceLog('silent'), clock, startWorker })
+  hosts.push(host)
+  const rules = { checksum: true, zero: true, throttleMs: 0 }
+  const settings = { maintenance: { rules, window: null } }
+  const store = await host.add({ name: 'SG1', root: join(root, 'SG1'), settings })
+  await transact(store, 1)
+
+  expect(await store.ask({ ask: 'maintain', durationMs: 60_000 })).toMatchObject({ state: 'working', nextPage: 1 })
+  while ((await store.status()).maintenance?.state === 'working');
+
+  expect((await store.status()).maintenance).toMatchObject({ state: 'waiting', nextPage: null, pages: { bad: 0 } })
+  expect((await ids()).slice(-2)).toEqual([718, 722])
+})
+
+it('a window is not opened where maintenance is off', async () => {
+  const store = await start()
+
+  await expect(store.ask({ ask: 'maintain', durationMs: 1 })).rejects.toMatchObject({ code: 'STATE_REFUSED' })
+})
+
 it('the settings of lost log resilience mean the depths that Exchange 2007 has', () => {
   const words = ['standalone', 'ccr-sp1', 'ccr-rtm-lossless', 'ccr-rtm-good', 'ccr-rtm-best'] as const
   const depths = words.map((word) => {
     const settings = { 'store.cacheBytes': 1, 'store.checkpointDepth': 2, 'store.circularLogging': 'on' } as const
-    return mailboxSettings({ ...settings, 'store.resilience': word })
+    return mailboxSettings({ ...settings, ...MAINTENANCE, 'store.resilience': word })
   })
 
   expect(depths.map(({ resilienceDepth }) => resilienceDepth)).toEqual([1, 10, 1, 4, 7])

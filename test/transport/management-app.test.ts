@@ -257,6 +257,7 @@ const PATHS = [
   '/api/v1/stores/{storageGroup}',
   '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
   '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',
+  '/api/v1/stores/{storageGroup}/maintenance',
   '/api/v1/stores/{storageGroup}/pages',
   '/api/v1/stores/{storageGroup}/roll',
   '/api/v1/stores/{storageGroup}/transactions',

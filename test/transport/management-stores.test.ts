@@ -59,6 +59,20 @@ describe('a store', () => {
     expect([missing.status, await missing.json()]).toMatchObject([404, { code: 'MESSAGE_MISSING', id: 6 }])
   })
 
+  it('opens a window of maintenance for so many minutes, 240 where none are said', async () => {
+    const path = `${STORE}/maintenance`
+    const answer = await ask(path, { minutes: 5 })
+    await ask(path, {})
+    const refused = [await ask(path, { minutes: 0 }), await ask(path, { minutes: 1441 }), await ask(path, { hours: 1 })]
+
+    expect(await answer.json()).toMatchObject({ state: 'working', nextPage: 65 })
+    expect(running.world.commands).toEqual([
+      ['maintain', 300_000],
+      ['maintain', 14_400_000],
+    ])
+    expect(refused.map(({ status }) => status)).toEqual([400, 400, 400])
+  })
+
   it('lists messages behind one, so many at a time', async () => {
     const operations = [1, 2, 3].map((id) => inserted(id, 'x'.repeat(id)))
     await ask(TRANSACTIONS, { transactions: [{ operations }] })
@@ -145,6 +159,7 @@ it('the document describes what stores answer', async () => {
     '/api/v1/stores/{storageGroup}',
     '/api/v1/stores/{storageGroup}/transactions',
     '/api/v1/stores/{storageGroup}/roll',
+    '/api/v1/stores/{storageGroup}/maintenance',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',
     '/api/v1/stores/{storageGroup}/pages',

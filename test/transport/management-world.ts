@@ -110,6 +110,10 @@ export class ManagementWorld {
         return asGeneration(7)
       },
       digestPages: (through, signal) => this.#digest(['digest store', through], signal),
+      maintain: async (durationMs) => {
+        await this.#commanded(['maintain', durationMs])
+        return MAINTENANCE_OF_A_TEST
+      },
     }
   }
 
@@ -166,6 +170,13 @@ export class ManagementWorld {
   }
 }
 
+const MAINTENANCE_OF_A_TEST = {
+  state: 'working',
+  nextPage: 65,
+  pages: { seen: 64, bad: 1, corrected: 2, empty: 3, zeroed: 4 },
+  lastCompletedMs: null,
+} as const
+
 const STORE_STATUS_OF_A_TEST: StoreStatus = {
   storageGroup: 'SG1',
   directory: '/SG1',
@@ -181,6 +192,7 @@ const STORE_STATUS_OF_A_TEST: StoreStatus = {
   cacheBytes: 67_108_864,
   circularLogging: false,
   dbtime: 4711,
+  maintenance: MAINTENANCE_OF_A_TEST,
   transactions: { committed: 5, refused: 1 },
   recovery: { outcome: 'recovered', logsRedone: 9, transactionsUndone: 1, mendedPages: 0, durationMs: 40 },
 }

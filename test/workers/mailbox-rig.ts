@@ -8,7 +8,12 @@ import { messageContent } from '../../engine/database/message-content.ts'
 import type { ReplicationError } from '../../engine/error.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import type { MailboxHost, TransactionResult } from '../../workers/mailbox-host.ts'
-import { type MailboxHostOptions, type MailboxSettings, startMailboxHost } from '../../workers/mailbox-start.ts'
+import {
+  type MailboxHostOptions,
+  type MailboxSettings,
+  NO_MAINTENANCE,
+  startMailboxHost,
+} from '../../workers/mailbox-start.ts'
 
 /** A small memory and shallow checkpoints, so that pages come and go. */
 const SETTINGS: MailboxSettings = {
@@ -16,6 +21,7 @@ const SETTINGS: MailboxSettings = {
   checkpointDepthBytes: 256 * 1024,
   resilienceDepth: 1,
   circularLogging: false,
+  maintenance: NO_MAINTENANCE,
 }
 const LOG_BYTES = 128 * 1024
 
@@ -26,6 +32,7 @@ export class MailboxWorld {
   /** What the stores told of the first log that they need. */
   readonly required: number[] = []
   readonly badPages: number[] = []
+  readonly events: (readonly [id: number, ...values: readonly (string | number)[]])[] = []
   /** Resolves when a store has ended by itself. */
   readonly failed: Promise<void>
   #tellFailed: () => void = () => undefined
@@ -62,6 +69,7 @@ export class MailboxWorld {
       random: () => randomBytes(4).readUInt32LE(),
       onRequired: (first) => this.required.push(first),
       onBadPage: (page) => this.badPages.push(page),
+      onEvent: (id, values) => this.events.push([id, ...values]),
       onFailed: (error) => {
         this.failures.push(error)
         this.#tellFailed()
