@@ -1,7 +1,7 @@
-import type { CheckpointFile } from '../../engine/database/checkpoint-file.ts'
+import { type CheckpointFile, newCheckpointFile } from '../../engine/database/checkpoint-file.ts'
 import { type DatabaseHeader, newDatabaseHeader } from '../../engine/database/database-header.ts'
 import { beginStream, type LogStream, nextInStream } from '../../engine/database/log-stream.ts'
-import { digitsOfTime, logTimeAt, UNSET_LOG_TIME } from '../../engine/database/log-time.ts'
+import { digitsOfTime, logTimeAt } from '../../engine/database/log-time.ts'
 import { initialisePage, openPage, PAGE_BYTES } from '../../engine/database/page.ts'
 import { sealPage } from '../../engine/database/page-seal.ts'
 import { headerOfNewLog, prepareLog } from '../../engine/database/prepared-log.ts'
@@ -76,22 +76,8 @@ export function databaseHeader(dbtime: number): DatabaseHeader {
 
 /** A checkpoint at a generation. */
 export function checkpointAt(generation: number): CheckpointFile {
-  const nowhere = { generation: 0, sector: 0, byte: 0 }
-  const { environment } = headerOfNewLog(placeOf(1), { sizeBytes: LOG_BYTES })
-  return {
-    lastFullBackupCheckpoint: nowhere,
-    checkpoint: { generation, sector: 8, byte: 0 },
-    signature: SIGNATURE,
-    environment,
-    fullBackup: nowhere,
-    fullBackupTime: UNSET_LOG_TIME,
-    incrementalBackup: nowhere,
-    incrementalBackupTime: UNSET_LOG_TIME,
-    version: 0,
-    databaseConsistency: nowhere,
-    fileType: 4,
-    attachments: [],
-  }
+  const log = headerOfNewLog(placeOf(1), { sizeBytes: LOG_BYTES })
+  return newCheckpointFile(log, { generation, sector: 8, byte: 0 })
 }
 
 /** The place of a generation in a stream whose logs are a second apart. */

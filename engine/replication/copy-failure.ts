@@ -11,7 +11,7 @@ type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 type CopyFailed = Extract<ReplicaFact, { kind: 'copy-failed' }>
 
 /** Faults of the copy's own disk: the store has to be looked at again before anything else. */
-const STORE_FAULTS: readonly ErrorCode[] = [
+export const STORE_FAULTS: readonly ErrorCode[] = [
   'DIRECTORY_MISSING',
   'DIRECTORY_NOT_WRITABLE',
   'DIRECTORY_CONFLICT',

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from '../../bench/command.ts'
@@ -11,6 +11,9 @@ import {
   startCopy,
   startShare,
 } from '../../bench/product.ts'
+import { asGeneration } from '../../engine/generation.ts'
+import { eseLogName } from '../../engine/log-format.ts'
+import { logsOfStore } from '../workers/replay-rig.ts'
 
 /** A directory with room for a source and a copy, and the processes that were started for it. */
 export class ProcessBed {
@@ -43,6 +46,16 @@ export class ProcessBed {
     const service = await startCopy(`${share.listen}/shares/SG1`, join(this.directory, store), start)
     this.#started.push(service)
     return service
+  }
+
+  /** The first logs of a mailbox store, from one to another, appear in the source as their writer closes them. */
+  closeStoreLogs(first: number, last: number): void {
+    const logs = logsOfStore(last)
+    for (let generation = first; generation <= last; generation++) {
+      const path = join(this.source, eseLogName('E00', asGeneration(generation)))
+      writeFileSync(`${path}.tmp`, logs[generation - 1] ?? new Uint8Array(0))
+      renameSync(`${path}.tmp`, path)
+    }
   }
 
   /** Names of the logs that are published on the copy, ascending. */

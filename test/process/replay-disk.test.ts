@@ -1,14 +1,12 @@
 // Goal: a disk that is full or read-only below the database of a copy stops its replay, is told, and is over by itself.
 // Method: the built programs; the database directory of the copy is a small tmpfs in a mount namespace of its own. Skipped where such a
 // namespace is not permitted.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Service } from '../../bench/product.ts'
 import { comparePages } from '../../engine/database/page-digest.ts'
-import { asGeneration } from '../../engine/generation.ts'
-import { eseLogName } from '../../engine/log-format.ts'
-import { logsOfStore, pagesFromScratch, pagesOfFile } from '../workers/replay-rig.ts'
+import { pagesFromScratch, pagesOfFile } from '../workers/replay-rig.ts'
 import { MOUNTS_PERMITTED, onSmallDisk, remount } from './own-disk.ts'
 import { ProcessBed, untilStatus } from './process-bed.ts'
 
@@ -28,7 +26,7 @@ describe.skipIf(!MOUNTS_PERMITTED)('below the database (skipped where a mount na
     timeout: 120_000,
   }, async () => {
     const copy = await aCopyWithDatabaseOnItsOwnDisk('512k')
-    closeLogs(FIRST_LOGS + 1, LOGS)
+    bed.closeStoreLogs(FIRST_LOGS + 1, LOGS)
 
     const failed = await untilStatus(copy, 'the replay fails', (status) => status.Failed)
     await remount(copy, databaseOf(bed), 'size=64m')
@@ -45,7 +43,7 @@ describe.skipIf(!MOUNTS_PERMITTED)('below the database (skipped where a mount na
     await untilStatus(copy, 'the first logs are replayed', ({ LastLogReplayed }) => LastLogReplayed === FIRST_LOGS)
     await copy.stop()
     const again = await startReplaying('64m,ro')
-    closeLogs(FIRST_LOGS + 1, LOGS)
+    bed.closeStoreLogs(FIRST_LOGS + 1, LOGS)
 
     const failed = await untilStatus(again, 'the replay fails', (status) => status.Failed)
     await remount(again, databaseOf(bed), 'rw')
@@ -57,7 +55,7 @@ describe.skipIf(!MOUNTS_PERMITTED)('below the database (skipped where a mount na
 
 /** The store is made by a first run; then its database directory is a disk of its own, and the database begins anew there. */
 async function aCopyWithDatabaseOnItsOwnDisk(size: string): Promise<Service> {
-  closeLogs(1, FIRST_LOGS)
+  bed.closeStoreLogs(1, FIRST_LOGS)
   const share = await bed.share()
   listen = share.listen
   const first = await bed.copy(share, { arguments: ['--replay'] })
@@ -81,13 +79,4 @@ async function expectWhole(copy: Service): Promise<void> {
 
 function databaseOf({ store }: ProcessBed): string {
   return join(store, 'database')
-}
-
-function closeLogs(first: number, last: number): void {
-  const logs = logsOfStore(last)
-  for (let generation = first; generation <= last; generation++) {
-    const path = join(bed.source, eseLogName('E00', asGeneration(generation)))
-    writeFileSync(`${path}.tmp`, logs[generation - 1] ?? new Uint8Array(0))
-    renameSync(`${path}.tmp`, path)
-  }
 }

@@ -1,18 +1,16 @@
 // Goal: SIGKILL at any moment of a replay leaves a database that the next start brings to the very pages of an undisturbed replay.
 // Method: the built programs; a copy that is killed at random moments while it works off a backlog, with so little memory for pages that they
-// are written all the time; at the end each page is held against a replay from scratch. CCR_KILL_ROUNDS sets the number of rounds, CCR_KILL_SEED
+// are written all the time; at the end each page is held against a replay from scratch. CCR_REPLAY_KILL_ROUNDS sets the number of rounds, CCR_KILL_SEED
 // the choices.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pause } from '../../bench/command.ts'
 import type { Service } from '../../bench/product.ts'
 import { DATABASE_HEADERS_BYTES_MAX, readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
 import { comparePages, type PageDigest } from '../../engine/database/page-digest.ts'
-import { asGeneration } from '../../engine/generation.ts'
-import { eseLogName } from '../../engine/log-format.ts'
 import { seededChoices } from '../../sim/choices.ts'
-import { logsOfStore, pagesFromScratch, pagesOfFile } from '../workers/replay-rig.ts'
+import { pagesFromScratch, pagesOfFile } from '../workers/replay-rig.ts'
 import { ProcessBed, untilStatus } from './process-bed.ts'
 
 const ROUNDS = Number(process.env['CCR_REPLAY_KILL_ROUNDS'] ?? 30)
@@ -36,7 +34,7 @@ describe('the database of a copy', () => {
     let halfWritten = 0
 
     for (let round = 1; round <= ROUNDS; round++) {
-      closeLogs((round - 1) * LOGS_PER_ROUND + 1, round * LOGS_PER_ROUND)
+      bed.closeStoreLogs((round - 1) * LOGS_PER_ROUND + 1, round * LOGS_PER_ROUND)
       const copy = await startReplaying(share)
       await pause(choices.below(MOMENT_MS_MAX))
       await copy.kill()
@@ -44,7 +42,7 @@ describe('the database of a copy', () => {
       if (highest > 0 && highest < round * LOGS_PER_ROUND) halfWritten++
     }
     const last = ROUNDS * LOGS_PER_ROUND + 1
-    closeLogs(last, last)
+    bed.closeStoreLogs(last, last)
     const copy = await startReplaying(share)
     await untilStatus(copy, 'everything is replayed', (status) => status.LastLogReplayed === last && !status.Failed)
     await copy.stop()
@@ -58,15 +56,6 @@ describe('the database of a copy', () => {
 
 function startReplaying(share: { readonly listen: string }): Promise<Service> {
   return bed.copy(share, { arguments: ['--replay'], environment: { CCR_COPY_CACHE: '1MiB' } })
-}
-
-function closeLogs(first: number, last: number): void {
-  const logs = logsOfStore(last)
-  for (let generation = first; generation <= last; generation++) {
-    const path = join(bed.source, eseLogName('E00', asGeneration(generation)))
-    writeFileSync(`${path}.tmp`, logs[generation - 1] ?? new Uint8Array(0))
-    renameSync(`${path}.tmp`, path)
-  }
 }
 
 /** By the header of the database as it lies there: the last log of which a page in it may have changes; 0 where it is not made yet. */

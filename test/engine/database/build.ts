@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fillWithPattern } from '../../../engine/database/fill-pattern.ts'
+import type { LogAttachment } from '../../../engine/database/log-attachment.ts'
 import { type LogBytes, openLogBytes } from '../../../engine/database/log-bytes.ts'
 import {
   type BodyGeometry,
@@ -132,3 +133,17 @@ export const SPECIMEN_STREAMS = [
     open: 'winmail-v7-8k-A/edb.log',
   },
 ] as const
+
+/** A database as the attach list of a log or a checkpoint names it. */
+export function anAttachment(of: Pick<LogAttachment, 'path' | 'signature'> & Partial<LogAttachment>): LogAttachment {
+  const begin = { generation: 1, sector: 8, byte: 0 }
+  const nothingDone = {
+    databaseId: 1,
+    sparse: false,
+    dbtime: 0x40n,
+    objectIdLast: 0,
+    databasePagesMax: 0,
+    unicode: true,
+  }
+  return { ...nothingDone, attach: begin, consistent: begin, ...of }
+}

@@ -9,7 +9,7 @@ import { logTimeAt } from '../../../engine/database/log-time.ts'
 import { initialisePage, openPage, PAGE_BYTES, PAGE_FLAGS } from '../../../engine/database/page.ts'
 import { sealPage } from '../../../engine/database/page-seal.ts'
 import { asGeneration } from '../../../engine/generation.ts'
-import { MOMENT_MS, SIGNATURE } from './build.ts'
+import { anAttachment, MOMENT_MS, SIGNATURE } from './build.ts'
 
 /** The signature of the database of the tests; that of its logs is `SIGNATURE`. */
 export const DATABASE_SIGNATURE = { ...SIGNATURE, random: 17 } as const
@@ -73,20 +73,7 @@ export const FULL_CHECKPOINT: CheckpointFile = {
   version: 1,
   databaseConsistency: { generation: 10, sector: 11, byte: 12 },
   fileType: 4,
-  attachments: [
-    {
-      databaseId: 1,
-      sparse: false,
-      dbtime: 70n,
-      objectIdLast: 9,
-      databasePagesMax: 0,
-      attach: { generation: 1, sector: 8, byte: 0 },
-      consistent: { generation: 1, sector: 8, byte: 0 },
-      signature: DATABASE_SIGNATURE,
-      path: 'D:\\priv1.edb',
-      unicode: true,
-    },
-  ],
+  attachments: [anAttachment({ dbtime: 70n, objectIdLast: 9, signature: DATABASE_SIGNATURE, path: 'D:\\priv1.edb' })],
 }
 
 /** Two copies of a header. */

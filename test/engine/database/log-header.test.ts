@@ -12,7 +12,7 @@ import {
 } from '../../../engine/database/log-header.ts'
 import { logTimeAt } from '../../../engine/database/log-time.ts'
 import { asGeneration } from '../../../engine/generation.ts'
-import { aLog, MOMENT_MS, SIGNATURE, sealHeader, withFlippedBit } from './build.ts'
+import { aLog, anAttachment, MOMENT_MS, SIGNATURE, sealHeader, withFlippedBit } from './build.ts'
 
 const FULL_HEADER: LogHeader = {
   generation: asGeneration(0x1a),
@@ -55,18 +55,7 @@ const FULL_HEADER: LogHeader = {
       path: 'D:\\Datenbank\\Postfächer €.edb',
       unicode: true,
     },
-    {
-      databaseId: 2,
-      sparse: true,
-      dbtime: 0x40n,
-      objectIdLast: 0,
-      databasePagesMax: 0,
-      attach: { generation: 3, sector: 9, byte: 0 },
-      consistent: { generation: 3, sector: 9, byte: 0 },
-      signature: SIGNATURE,
-      path: 'D:\\pub.edb',
-      unicode: false,
-    },
+    anAttachment({ databaseId: 2, sparse: true, signature: SIGNATURE, path: 'D:\\pub.edb', unicode: false }),
   ],
 }
 

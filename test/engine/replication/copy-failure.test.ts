@@ -4,27 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { ERROR_CODES, type ErrorCode } from '../../../engine/error.ts'
 import type { CopiedLog, ReplicaFact } from '../../../engine/fact.ts'
 import { asGeneration } from '../../../engine/generation.ts'
-import { failureOr, restartAfterFault } from '../../../engine/replication/copy-failure.ts'
+import { failureOr, restartAfterFault, STORE_FAULTS } from '../../../engine/replication/copy-failure.ts'
 import { copyStatus } from '../../../engine/replication/copy-status.ts'
 import type { Failure, ReplicaState } from '../../../engine/replication/replica-state.ts'
 import { aCopiedLog, aCopy, aFault, aForeignLog, announcing, only, ordersOf, play, timeOf } from './build.ts'
 
 /** The source answered, and what it holds is the trouble. */
 const OF_THE_SOURCE: readonly ErrorCode[] = ['LOG_MISSING', 'LOG_CHANGED', 'READ_FAILED', 'FILE_HELD']
-/** The copy's own directory or disk. */
-const OF_THE_STORE: readonly ErrorCode[] = [
-  'DIRECTORY_MISSING',
-  'DIRECTORY_NOT_WRITABLE',
-  'DIRECTORY_CONFLICT',
-  'DISK_FULL',
-  'WRITE_FAILED',
-  'SYNC_FAILED',
-  'FILE_EXISTS',
-  'FILE_NOT_REGULAR',
-  'INTERNAL',
-]
 const ALL = Object.keys(ERROR_CODES) as ErrorCode[] // the record has exactly these keys
-const OF_THE_WIRE = ALL.filter((code) => !OF_THE_SOURCE.includes(code) && !OF_THE_STORE.includes(code))
+const OF_THE_WIRE = ALL.filter((code) => !OF_THE_SOURCE.includes(code) && !STORE_FAULTS.includes(code))
 
 /** Holds 1 to 2 and has asked for 3 to 9. */
 function asking(): ReplicaState {
@@ -63,7 +51,15 @@ describe('a log that could not be copied', () => {
     expect(ordersOf(asking(), copyFailed(code))).toEqual([{ kind: 'wake-at', atMs: 1_020 }])
   })
 
-  it.each(OF_THE_STORE)('for %s stops all work, and the store is looked at again', (code) => {
+  it('is of the store where its directory or its disk is at fault, and for a fault of the program', () => {
+    const named = ALL.filter((code) =>
+      /^DIRECTORY_|^DISK_|^(WRITE|SYNC)_FAILED|^FILE_(EXISTS|NOT_REGULAR)|^INTERNAL/.test(code),
+    )
+
+    expect([...STORE_FAULTS].sort()).toEqual(named.sort())
+  })
+
+  it.each(STORE_FAULTS)('for %s stops all work, and the store is looked at again', (code) => {
     const orders = ordersOf(asking(), copyFailed(code))
 
     expect(play(asking(), copyFailed(code))).toMatchObject({ phase: 'waiting', session: 2, requested: 2, attempts: [] })
