@@ -1,6 +1,8 @@
 import { comparePages, type PageComparison, type PageDigest } from '../../engine/database/page-digest.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import { asGeneration, type Generation } from '../../engine/generation.ts'
+import { anySignal } from '../any-signal.ts'
+import { ApiClient } from '../api-client.ts'
 import { ApiConnection, type ApiConnectionOptions } from '../api-connection.ts'
 import { StoreClient } from '../load/store-client.ts'
 import { readDigests } from './digest-list.ts'
@@ -31,9 +33,12 @@ const MARGINS = [0, 1, 4, 16, 48] as const
 
 /**
  * Compares the database of a store with that of its copy at the end of the log that the store writes now. The copy hears of it
- * first, then the store closes the log, and the copy gets it like all the others. Errors: those of both sides, `WAIT_TIMED_OUT`.
+ * first, then the store closes the log, and the copy gets it like all the others.
+ *
+ * Errors: `STATE_REFUSED` for a copy that does not replay, those of both sides, `WAIT_TIMED_OUT`.
  */
 export async function compareDatabases(wanted: ComparisonWanted): Promise<ComparisonOutcome> {
+  await refuseRestingCopy(wanted)
   let refusal: unknown = null
   for (const margin of MARGINS) {
     try {
@@ -45,6 +50,25 @@ export async function compareDatabases(wanted: ComparisonWanted): Promise<Compar
     }
   }
   throw refusal
+}
+
+/** A copy that is suspended or failed would be waited for in vain. */
+async function refuseRestingCopy({ copy, storageGroup }: ComparisonWanted): Promise<void> {
+  const client = new ApiClient(copy)
+  try {
+    const { SummaryCopyStatus: summary, FailedMessage: failed } = await client.copy(storageGroup)
+    if (summary !== 'Suspended' && summary !== 'Failed') return
+    throw new ReplicationError({
+      code: 'STATE_REFUSED',
+      message: `the copy of ${storageGroup} is ${summary}${summary === 'Failed' ? `: ${String(failed)}` : ''}, and replays no log`,
+      hint:
+        summary === 'Suspended'
+          ? `Resume it first: ccr resume ${storageGroup}.`
+          : `Mend what it says first; ccr status ${storageGroup} --format list has it all.`,
+    })
+  } finally {
+    await client.close()
+  }
 }
 
 async function tryAt(
@@ -98,7 +122,7 @@ async function withDeadline<Result>(
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), patienceMs)
   try {
-    return await run(AbortSignal.any([signal, late.signal]))
+    return await run(anySignal([signal, late.signal]))
   } catch (error) {
     if (!late.signal.aborted || signal.aborted) throw error
     throw new ReplicationError({

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PageDigest } from '../../engine/database/page-digest.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import type { ManagementPorts } from '../../transport/management-app.ts'
+import { copyStatusDocument } from '../../transport/management-documents.ts'
 import type { DigestPages } from '../../transport/management-pages.ts'
 import type { ManagedStore } from '../../transport/management-stores.ts'
 import { type CliOutcome, type CliSetting, ccr } from './cli-harness.ts'
@@ -60,6 +61,7 @@ const STATUS: Awaited<ReturnType<ManagedStore['status']>> = {
 }
 
 interface Sides {
+  readonly status?: Parameters<typeof aStatus>[0]
   readonly active: DigestPages
   readonly copy: DigestPages
   readonly openGenerations?: number[]
@@ -68,9 +70,16 @@ interface Sides {
 }
 
 /** Compares the two sides. */
-async function compare({ active, copy, openGenerations, setting, words = [] }: Sides): Promise<CliOutcome> {
+async function compare({
+  active,
+  copy,
+  status = {},
+  openGenerations,
+  setting,
+  words = [],
+}: Sides): Promise<CliOutcome> {
   const node1 = await managementApi({ stores: storesPort(active, openGenerations) })
-  const node2 = await managementApi({ copies: { ...copiesPort(aStatus()), digestPages: () => copy } })
+  const node2 = await managementApi({ copies: { ...copiesPort(aStatus(status)), digestPages: () => copy } })
   return await ccr(['compare', 'SG1', '--active', node1, '--copy', node2, ...words], setting)
 }
 
@@ -156,6 +165,21 @@ describe('ccr compare', () => {
     expect(copy.stderr).toBe('error: the copy is suspended\nhint: Ask later.\n')
   })
 
+  it.each([
+    [{ summary: 'Suspended' }, 'the copy of SG1 is Suspended, and replays no log', 'ccr resume SG1'],
+    [{ summary: 'Failed', failedMessage: '-1018' }, 'is Failed: -1018, and replays no log', 'ccr status SG1'],
+  ] as const)('ends with 6 at once where the copy is at rest: %o', async (status, message, hint) => {
+    const asked: string[] = []
+    const sides = { active: noted(asked, 'active', PAGES), copy: noted(asked, 'copy', PAGES), status }
+
+    const { exitCode, stderr } = await compare(sides)
+
+    expect(exitCode).toBe(6)
+    expect(stderr).toContain(message)
+    expect(stderr).toContain(hint)
+    expect(asked).toEqual([])
+  })
+
   it('ends with 5 where the copy does not come to the boundary in time', async () => {
     const never: DigestPages = async function* (_through, signal) {
       yield []
@@ -212,7 +236,8 @@ describe('ccr compare', () => {
 
 /** A server that answers everything with this. */
 async function answering(body: string): Promise<string> {
-  const server = createServer((_, response) => response.end(body))
+  const status = JSON.stringify(copyStatusDocument(aStatus(), 'node2'))
+  const server = createServer(({ url }, response) => response.end(url?.includes('/pages') === true ? body : status))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()
