@@ -16,6 +16,7 @@ import { addLoadCommand } from './command/load.ts'
 import { addNodeCommand } from './command/node.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
+import { addStoreCommand } from './command/store.ts'
 import { addResumeCommand, addSuspendCommand } from './command/suspend.ts'
 import { addUpCommand } from './command/up.ts'
 import { addVerifyCommand } from './command/verify.ts'
@@ -81,6 +82,7 @@ const COMMANDS = [
   addShareCommand,
   addCopyCommand,
   addStatusCommand,
+  addStoreCommand,
   addSuspendCommand,
   addResumeCommand,
   addDisableCommand,
