@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { bytesOfTransactions } from '../engine/database/mailbox-session.ts'
+import { PAGE_BYTES } from '../engine/database/page.ts'
 import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
@@ -220,7 +221,7 @@ export class StoreInstance {
         for (const told of this.#watchers) told(report.first)
         break
       case 'page-bad':
-        this.#parts.log.error({ storageGroup: this.name, page: report.page, detail: report.detail }, 'page-bad')
+        this.#parts.events.raise(this.name, 727, [report.page, (report.page + 1) * PAGE_BYTES, report.detail])
         break
       case 'event-raised':
         this.#parts.events.raise(this.name, report.id, report.values)

@@ -1,6 +1,6 @@
 import { ReplicationError } from '../engine/error.ts'
 import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
-import type { MailboxStatus } from '../workers/mailbox-host.ts'
+import type { MailboxStatus } from '../workers/mailbox-answers.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
 import type { MailboxSettings } from '../workers/mailbox-start.ts'
 

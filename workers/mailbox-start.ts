@@ -65,7 +65,7 @@ export interface MailboxHostOptions extends StoreNames {
   readonly random: () => number
   /** The first log that the database needs has moved, durably: what lies below may go. */
   readonly onRequired: (first: Generation) => void
-  /** A page was found damaged by work that nobody waits for. */
+  /** A page was found damaged: told once for each. What needs it is refused, everything else goes on. */
   readonly onBadPage: (page: number, detail: string) => void
   /** The store has something to tell an operator. */
   readonly onEvent: (id: EventId, values: readonly (string | number)[]) => void
@@ -145,7 +145,7 @@ class MailboxStart {
       nowMs: () => clock.nowMs(),
       random,
       loop: {
-        onBadPage: (_, page, detail) => this.#options.onBadPage(page, detail),
+        onBadPage: (page, detail) => this.#options.onBadPage(page, detail),
         onStepped: () => this.#tellRequired(),
       },
       onLoop: (loop) => {

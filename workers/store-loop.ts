@@ -17,8 +17,8 @@ export interface StoreLoopParts {
   readonly give: (work: StoreWork) => void
   /** Reads a page; the fact `page-read` brings it. */
   readonly fetchPage: (page: number) => void
-  /** A page was found damaged by work that nobody waits for; that work is left alone until the next start. */
-  readonly onBadPage: (work: IdleWork, page: number, detail: string) => void
+  /** A page was found damaged: told once for each. */
+  readonly onBadPage: (page: number, detail: string) => void
   /** What else is to be looked at after each step: the engine has taken in a fact, or given orders. */
   readonly onStepped: () => void
 }
@@ -66,6 +66,7 @@ export class StoreLoop {
   #idleWork: readonly IdleWork[] = []
   /** The piece of idle work that is under way. */
   #idling: Promise<void> | null = null
+  readonly #badPages = new Set<number>()
   #jobs = 0
   #isScheduled = false
   #failure: { readonly error: unknown } | null = null
@@ -165,6 +166,7 @@ export class StoreLoop {
         this.#proceed(job, progress)
         break
       case 'bad-page':
+        this.#tellBadPage(progress.page, progress.detail)
         job.work.return(undefined)
         this.#proceed(job, progress)
         break
@@ -243,7 +245,8 @@ export class StoreLoop {
       if (piece === null) continue
       const ended = (outcome: Outcome<unknown>): void => {
         this.#idling = null
-        if (outcome.state === 'bad-page') this.#giveUp(work, outcome)
+        // It would come to the same page again, and is left alone until the next start.
+        if (outcome.state === 'bad-page') this.#idleWork = this.#idleWork.filter((other) => other !== work)
         this.#schedule()
       }
       // A store that ends in the middle has told why already.
@@ -252,9 +255,10 @@ export class StoreLoop {
     }
   }
 
-  #giveUp(work: IdleWork, { page, detail }: Extract<Outcome<unknown>, { state: 'bad-page' }>): void {
-    this.#idleWork = this.#idleWork.filter((other) => other !== work)
-    this.#parts.onBadPage(work, page, detail)
+  #tellBadPage(page: number, detail: string): void {
+    if (this.#badPages.has(page)) return
+    this.#badPages.add(page)
+    this.#parts.onBadPage(page, detail)
   }
 }
 

@@ -5,7 +5,7 @@ import type { ErrorDocument } from '../engine/error.ts'
 import type { EventId } from '../engine/event-catalogue.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { StoreNames } from '../storage/store-places.ts'
-import type { ListQuery, MailboxStatus, MessageList, TransactionResult } from './mailbox-host.ts'
+import type { ListQuery, MailboxStatus, MessageList, TransactionResult } from './mailbox-answers.ts'
 import type { StoreOpening } from './mailbox-opening.ts'
 import type { MailboxSettings } from './mailbox-start.ts'
 import type { MaintenanceStatus } from './maintenance-runner.ts'
@@ -63,6 +63,7 @@ export type StoreReport =
   | { readonly kind: 'store-failed'; readonly error: ErrorDocument }
   /** The first log that the database needs, durably; also once after the store was opened. */
   | { readonly kind: 'log-required'; readonly first: Generation }
+  /** Told once for each page. */
   | { readonly kind: 'page-bad'; readonly page: number; readonly detail: string }
   | { readonly kind: 'event-raised'; readonly id: EventId; readonly values: readonly (string | number)[] }
   | { readonly kind: 'answered'; readonly request: number; readonly answer: StoreAnswers[keyof StoreAnswers] }

@@ -65,7 +65,11 @@ async function play(plan: StoreVictimPlan): Promise<void> {
   say('done')
 }
 
-function standStillAt({ failpoint, count }: StoreVictimPlan): (name: string) => void {
+/** Stands still, for good, when a boundary is reached for the `count`th time, and says so first. */
+export function standStillAt({
+  failpoint,
+  count,
+}: Pick<StoreVictimPlan, 'failpoint' | 'count'>): (name: string) => void {
   let reached = 0
   return (name) => {
     if (name !== failpoint || ++reached < count) return

@@ -1,8 +1,14 @@
 // Goal: a running mailbox store answers many clients, each when its messages are durable, and is found whole by the next start.
 // Method: the store over real files without a thread of its own; a small memory, so that pages are written, dropped and read again.
-import { copyFile, readdir, rename, unlink } from 'node:fs/promises'
+import { copyFile, open, readdir, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { PAGE_BYTES } from '../../engine/database/page.ts'
+import { ReplicationError } from '../../engine/error.ts'
+import { fileError } from '../../storage/file-error.ts'
+import type { FileOperations } from '../../storage/file-operations.ts'
+import { nodeFileOperations } from '../../storage/node-file-operations.ts'
+import { digestOf } from '../src/service-world.ts'
 import { insert, isContent, MailboxWorld, remove, replace, transaction, words } from './mailbox-rig.ts'
 
 let world: MailboxWorld
@@ -159,6 +165,66 @@ describe('a mailbox store', () => {
     expect(isContent(await again.read({ mailbox: 1, id: 1 }), 500, 1)).toBe(true)
   })
 
+  it('refuses what lies on a damaged page, tells of it once, and does everything else', async () => {
+    const store = await world.start()
+    const ids = Array.from({ length: 60 }, (_, id) => id)
+    await store.transact(ids.map((id) => transaction(insert(id, 6_000))))
+    await store.close()
+    await spoilPage(40)
+
+    const again = await world.start()
+    const read = await Promise.allSettled(ids.map((id) => again.read({ mailbox: 1, id })))
+    const lost = ids.filter((id) => read[id]?.status === 'rejected')
+    const replaced = words(await again.transact(ids.map((id) => transaction(replace(id, 9_000, id + 1)))))
+
+    expect(lost.length).toBeGreaterThan(0)
+    expect(lost.length).toBeLessThan(10)
+    for (const id of lost) expect(read[id]).toMatchObject({ reason: { code: 'PAGE_REJECTED', fields: { page: 40 } } })
+    // A transaction may also be refused for a neighbour on that page, whose message it does not change.
+    const refused = replaced.filter((word) => word !== 'committed')
+    expect(new Set(refused)).toEqual(new Set(['PAGE_REJECTED']))
+    for (const id of lost) expect(replaced[id]).toBe('PAGE_REJECTED')
+    expect(world.badPages).toEqual([40])
+    expect(await again.status()).toMatchObject({ committed: 60 - refused.length, refused: refused.length })
+  })
+
+  it('ends when its disk refuses a write, and has all that it said committed when it is started again', async () => {
+    const disk = new FailingDisk()
+    const store = await world.start({ files: disk.files })
+    const committed: number[] = []
+    const client = async (first: number): Promise<void> => {
+      for (let id = first; ; id += 4) {
+        const [result] = await store.transact([transaction(insert(id, 4_000))])
+        if (result?.committed === true) committed.push(id)
+        if (committed.length > 50) disk.isBroken = true
+      }
+    }
+
+    const ends = await Promise.allSettled([0, 1, 2, 3].map(client))
+    await store.close()
+
+    for (const end of ends)
+      expect(end).toMatchObject({ reason: { code: expect.stringMatching(/^(WRITE_FAILED|STORE_UNAVAILABLE)$/) } })
+    const again = await world.start()
+    for (const id of committed) expect(isContent(await again.read({ mailbox: 1, id }), 4_000, id)).toBe(true)
+  })
+
+  it('writes nothing more when the right to use it is lost, whatever is under way', async () => {
+    const right = new AbortController()
+    const store = await world.start({ lost: right.signal })
+    const asked = Array.from({ length: 20 }, (_, id) => store.transact([transaction(insert(id, 30_000))]))
+    const settled = Promise.allSettled(asked)
+
+    right.abort(new ReplicationError({ code: 'STORE_LOCKED', message: 'another process has it', hint: 'Look there.' }))
+    await world.failed
+    const before = await digestOf(world.root)
+    await settled
+    await store.close()
+
+    expect(await digestOf(world.root)).toBe(before)
+    expect(world.failures).toMatchObject([{ code: 'STORE_LOCKED' }])
+  })
+
   it('is refused with the number of the engine when a log that it requires is gone', async () => {
     const store = await world.start()
     for (let id = 0; id < 30; id++) await store.transact([transaction(insert(id, 30_000))])
@@ -173,3 +239,31 @@ describe('a mailbox store', () => {
     })
   })
 })
+
+/** Turns two bits of a page in the file, which no checksum turns back, and takes the image away that a start would put in its place. */
+async function spoilPage(page: number): Promise<void> {
+  const file = await open(join(world.root, 'database', 'priv1.edb'), 'r+')
+  const bytes = new Uint8Array(PAGE_BYTES)
+  await file.read(bytes, 0, PAGE_BYTES, (page + 1) * PAGE_BYTES)
+  for (const at of [100, 300]) bytes[at] = (bytes[at] ?? 0) ^ 1
+  await file.write(bytes, 0, PAGE_BYTES, (page + 1) * PAGE_BYTES)
+  await file.close()
+  await unlink(join(world.root, 'database', 'priv1.edb.saved'))
+}
+
+/** A disk that refuses every write from some moment on. */
+class FailingDisk {
+  readonly files: FileOperations
+  isBroken = false
+
+  constructor() {
+    const files = nodeFileOperations({ shortCalls: 'inline' })
+    this.files = {
+      ...files,
+      write: (file, piece, position) => {
+        if (this.isBroken) return Promise.reject(fileError({ operation: 'write', path: file.path, errno: 'EIO' }))
+        return files.write(file, piece, position)
+      },
+    }
+  }
+}

@@ -7,7 +7,8 @@ import type { MailboxOperation, MailboxTransaction } from '../../engine/database
 import { messageContent } from '../../engine/database/message-content.ts'
 import type { ReplicationError } from '../../engine/error.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
-import type { MailboxHost, TransactionResult } from '../../workers/mailbox-host.ts'
+import type { TransactionResult } from '../../workers/mailbox-answers.ts'
+import type { MailboxHost } from '../../workers/mailbox-host.ts'
 import {
   type MailboxHostOptions,
   type MailboxSettings,
