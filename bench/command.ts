@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { cpuSecondsOfStat } from './process-usage.ts'
 
 /** A command that runs until it is done. */
@@ -48,6 +49,22 @@ export function runNow(words: readonly string[], output: 'inherit' | 'ignore' = 
 export function runOrThrow(...words: readonly string[]): void {
   const status = runNow(words)
   if (status !== 0) throw new Error(`failed (${status}): ${words.join(' ')}`)
+}
+
+/**
+ * Runs a program of the bench with a plan, both as JSON, and answers the document that it prints. `Answer` is what the program says
+ * that it prints.
+ */
+export async function runJsonChild<Answer>(name: string, plan: object): Promise<Answer> {
+  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url))
+  const child = spawn(process.execPath, [program, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece
+  })
+  await once(child, 'close')
+  if (child.exitCode !== 0) throw new Error(`${name} ended with ${child.exitCode}`)
+  return JSON.parse(text) as Answer
 }
 
 /** Daemons that have not ended: none of them outlives this process, however that ends. */

@@ -2,11 +2,9 @@
  * Commits of durable transactions by our store, as `bench/measures/commits.ts` starts it: clients that insert one message each
  * time, all of them in the thread of the store. Started with a plan in JSON; prints what it did as JSON.
  */
-import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
-import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { MailboxHost } from '../workers/mailbox-host.ts'
-import { NO_MAINTENANCE, startMailboxHost } from '../workers/mailbox-start.ts'
+import { startBenchStore } from './bench-store.ts'
 import type { CommitCount } from './sqlite-child.ts'
 
 /** What is to be done. */
@@ -16,45 +14,6 @@ export interface StorePlan {
   readonly clients: number
   readonly seconds: number
   readonly messageBytes: number
-}
-
-/** Memory for pages: what SQLite and the file system keep is not limited either below this. */
-const CACHE_BYTES = 64 * 1024 * 1024
-/** That of Exchange 2007. */
-const CHECKPOINT_DEPTH_BYTES = 20 * 1024 * 1024
-
-function start(root: string): Promise<MailboxHost> {
-  return startMailboxHost({
-    root,
-    baseName: 'E00',
-    databaseName: 'bench.edb',
-    files: nodeFileOperations({ shortCalls: 'inline' }),
-    // Nobody else is in a work directory of the bench.
-    lock: { release: () => Promise.resolve() },
-    mustExist: false,
-    settings: {
-      cacheBytes: CACHE_BYTES,
-      checkpointDepthBytes: CHECKPOINT_DEPTH_BYTES,
-      resilienceDepth: 1,
-      circularLogging: false,
-      maintenance: NO_MAINTENANCE,
-    },
-    clock: {
-      nowMs: () => Date.now(),
-      wakeAfter: (delayMs, act) => {
-        const timer = setTimeout(act, delayMs)
-        return () => clearTimeout(timer)
-      },
-    },
-    newId: () => randomBytes(16).toString('hex'),
-    random: () => randomBytes(4).readUInt32LE(),
-    onRequired: () => undefined,
-    onBadPage: (page, detail) => console.error(`page ${page}: ${detail}`),
-    onEvent: () => undefined,
-    onFailed: (error) => {
-      throw error
-    },
-  })
 }
 
 /** One client: a transaction of one message after the other until time is over. */
@@ -74,7 +33,7 @@ async function runClient(store: MailboxHost, plan: StorePlan, mailbox: number): 
 }
 
 async function run(plan: StorePlan): Promise<CommitCount> {
-  const store = await start(plan.root)
+  const store = await startBenchStore(plan.root)
   const before = process.cpuUsage()
   const begun = performance.now()
   const clients = Array.from({ length: plan.clients }, (_, client) => runClient(store, plan, client + 1))

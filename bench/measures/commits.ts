@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { runJsonChild } from '../command.ts'
 import { installSqlite } from '../peers/sqlite.ts'
 import type { MeasureResult, Ratio, Row } from '../result.ts'
 import type { CommitCount } from '../sqlite-child.ts'
@@ -61,25 +59,12 @@ async function runOnce(
       : { database: join(directory, 'messages.db'), modules: 'modules' in sqlite ? sqlite.modules : '' }),
   }
   bench.steadyState?.fill()
-  const count = await runChild(one.contender === STORE ? 'commits-child' : 'sqlite-child', plan)
+  const count = await runJsonChild<CommitCount>(one.contender === STORE ? 'commits-child' : 'sqlite-child', plan)
   rmSync(directory, { recursive: true })
   const perSecond = count.commits / count.seconds
   one.perSecond.push(perSecond)
   one.cpuMicroseconds.push((count.cpuSeconds / count.commits) * 1e6)
   bench.tell(`round ${round}: ${one.contender}, ${one.clients} clients: ${Math.round(perSecond)} commits/s`)
-}
-
-async function runChild(name: string, plan: object): Promise<CommitCount> {
-  const program = fileURLToPath(new URL(`../${name}.js`, import.meta.url))
-  const child = spawn(process.execPath, [program, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let text = ''
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-    text += piece
-  })
-  await once(child, 'close')
-  if (child.exitCode !== 0) throw new Error(`${name} ended with ${child.exitCode}`)
-  // The program prints nothing else.
-  return JSON.parse(text) as CommitCount
 }
 
 function resultOf(bench: BenchRun, figures: readonly Figures[], notes: readonly string[]): MeasureResult {
