@@ -62,11 +62,20 @@ function tellAgain(options: BenchOptions): void {
   const newest = results[results.length - 1]
   if (newest === undefined) return
   const measures = MEASURES.flatMap(({ name }) => {
-    const found = results.flatMap((result) => result.measures).filter((measure) => measure.name === name)
+    const found = results.flatMap((result) =>
+      result.measures.filter((measure) => measure.name === name).map((measure) => datedIn(result, newest, measure)),
+    )
     return found.slice(-1)
   })
   for (const measure of measures) console.log(reportLines(measure).join('\n'))
   makeMarkdown(options, { ...newest, measures })
+}
+
+/** A measure of another commit than the one at the head of the report says so. */
+function datedIn({ machine, startedAt }: BenchResult, newest: BenchResult, measure: MeasureResult): MeasureResult {
+  if (machine.commit === newest.machine.commit) return measure
+  const note = `Measured at commit ${machine.commit}, ${startedAt.slice(0, 16).replace('T', ' ')} UTC.`
+  return { ...measure, notes: [...measure.notes, note] }
 }
 
 function refuse(message: string): number {
