@@ -9,6 +9,7 @@ import { logNamesOf } from './log-names.ts'
 import { LogReader } from './log-reader.ts'
 import type { StoreTools } from './prepared-log.ts'
 import { StoreDatabaseFiles } from './store-database-files.ts'
+import type { ReachFailpoint } from './store-failpoint.ts'
 import { type StoreLayout, settleStore } from './store-layout.ts'
 import { listStore, type StoreListing } from './store-listing.ts'
 import { logPath, type StoreNames, storePlaces } from './store-places.ts'
@@ -18,6 +19,8 @@ export interface ReplayFilesOptions extends StoreNames {
   readonly files: FileOperations
   /** Makes ids that never repeat, of 32 hexadecimal digits. */
   readonly newId: () => string
+  /** Tests only. */
+  readonly reach?: ReachFailpoint
 }
 
 /**
@@ -50,7 +53,7 @@ export class ReplayFiles {
       names: logNamesOf({ kind: 'ese', baseName: options.baseName }),
       newId: options.newId,
       nowMs: () => 0, // it dates notes beside logs that are discarded, which no replay does
-      reach: () => undefined,
+      reach: options.reach ?? (() => undefined),
     }
     this.#database = new StoreDatabaseFiles(this.#tools)
     this.#reader = new LogReader(this.#tools)

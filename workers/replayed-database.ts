@@ -17,6 +17,7 @@ import {
 } from '../engine/generation.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { openReplayFiles, type ReplayFiles } from '../storage/replay-files.ts'
+import type { ReachFailpoint } from '../storage/store-failpoint.ts'
 import { DATABASE_NAME } from '../storage/store-places.ts'
 import type { KeptDatabase } from './messages.ts'
 
@@ -29,6 +30,8 @@ export interface ReplaySettings {
   readonly cacheBytes: number
   /** How far the checkpoint may lag behind the last replayed log, in bytes. */
   readonly checkpointDepthBytes: number
+  /** Tests only. */
+  readonly reach?: ReachFailpoint
 }
 
 /** What ended a replay, found by its rules. */
