@@ -1,7 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { MailboxHost } from '../workers/mailbox-host.ts'
-import { NO_MAINTENANCE, startMailboxHost } from '../workers/mailbox-start.ts'
+import { type MailboxHostOptions, NO_MAINTENANCE, startMailboxHost } from '../workers/mailbox-start.ts'
+
+/** What a store is given that runs in the thread of who started it, and whose news nobody wants. */
+export const OWN_THREAD: Pick<MailboxHostOptions, 'clock' | 'newId' | 'random' | 'onRequired' | 'onEvent'> = {
+  clock: {
+    nowMs: () => Date.now(),
+    wakeAfter: (delayMs, act) => {
+      const timer = setTimeout(act, delayMs)
+      return () => clearTimeout(timer)
+    },
+  },
+  newId: () => randomBytes(16).toString('hex'),
+  random: () => randomBytes(4).readUInt32LE(),
+  onRequired: () => undefined,
+  onEvent: () => undefined,
+}
 
 /** Memory for pages: what SQLite and the file system keep is not limited either below this. */
 const CACHE_BYTES = 64 * 1024 * 1024
@@ -25,18 +40,8 @@ export function startBenchStore(root: string): Promise<MailboxHost> {
       circularLogging: false,
       maintenance: NO_MAINTENANCE,
     },
-    clock: {
-      nowMs: () => Date.now(),
-      wakeAfter: (delayMs, act) => {
-        const timer = setTimeout(act, delayMs)
-        return () => clearTimeout(timer)
-      },
-    },
-    newId: () => randomBytes(16).toString('hex'),
-    random: () => randomBytes(4).readUInt32LE(),
-    onRequired: () => undefined,
+    ...OWN_THREAD,
     onBadPage: (page, detail) => console.error(`page ${page}: ${detail}`),
-    onEvent: () => undefined,
     onFailed: (error) => {
       throw error
     },

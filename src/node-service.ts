@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import { makeDirectoriesDurably } from '../storage/durable-directory.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import { authorityOf } from '../transport/loopback.ts'
 import { sharePath } from '../transport/share-paths.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
@@ -141,7 +142,7 @@ async function mount({ node, settings }: NodeParts, { stores, shares }: Hosts, g
     format: { kind: 'ese', baseName },
     state: join(root, 'share'),
     store: 'mailbox',
-    active: store.circularLogging ? 'circular' : 'mailbox',
+    active: store.activeStore,
     copiesExpected: copies.length,
     passiveGate: settings['truncation.passiveGate'],
     scanIntervalMs: settings['share.scanInterval'],
@@ -150,10 +151,8 @@ async function mount({ node, settings }: NodeParts, { stores, shares }: Hosts, g
 }
 
 async function keep({ node, cluster }: NodeParts, { copies }: Hosts, group: ClusterGroup): Promise<void> {
-  const { listen } = nodeNamed(cluster, group.active)
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
   await copies.add({
-    sourceUrl: `http://${host}:${listen.port}${sharePath(group.name)}`,
+    sourceUrl: `http://${authorityOf(nodeNamed(cluster, group.active).listen)}${sharePath(group.name)}`,
     store: join(node.data, group.name),
     label: `${hostname()}:${node.name}`,
   })

@@ -7,7 +7,7 @@ import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { StoreKind } from '../engine/store-kind.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
-import type { ListenAddress } from '../transport/loopback.ts'
+import { authorityOf, type ListenAddress } from '../transport/loopback.ts'
 import type { SharedGroup } from '../transport/management-documents.ts'
 import type { SharesPort } from '../transport/management-shares.ts'
 import type { ShareCommand, ShareReport } from '../workers/messages.ts'
@@ -118,8 +118,7 @@ export class ShareHost {
 
   /** `http://HOST:PORT` of the replication listener. */
   get origin(): string {
-    const { host, port } = this.#bound ?? this.#options.listen
-    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+    return `http://${authorityOf(this.#bound ?? this.#options.listen)}`
   }
 
   /** Every share, in the order in which they were added. */

@@ -111,7 +111,7 @@ async function open(options: ShareServiceOptions, closing: Closing): Promise<Sha
   const { events, host } = await openHost(options, { state, closing })
   const { stores, store } = await startStore(options, { events, closing })
   closing.add(host)
-  const active = store === null ? 'external' : store.circularLogging ? 'circular' : 'mailbox'
+  const active = store?.activeStore ?? 'external'
   // First the directory, then the listener: a copy that knocks finds its share.
   const share = await host.add({ ...options, state, copiesExpected, active })
   store?.watchRequired((required) => share.storeNeeds(required))

@@ -4,6 +4,7 @@ import { PAGE_BYTES } from '../engine/database/page.ts'
 import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import type { ActiveStore } from '../engine/source/source-state.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
@@ -111,6 +112,11 @@ export class StoreInstance {
   /** Whether the store uses its logs again by itself. */
   get circularLogging(): boolean {
     return this.#parts.settings.circularLogging
+  }
+
+  /** What it is to truncation. */
+  get activeStore(): ActiveStore {
+    return this.circularLogging ? 'circular' : 'mailbox'
   }
 
   get state(): StoreState {

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { ReplicationError } from '../engine/error.ts'
 import { FrameLanding, type LandingPorts } from './frame-landing.ts'
+import { authorityOf } from './loopback.ts'
 import { SHARES_PATH } from './share-paths.ts'
 import { ANSWER_HEAD_BYTES_MAX, acceptedProtocol, readUpgradeAnswer, upgradeRequest } from './upgrade-answer.ts'
 import { LOG_STREAM_PROTOCOLS, wireFault } from './wire.ts'
@@ -117,7 +118,7 @@ export class LogStreamConnection {
     const { host, port, now } = this.#target
     this.#phase = 'upgrading'
     this.#phaseSince = this.#receivedAt = now()
-    const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    const authority = authorityOf({ host, port })
     this.#socket.write(upgradeRequest(SHARES_PATH, authority, LOG_STREAM_PROTOCOLS))
   }
 

@@ -16,6 +16,11 @@ export interface BoundAddress extends ListenAddress {
   readonly origin: string
 }
 
+/** `HOST:PORT` as a URL has it: an IPv6 address stands in brackets. */
+export function authorityOf({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')
@@ -53,7 +58,7 @@ export function parseListenAddress(text: string): ListenAddress {
  */
 export async function listenOnLoopback(app: FastifyInstance, address: ListenAddress): Promise<BoundAddress> {
   const { host, port } = address
-  if (!isLoopbackAddress(host)) throw bindRefused(originOf(host, port))
+  if (!isLoopbackAddress(host)) throw bindRefused(`http://${authorityOf(address)}`)
   try {
     await app.listen({ host, port, backlog: BACKLOG_CONNECTIONS, exclusive: true })
   } catch (cause) {
@@ -61,15 +66,11 @@ export async function listenOnLoopback(app: FastifyInstance, address: ListenAddr
   }
   const bound = app.server.address()
   const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port
-  return { host, port: boundPort, origin: originOf(host, boundPort) }
-}
-
-function originOf(host: string, port: number): string {
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`
+  return { host, port: boundPort, origin: `http://${authorityOf({ host, port: boundPort })}` }
 }
 
 function listenFailure(address: ListenAddress, cause: unknown): unknown {
-  const at = originOf(address.host, address.port).slice('http://'.length)
+  const at = authorityOf(address)
   const errno = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (errno === 'EADDRINUSE') {
     const hint = `Another process listens there: "ss -ltnp 'sport = :${address.port}'" shows which. Stop it, or choose another port; port 0 takes a free one.`

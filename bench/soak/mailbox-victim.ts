@@ -2,7 +2,6 @@
  * A process that runs a whole mailbox store under the load of some clients, and says of each transaction that it was acknowledged, one line
  * each. At the boundary that it was told it stands still: whoever reads the line kills it.
  */
-import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { basename } from 'node:path'
 import { makeDirectoriesDurably } from '../../storage/durable-directory.ts'
@@ -10,6 +9,7 @@ import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { lockStore } from '../../storage/store-lock.ts'
 import type { MailboxHost } from '../../workers/mailbox-host.ts'
 import { NO_MAINTENANCE, startMailboxHost } from '../../workers/mailbox-start.ts'
+import { OWN_THREAD } from '../bench-store.ts'
 import { CLIENTS, transactionOf } from './mailbox-script.ts'
 import { standStillAt } from './store-victim.ts'
 
@@ -55,18 +55,8 @@ export async function startScriptedStore(
       maintenance: NO_MAINTENANCE,
     },
     logFileBytes: LOG_BYTES,
-    clock: {
-      nowMs: () => Date.now(),
-      wakeAfter: (delayMs, act) => {
-        const timer = setTimeout(act, delayMs)
-        return () => clearTimeout(timer)
-      },
-    },
-    newId: () => randomBytes(16).toString('hex'),
-    random: () => randomBytes(4).readUInt32LE(),
-    onRequired: () => undefined,
+    ...OWN_THREAD,
     onBadPage: (page, detail) => onFailed(new Error(`page ${page}: ${detail}`)),
-    onEvent: () => undefined,
     onFailed,
     reach: standStillAt({ failpoint, count }),
   })

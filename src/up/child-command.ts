@@ -26,19 +26,16 @@ export interface ChildCommandOptions {
   /** The words behind `ccr`; `--json` is added. */
   readonly line: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Called with each document as it comes. */
-  readonly onDocument?: (document: Readonly<Record<string, unknown>>) => void
 }
 
 /** Starts a command as a child, in a process group of its own, so that Ctrl-C reaches the parent alone. */
-export function startCommand({ line, env, onDocument }: ChildCommandOptions): ChildCommand {
+export function startCommand({ line, env }: ChildCommandOptions): ChildCommand {
   const words = [...process.execArgv, programPath(), ...line, '--json']
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...env } })
   let document: ChildOutcome['document'] = null
   let complaint = ''
   createInterface({ input: child.stdout }).on('line', (text) => {
     document = documentIn(text) ?? document
-    if (document !== null) onDocument?.(document)
   })
   createInterface({ input: child.stderr }).on('line', (text) => {
     complaint = text

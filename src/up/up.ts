@@ -8,11 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { LOG_BYTES_2007 } from '../../engine/database/prepared-log.ts'
 import { ReplicationError } from '../../engine/error.ts'
-import { parseListenAddress } from '../../transport/loopback.ts'
+import { authorityOf, parseListenAddress } from '../../transport/loopback.ts'
 import type { JsonObject, StatusDocument } from '../api-answer.ts'
 import { ApiClient } from '../api-client.ts'
 import type { CliIo } from '../cli-io.ts'
 import type { Settings } from '../config.ts'
+import { whenAborted } from '../service-process.ts'
 import { type ChildCommand, type ChildOutcome, documentOf, startCommand } from './child-command.ts'
 import { type ChildService, startChild } from './child-service.ts'
 import { numberIn, type UpMoment, type UpPlaces, type UpSummary, type Verdict } from './view.ts'
@@ -41,7 +42,6 @@ const MOMENT_MS = 1000
 const LOOK_MS = 200
 /** Logs that stay on both sides, so that there is something to look at; everything older is marked as backed up: 100 MiB. */
 const LOGS_KEPT = 100
-const TIMEOUT_MS = 30_000
 /** The exit code of a check that found something. */
 const CHECK_FAILED = 3
 
@@ -137,7 +137,7 @@ class Up {
   constructor(parts: UpParts) {
     this.#parts = parts
     const client = (server: string): ApiClient =>
-      new ApiClient({ server, timeoutMs: TIMEOUT_MS, signal: this.#looking.signal })
+      new ApiClient({ server, timeoutMs: parts.options.settings['client.timeout'], signal: this.#looking.signal })
     this.#source = client(parts.places.active.managementUrl)
     this.#copy = client(parts.places.passive.managementUrl)
   }
@@ -232,15 +232,11 @@ class Up {
   }
 }
 
-function whenAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolveNow) => signal.addEventListener('abort', () => resolveNow(), { once: true }))
-}
-
 /** The address itself, or one with a free port on the same host when somebody listens there already. */
 async function freeAddress(text: string): Promise<string> {
   const { host, port } = parseListenAddress(text)
-  return (await boundPort(host, port)) === null ? `${bracketed(host)}:${(await boundPort(host, 0)) ?? 0}` : text
+  if ((await boundPort(host, port)) !== null) return text
+  return authorityOf({ host, port: (await boundPort(host, 0)) ?? 0 })
 }
 
 /** The port that could be listened at a moment ago, or null. */
@@ -256,8 +252,4 @@ async function boundPort(host: string, port: number): Promise<number | null> {
   } finally {
     await new Promise((closed) => probe.close(closed))
   }
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -63,7 +63,7 @@ describe('two nodes', () => {
     }
   })
 
-  it('show what belongs to each, on one management listener', async () => {
+  it('show all that belongs to one of them on one management listener', async () => {
     const text = clusterText(temporaryDirectory(), await freePort())
     const active = await start(text, 'node1')
     const { raw, api } = await connections(active)
