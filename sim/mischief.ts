@@ -171,8 +171,11 @@ export class Mischief {
     const { source, oracle } = this.#world
     const log = oracle.truth.get(generation)
     this.#spoilt.delete(generation)
-    // What was truncated meanwhile is not put back: it is gone rightly.
-    if (log === undefined || generation < source.disk.truncatedBelow || oracle.wasTruncated(generation)) return
+    if (log === undefined) return
+    // What was truncated meanwhile is not put back: it is gone rightly. One that still lies there, spoilt, may be needed: a
+    // deletion that was cut short stays so while a copy that has lost logs copies them again.
+    const isGone = source.disk.logs.get(generation) === undefined
+    if (isGone && (generation < source.disk.truncatedBelow || oracle.wasTruncated(generation))) return
     source.disk.place(log)
     source.directoryChanged()
   }
