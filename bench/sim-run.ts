@@ -1,6 +1,8 @@
 // Runs the toy world over many seeds: SIM_RUNS of them (10,000 by default), from SIM_SEED on (a number; 1 by default).
-// Each is played twice: with copies that keep logs only, and with copies that have a database (SIM_DATABASES=0 or 1 chooses).
+// Each is played in three worlds: with copies that keep logs only, with copies that have a database, and with these and backups
+// (SIM_WORLD=logs, databases or backups chooses one).
 // SIM_TRACE=1 with SIM_RUNS=1 prints the trace of the run. Exit code 1 when a promise broke or a situation never arose.
+import { WORLD_KINDS, type WorldKind } from '../sim/fault.ts'
 import { describeFailure, type RunResult, runSeed } from '../sim/run-world.ts'
 import { SITUATIONS } from '../sim/situations.ts'
 
@@ -27,7 +29,7 @@ function wholeNumber(name: string, usual: number): number {
   process.exit(2)
 }
 
-function count(totals: Totals, seed: number, result: RunResult): void {
+function count(totals: Totals, { seed, kind }: { seed: number; kind: WorldKind }, result: RunResult): void {
   totals.steps += result.steps
   totals.happenings += result.happenings
   totals.virtualMs += result.virtualMs
@@ -36,7 +38,7 @@ function count(totals: Totals, seed: number, result: RunResult): void {
   totals.failed++
   if (totals.failures.length >= FAILURES_TOLD_MAX) return
   totals.failures.push(
-    `${describeFailure(seed, result)}\n  replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 SIM_DATABASES=${Number(result.scenario.replays)} npm run sim`,
+    `${describeFailure(seed, result)}\n  replay: SIM_SEED=${seed} SIM_RUNS=1 SIM_TRACE=1 SIM_WORLD=${kind} npm run sim`,
   )
 }
 
@@ -60,10 +62,10 @@ const runs = wholeNumber('SIM_RUNS', 10_000)
 const isTraced = process.env['SIM_TRACE'] === '1'
 const totals: Totals = { failures: [], seen: new Map(), failed: 0, steps: 0, happenings: 0, virtualMs: 0 }
 const beganMs = performance.now()
-const kinds = [false, true].filter((replays) =>
-  [undefined, '', String(Number(replays))].includes(process.env['SIM_DATABASES']),
-)
+const kinds = WORLD_KINDS.filter((kind) => [undefined, '', kind].includes(process.env['SIM_WORLD']))
 for (let seed = firstSeed; seed < firstSeed + runs; seed++)
-  for (const replays of kinds)
-    count(totals, seed, runSeed(seed, { replays, ...(isTraced && { tell: (line: string) => console.log(line) }) }))
+  for (const kind of kinds) {
+    const result = runSeed(seed, { kind, ...(isTraced && { tell: (line: string) => console.log(line) }) })
+    count(totals, { seed, kind }, result)
+  }
 tell(totals, runs, (performance.now() - beganMs) / 1000)

@@ -14,11 +14,23 @@ export interface CatalogueEvent {
   readonly invented: boolean
 }
 
+/** ESE's event 2001, whose number the Replication service has given to another one. */
+export const SHADOW_FREEZE_STARTED = 1_002_001
+
 /** The numbers that this engine raises. Source: event lists of Exchange 2007 and of the ESE engine. */
 export type EventId =
   | 102
   | 103
   | 104
+  | 206
+  | 210
+  | 211
+  | 213
+  | 214
+  | 217
+  | 220
+  | 221
+  | 223
   | 224
   | 225
   | 227
@@ -30,11 +42,13 @@ export type EventId =
   | 399
   | 452
   | 454
+  | 459
   | 465
   | 474
   | 494
   | 516
   | 517
+  | 520
   | 524
   | 717
   | 718
@@ -49,6 +63,20 @@ export type EventId =
   | 727
   | 2001
   | 2002
+  | 2003
+  | 2004
+  | 2005
+  | 2006
+  | 2007
+  | 2008
+  | 2021
+  | 2023
+  | 2025
+  | 2027
+  | 2029
+  | 2033
+  | 2035
+  | 2046
   | 2058
   | 2059
   | 2060
@@ -67,12 +95,22 @@ export type EventId =
   | 9006
   | 9007
   | 9008
+  | typeof SHADOW_FREEZE_STARTED
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   102: ours('ESE', 'information', '%1: The database engine started a new instance.'),
   103: ours('ESE', 'information', '%1: The database engine stopped the instance.'),
   104: ours('ESE', 'error', '%1: The database engine stopped the instance with an error: %2.'),
+  206: row('ESE', 'error', '%1: The database has no earlier full backup that this backup could build on.'),
+  210: row('ESE', 'information', '%1: A %2 backup is starting.'),
+  211: row('ESE', 'information', '%1: An %2 backup is starting.'),
+  213: ours('ESE', 'information', '%1: Backup %2 (%3) has completed successfully.'),
+  214: ours('ESE', 'error', '%1: Backup %2 was given up: %3.'),
+  217: ours('ESE', 'error', '%1: Page %2 of file %3 is bad, and the backup of it fails: %4.'),
+  220: ours('ESE', 'information', '%1: Starting the backup of the file %2 (size %3 bytes).'),
+  221: ours('ESE', 'information', '%1: Ending the backup of the file %2.'),
+  223: row('ESE', 'information', '%1: Starting the backup of log files (range %2 - %3).'),
   224: row('ESE', 'information', '%1: Deleting log files %2 to %3.'),
   225: row('ESE', 'information', '%1: No log files can be truncated.'),
   227: ours('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.'),
@@ -92,11 +130,17 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   ),
   452: ours('ESE', 'error', '%1: The database requires logs that are not there. Log %2, error %3: %4.'),
   454: ours('ESE', 'error', '%1: Replay failed at log %2 with error %3: %4.'),
+  459: ours('ESE', 'error', '%1: A log that this backup needs is missing: logs are gone that no backup before has.'),
   465: ours('ESE', 'error', '%1: Log %2 is corrupt and cannot be replayed, error %3: %4.'),
   474: ours('ESE', 'error', '%1: A page of the database failed verification at log %2, error %3: %4.'),
   494: ours('ESE', 'error', '%1: The database does not belong to its logs. Log %2, error %3: %4.'),
   516: ours('ESE', 'error', '%1: A page of the database and log %2 have different histories, error %3: %4.'),
   517: ours('ESE', 'error', '%1: The database was last consistent at another time than log %2 says, error %3: %4.'),
+  520: ours(
+    'ESE',
+    'error',
+    '%1: The backup has ended, and not all of its log files were read. No log file is truncated.',
+  ),
   524: ours('ESE', 'warning', '%1: %2'),
   717: ours('ESE', 'information', '%1: Online maintenance begins to verify the pages of the database.'),
   718: ours('ESE', 'information', '%1: Online maintenance begins to verify and zero the pages of the database.'),
@@ -143,6 +187,32 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   727: ours('ESE', 'error', '%1: Page %2 of the database, at byte %3 of its file, is bad (error -1018): %4.'),
   2001: ours('MSExchangeRepl', 'information', 'The Replication service started for storage group %1.'),
   2002: ours('MSExchangeRepl', 'information', 'The Replication service stopped for storage group %1.'),
+  2003: ours('ESE', 'information', '%1: Shadow copy %2: the freeze has ended.'),
+  2004: ours('ESE', 'error', '%1: Shadow copy %2: the freeze timed out after %3 ms.'),
+  2005: ours('ESE', 'information', '%1: Shadow copy %2 is starting. This will be a %3 shadow copy.'),
+  2006: ours('ESE', 'information', '%1: Shadow copy %2 (%3) has completed successfully.'),
+  2007: ours('ESE', 'error', '%1: Shadow copy %2 was aborted: %3.'),
+  2008: ours('ESE', 'information', '%1: Shadow copy %2 is starting. This will be an %3 shadow copy.'),
+  2021: ours(
+    'MSExchangeRepl',
+    'information',
+    'The VSS writer of the Replication service has told a requestor about the copy of %1.',
+  ),
+  2023: ours(
+    'MSExchangeRepl',
+    'information',
+    'The VSS writer of the Replication service prepares a %2 backup of the copy of %1.',
+  ),
+  2025: ours(
+    'MSExchangeRepl',
+    'information',
+    'The VSS writer of the Replication service prepares the snapshot of the copy of %1.',
+  ),
+  2027: ours('MSExchangeRepl', 'information', 'The copy of %1 is frozen for a snapshot of logs %2 to %3.'),
+  2029: ours('MSExchangeRepl', 'information', 'The copy of %1 is thawed, after %2 ms.'),
+  2033: ours('MSExchangeRepl', 'information', 'The backup of the copy of %1 has ended without success: %2.'),
+  2035: ours('MSExchangeRepl', 'information', 'The snapshot of the copy of %1 was taken.'),
+  2046: ours('MSExchangeRepl', 'information', 'The backup of the copy of %1 has completed successfully.'),
   2058: ours('MSExchangeRepl', 'error', 'The Replication service cannot bring the copy of %1 back to its source: %2.'),
   2059: ours(
     'MSExchangeRepl',
@@ -181,6 +251,12 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
     'warning',
     'The replayer of %1 set log %2 aside, which was sound when it was inspected; it is copied again (attempt %3 of %4).',
   ),
+  [SHADOW_FREEZE_STARTED]: ours('ESE', 'information', '%1: Shadow copy %2: the freeze has started.'),
+}
+
+/** The number that people see: two events of different sources may share one. */
+export function eventNumber(id: EventId): number {
+  return id % 1_000_000
 }
 
 /** The text of an event with its values in place. */

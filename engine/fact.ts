@@ -1,6 +1,7 @@
 import type { ErrorCode } from './error.ts'
 import type { Generation, GenerationRange } from './generation.ts'
 import type { LogIdentity, Rejection } from './log-identity.ts'
+import type { BackupHistory, BackupRequest } from './source/backup-session.ts'
 
 /**
  * Facts are what happened, in the past tense. Each carries `nowMs`: milliseconds since 1970 (UTC) when it was noticed; the
@@ -172,6 +173,8 @@ export type SourceFact =
       readonly disabled: readonly string[]
       readonly mark: BackupMark | null
       readonly truncatedBelow: Generation
+      /** Backups that the journal keeps; those of a mailbox store come with `backups-known`. */
+      readonly history?: BackupHistory
     })
   | (Noticed & { readonly kind: 'directory-scanned'; readonly closed: ClosedLogs })
   | (Noticed & { readonly kind: 'directory-lost'; readonly fault: Fault })
@@ -180,11 +183,52 @@ export type SourceFact =
   | (Noticed & { readonly kind: 'copy-lost'; readonly copyId: string })
   | (Noticed & { readonly kind: 'copy-disabled'; readonly copyId: string; readonly requestId: number })
   | (Noticed & { readonly kind: 'backup-completed'; readonly through: Generation; readonly requestId: number })
+  | BackupFact
   /** The mailbox store of the active says, durably, that its database needs no log before this one to recover. */
   | (Noticed & { readonly kind: 'store-checkpointed'; readonly required: Generation })
   | (Noticed & { readonly kind: 'logs-deleted'; readonly range: GenerationRange; readonly alreadyMissing: number })
   | (Noticed & { readonly kind: 'deletion-failed'; readonly range: GenerationRange; readonly fault: Fault })
   | (Noticed & { readonly kind: 'time-passed' })
+
+/** What happens to a backup; facts about the one under way carry its `session`, and any other is ignored. */
+export type BackupFact =
+  /** Somebody wants a backup; the answer comes when the session stands. */
+  | (Noticed & { readonly kind: 'backup-asked'; readonly requestId: number; readonly request: BackupRequest })
+  /** The database is copied, or is to be frozen: which logs belong to the backup has to be settled; ends in `backup-prepared`. */
+  | (Noticed & { readonly kind: 'backup-logs-wanted'; readonly requestId: number; readonly session: number })
+  /** The log was rolled, and for a snapshot the store is frozen: `closed` is the last log of the backup. */
+  | (Noticed & {
+      readonly kind: 'backup-prepared'
+      readonly session: number
+      readonly closed: Generation
+      /** The first log that the database of the active needed then; 0 where no database says so. */
+      readonly checkpoint: Generation
+    })
+  /** The freeze has ended, by itself when it lasted too long. */
+  | (Noticed & {
+      readonly kind: 'backup-thawed'
+      readonly session: number
+      readonly frozenMs: number
+      readonly timedOut: boolean
+    })
+  /** Whoever takes a backup of a passive copy is still at it. */
+  | (Noticed & { readonly kind: 'backup-continued'; readonly session: number })
+  /** Whoever took the backup says how it ended. `logsRead` is false when not all logs of a streaming one were read. */
+  | (Noticed & {
+      readonly kind: 'backup-ended'
+      readonly requestId: number
+      readonly session: number
+      readonly outcome: 'completed' | 'aborted'
+      readonly logsRead: boolean
+      /** Why it was given up, as one clause; `''` when it completed. */
+      readonly reason: string
+    })
+  /** The backup stands durably in the header of the database, or in the journal. */
+  | (Noticed & { readonly kind: 'backup-recorded'; readonly session: number })
+  /** The service that did its part of the backup has ended or failed: nothing comes of it any more. */
+  | (Noticed & { readonly kind: 'backup-broken'; readonly session: number; readonly fault: Fault })
+  /** The header of the active's database says which backups there were; told when the store opens. */
+  | (Noticed & { readonly kind: 'backups-known'; readonly history: BackupHistory })
 
 /** What a scan, or an event that it confirmed, says of the source's log directory. Zeros when no closed log is there. */
 export interface ClosedLogs {

@@ -7,6 +7,7 @@ import { copyStatus } from './replication/copy-status.ts'
 import { replayGuarantees } from './replication/replay-guarantee.ts'
 import { replayedThrough } from './replication/replayer.ts'
 import { mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
+import { backupGuarantees } from './source/backup-guarantee.ts'
 import type { SourceState } from './source/source-state.ts'
 import { truncatableThrough } from './source/truncation-rule.ts'
 import { type Guarantee, guarantee, type Step } from './step.ts'
@@ -41,8 +42,9 @@ export const sourceGuarantees: readonly Guarantee<SourceState, SourceFact, Sourc
   guarantee('a copy is accepted only once its enrolment is durable', true, acceptedIsEnrolled),
   guarantee('what may be truncated is being truncated', false, truncatorIsNotIdle),
   guarantee('an enrolled copy stays until it is disabled', true, copiesStay),
-  guarantee('a backup mark never goes back', true, markGrows),
+  guarantee('a backup mark goes back by a full backup only', true, markGrows),
   guarantee('what is announced is closed', true, announcementIsHonest),
+  ...backupGuarantees,
 ]
 
 /** The first guarantee that a step breaks, as a sentence; null when all hold. */
@@ -274,7 +276,9 @@ function copiesStay({ before, after, fact }: SourceStep): string | null {
   return gone === undefined ? null : `copy ${gone.copyId} is gone by ${fact.kind}`
 }
 
-function markGrows({ before, after }: SourceStep): string | null {
+/** What a full backup grants is less than before when a passive that lags behind was backed up. */
+function markGrows({ before, fact, after }: SourceStep): string | null {
+  if (fact.kind === 'backup-recorded' && before.session?.request.scope === 'full') return null
   const old = before.mark?.through ?? 0
   const fresh = after.mark?.through ?? 0
   return fresh >= old ? null : `from ${old} to ${fresh}`

@@ -3,6 +3,7 @@ import type { EventId } from './event-catalogue.ts'
 import type { Announcement, BackupMark, CopiedLog, CopyReport, EnrolledCopy, Suspension } from './fact.ts'
 import type { Generation, GenerationRange } from './generation.ts'
 import type { RejectionReason } from './log-identity.ts'
+import type { BackupSession, FinishedBackupFact } from './source/backup-session.ts'
 
 /**
  * Orders are what has to be done, in the imperative. The orders of one step run in list order, and an order is idempotent.
@@ -73,6 +74,18 @@ export type SourceOrder =
   | { readonly kind: 'record-disablement'; readonly copyId: string }
   /** Make durable how far truncation may go before the first file of it is deleted. Awaited. */
   | { readonly kind: 'record-truncation'; readonly below: Generation }
+  /**
+   * Settle which logs belong to the backup: the store closes its open log, and for a snapshot stands still from then on; ends in
+   * `backup-prepared` or `backup-broken`. Where another program closes the logs, the newest closed one is the last.
+   */
+  | { readonly kind: 'prepare-backup'; readonly session: BackupSession }
+  /**
+   * Make durable that a backup has completed: a record in the log and the header of the database, or the journal; ends in
+   * `backup-recorded` or `backup-broken`. A backup of the passive closes the log behind its record, so that it soon reaches the passive.
+   */
+  | { readonly kind: 'record-backup'; readonly session: number; readonly backup: FinishedBackupFact }
+  /** A backup is given up: the store, which may stand still for it, goes on. */
+  | { readonly kind: 'release-backup'; readonly session: number }
   /** Read the directory again, now. */
   | { readonly kind: 'scan-directory' }
   | TruncateOrder
@@ -98,9 +111,18 @@ export interface EventOrder {
 export interface AnswerOrder {
   readonly kind: 'answer-operator'
   readonly requestId: number
-  readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly hint: string } | null
+  readonly refusal: Refusal | null
   /** What a person should know although the request succeeded; `''` for nothing. */
   readonly remark: string
+}
+
+/** Why a request is refused, and what helps. */
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint: string
+  /** The engine's number for it, where it has one. */
+  readonly eseError?: number
 }
 
 /** Send `time-passed` at this time or soon after: milliseconds since 1970. The earliest wish wins. */

@@ -32,11 +32,15 @@ const FAULTS = {
   'replay-fails': 'a replay fails once',
   'bad-page': 'a page of a copy’s database is bad, until somebody exchanges the file',
   'lost-database': 'somebody deletes the database file of a copy',
+  backup: 'an operator has a backup taken, of whichever kind and copy',
   'rotten-log': 'a log decays on the disk of a copy after its inspection',
 } as const
 
 /** Faults that meet only copies with a database. */
 const REPLAY_FAULTS: ReadonlySet<string> = new Set(['replay-fails', 'bad-page', 'lost-database', 'rotten-log'])
+
+/** What happens only in worlds with backups. */
+const BACKUP_FAULTS: ReadonlySet<string> = new Set(['backup'])
 
 /** The name of a fault. */
 export type FaultName = keyof typeof FAULTS
@@ -47,6 +51,12 @@ export const FAULT_NAMES: readonly FaultName[] = Object.keys(FAULTS) as FaultNam
 
 /** How often each fault strikes, in thousandths of the occasions it gets. */
 export type FaultRates = Readonly<Record<FaultName, number>>
+
+/** What kind of world is drawn: copies that keep logs only, copies with databases, or these with backups taken. */
+export type WorldKind = 'logs' | 'databases' | 'backups'
+
+/** All kinds. */
+export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups']
 
 /** What a run is made of. Drawn from the choices first, so that a seed fixes it. */
 export interface Scenario {
@@ -119,19 +129,21 @@ const USUAL_RATES: FaultRates = {
   'bad-page': 4,
   'lost-database': 4,
   'rotten-log': 20,
+  backup: 60,
 }
 
 /**
  * Draws a scenario. Each fault is off in about half of the runs (swarm): some bugs hide behind another fault that strikes
  * first. A world whose copies keep logs only draws nothing for databases, so that its seeds stay what they were.
  */
-export function drawScenario(choices: Choices, replays = false): Scenario {
+export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenario {
+  const replays = kind !== 'logs'
   const copies = 1 + choices.below(3)
   const logs = 10 + choices.below(60)
   return {
     copies,
     logs,
-    rates: ratesOf((fault) => drawRate(choices, replays || !REPLAY_FAULTS.has(fault) ? USUAL_RATES[fault] : 0)),
+    rates: ratesOf((fault) => drawRate(choices, isDrawn(fault, kind) ? USUAL_RATES[fault] : 0)),
     strikesMax: Number.POSITIVE_INFINITY,
     survival: choices.below(3) === 0 ? 'any' : 'prefix',
     jitterMs: 1 + choices.below(20),
@@ -142,6 +154,11 @@ export function drawScenario(choices: Choices, replays = false): Scenario {
     activeLag: replays && logs % 2 === 1 ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
   }
+}
+
+function isDrawn(fault: FaultName, kind: WorldKind): boolean {
+  if (REPLAY_FAULTS.has(fault)) return kind !== 'logs'
+  return !BACKUP_FAULTS.has(fault) || kind === 'backups'
 }
 
 function drawRate(choices: Choices, usual: number): number {

@@ -22,7 +22,11 @@ export class LogWriter {
 
   /** Begins to write. */
   start(): void {
-    const { core } = this.#world
+    const { core, source } = this.#world
+    source.closeLog = () => {
+      this.#close(this.#next++)
+      return (this.#next - 1) as Generation // counted up from 1
+    }
     core.after(PAUSE_MS_MIN + core.choices.below(PAUSE_MS_SPREAD), () => this.#burst())
   }
 

@@ -1,4 +1,5 @@
 import { asGeneration } from '../engine/generation.ts'
+import { BackupTool } from './backup-tool.ts'
 import type { CopyNode } from './copy-node.ts'
 import type { World } from './world.ts'
 
@@ -7,13 +8,20 @@ const TICK_MS = 200
 /** A backup reports its mark now and then, without any fault: once in so many looks. */
 const MARK_EVERY_LOOKS = 10
 
+/** Full ones more often, since the others build on them; and most of them complete. */
+const SCOPES = ['full', 'full', 'full', 'incremental', 'incremental', 'copy', 'differential'] as const
+const ENDINGS = ['completed', 'completed', 'completed', 'completed', 'aborted', 'vanished', 'twice'] as const
+
 /** Runs the commands of an operator: each with its number, so that the oracle can hold the answer against what follows. */
 export class Operator {
   readonly #world: World
   #looks = 0
+  /** The tool that takes backups. */
+  readonly backups: BackupTool
 
   constructor(world: World) {
     this.#world = world
+    this.backups = new BackupTool(world)
   }
 
   /** Begins to run commands at random, legal and illegal ones; ends by itself when faults are switched off. */
@@ -23,6 +31,7 @@ export class Operator {
       if (!core.areFaultsOn) return
       if (++this.#looks % MARK_EVERY_LOOKS === 0) this.mark(this.#world.generated)
       if (core.strikes('operator')) this.#someCommand()
+      if (core.strikes('backup')) this.#someBackup()
       this.start()
     })
   }
@@ -72,5 +81,15 @@ export class Operator {
     else if (command < 7) this.resume(copy)
     else if (command < 11) this.mark(choices.below(generated + 3))
     else this.disable(choices.below(2) === 0 ? 'copy9' : copy.copyId)
+  }
+
+  #someBackup(): void {
+    const { core, copies } = this.#world
+    const { choices } = core
+    const copy = choices.below(3) === 0 ? copies[choices.below(copies.length)] : undefined
+    const scope = SCOPES[choices.below(SCOPES.length)] ?? 'full'
+    const method = copy !== undefined || choices.below(2) === 0 ? 'vss' : 'streaming'
+    const ending = ENDINGS[choices.below(ENDINGS.length)] ?? 'completed'
+    this.backups.take({ scope, method, copy: copy ?? null, ending })
   }
 }

@@ -1,7 +1,8 @@
 import type { CopyReport } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, higherOf, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { AnswerOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
+import { BackupOracle } from './backup-oracle.ts'
 import type { Core } from './core.ts'
 import type { CopySight } from './ports.ts'
 import { ReplayOracle } from './replay-oracle.ts'
@@ -38,6 +39,7 @@ type OperatorRequest =
   | { readonly kind: 'resume'; readonly copyId: string }
   | { readonly kind: 'mark'; readonly through: Generation }
   | { readonly kind: 'disable'; readonly copyId: string }
+  | { readonly kind: 'backup' }
 
 /** How an operator's request ended. */
 export interface Answered {
@@ -56,6 +58,8 @@ export class Oracle {
   readonly answers: Map<number, Answered> = new Map<number, Answered>()
   /** Sees the databases. */
   readonly replay: ReplayOracle
+  /** Sees the sets of backups. */
+  readonly backups: BackupOracle
   readonly #core: Core
   readonly #copies = new Map<string, CopyRecord>()
   #source: SourceDisk | null = null
@@ -69,6 +73,7 @@ export class Oracle {
   constructor(core: Core) {
     this.#core = core
     this.replay = new ReplayOracle(core)
+    this.backups = new BackupOracle(core)
   }
 
   /** Lets the oracle see the source's disk. */
@@ -118,6 +123,7 @@ export class Oracle {
   /** Notes a request of the operator and gives it its number. */
   operatorAsks(request: OperatorRequest): number {
     this.#requests.set(++this.#requestId, request)
+    if (request.kind === 'mark' && request.through <= this.#newest) this.backups.marked(request.through)
     // From here on the operator expects I/O again, whether or not the answer reaches him.
     if (request.kind === 'resume') {
       const copy = this.#copy(request.copyId)
@@ -147,6 +153,13 @@ export class Oracle {
       this.#core.fail('I25 commands', `the disablement of ${request.copyId} was answered and is not durable`)
   }
 
+  /** The newest log that was ever closed. */
+  get #newest(): Generation {
+    let newest = NO_GENERATION
+    for (const generation of this.truth.keys()) newest = higherOf(newest, generation)
+    return newest
+  }
+
   /** I5: the store of a suspended copy is not touched. */
   touched(copyId: string, what: string): void {
     if (this.#copy(copyId).isQuiet) this.#core.fail('I5 suspend', `${what} touches the suspended copy ${copyId}`)
@@ -171,8 +184,10 @@ export class Oracle {
       this.#core.fail('I6 truncation bounds', `log ${generation} goes, the durable edge is ${source.truncatedBelow}`)
     if (this.#truncated.has(generation)) return
     this.#truncated.add(generation)
-    if ((source.mark?.through ?? 0) < generation)
+    // A full backup of a passive that lags may take the mark back while a deletion is under way.
+    if ((source.mark?.through ?? 0) < generation && this.backups.covered < generation)
       this.#core.fail('I1 deletion gate', `log ${generation} goes and is not backed up`)
+    this.backups.sourceUnlinks(generation)
     if (source.required !== null && generation >= source.required)
       this.#core.fail(
         'I26 active recovery',

@@ -4,7 +4,7 @@ import { nextNeeded, type ReplicaState } from '../engine/replication/replica-sta
 import { type Choices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type Violation, WORLD_STARTS_MS } from './core.ts'
-import { describeScenario, drawScenario, type Scenario } from './fault.ts'
+import { describeScenario, drawScenario, type Scenario, type WorldKind } from './fault.ts'
 import { LogWriter } from './log-writer.ts'
 import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
@@ -36,8 +36,8 @@ export interface RunResult {
 export interface RunOptions {
   /** Drawn from the choices when absent. */
   readonly scenario?: Scenario
-  /** Whether the scenario that is drawn is one of copies with databases. */
-  readonly replays?: boolean
+  /** What kind of scenario is drawn. */
+  readonly kind?: WorldKind
   readonly rules?: Rules
   readonly tell?: (line: string) => void
 }
@@ -47,7 +47,7 @@ export interface RunOptions {
  * more, everything is put right, and all closed logs have to arrive and what may go has to go.
  */
 export function runWorld(choices: Choices, options: RunOptions = {}): RunResult {
-  const scenario = options.scenario ?? drawScenario(choices, options.replays)
+  const scenario = options.scenario ?? drawScenario(choices, options.kind)
   const { rules, tell } = options
   const world = new World({ scenario, choices, ...(rules && { rules }), ...(tell && { tell }) })
   const operator = new Operator(world)
@@ -90,6 +90,7 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   const endsMs = core.nowMs + PHASE_TWO_MS
   const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
+  operator.backups.giveUp()
   for (const copy of world.copies) heal(world, { operator, mischief, copy })
   if (core.scenario.replays) {
     // What a database lacks shows only when it was opened: after the Resume of a suspended copy, for one.

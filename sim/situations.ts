@@ -92,6 +92,33 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
     after.database?.phase === 'open' && after.announcement.truncatedBelow > after.database.progress.requiredLow,
 }
 
+const BACKUP_SITUATIONS: Readonly<Record<string, (step: SourceStep) => boolean>> = {
+  'a full backup lets logs go': ({ fact, before, orders }) =>
+    fact.kind === 'backup-recorded' &&
+    before.session?.request.scope === 'full' &&
+    orders.some((order) => order.kind === 'truncate-logs'),
+  'an incremental backup completes': ({ fact, before }) =>
+    fact.kind === 'backup-recorded' && before.session?.request.scope === 'incremental',
+  'a backup of the passive completes': ({ fact, before }) =>
+    fact.kind === 'backup-recorded' && before.session !== null && before.session.request.surrogate !== null,
+  'a backup of a passive that lags takes the mark back': ({ fact, before, after }) =>
+    fact.kind === 'backup-recorded' && (after.mark?.through ?? 0) < (before.mark?.through ?? 0),
+  'a backup is refused because another one runs': ({ fact, before, orders }) =>
+    fact.kind === 'backup-asked' && before.session !== null && wasRefused(orders),
+  'a backup is refused because it builds on nothing': ({ orders }) =>
+    orders.some((order) => order.kind === 'raise-event' && order.id === 206),
+  'a backup is refused because logs are gone': ({ orders }) =>
+    orders.some((order) => order.kind === 'raise-event' && order.id === 459),
+  'a backup begins while logs are being deleted': ({ fact, before, after }) =>
+    fact.kind === 'backup-asked' && before.truncating !== null && after.session !== before.session,
+  'a backup of the passive is silent for too long': ({ fact, before, after }) =>
+    fact.kind === 'time-passed' && before.session !== null && after.session === null,
+  'a backup is said to be complete twice': ({ fact, before, orders }) =>
+    fact.kind === 'backup-ended' && before.session?.phase === 'recording' && wasRefused(orders),
+  'a backup breaks because the log cannot be rolled': ({ fact, before }) =>
+    fact.kind === 'backup-broken' && before.session !== null,
+}
+
 const SOURCE_SITUATIONS: Readonly<Record<string, (step: SourceStep) => boolean>> = {
   'a mark is refused': ({ fact, orders }) => fact.kind === 'backup-completed' && wasRefused(orders),
   'a mark does not go back': ({ fact, before, after, orders }) =>
@@ -139,11 +166,12 @@ export const SITUATIONS: readonly string[] = [
   ...FAULT_NAMES,
   ...Object.keys(REPLICA_SITUATIONS),
   ...Object.keys(SOURCE_SITUATIONS),
+  ...Object.keys(BACKUP_SITUATIONS),
 ]
 
 // Arrays, since these are walked at every step.
 const REPLICA_LIST = Object.entries(REPLICA_SITUATIONS)
-const SOURCE_LIST = Object.entries(SOURCE_SITUATIONS)
+const SOURCE_LIST = [...Object.entries(SOURCE_SITUATIONS), ...Object.entries(BACKUP_SITUATIONS)]
 
 /** Notes the situations that a step of a copy meets. */
 export function sawReplicaStep(seen: Set<string>, step: ReplicaStep): void {

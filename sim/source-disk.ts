@@ -1,5 +1,6 @@
 import type { BackupMark, ClosedLogs, EnrolledCopy } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import { type BackupHistory, NEVER_BACKED_UP } from '../engine/source/backup-session.ts'
 import { ToyDirectory } from './toy-directory.ts'
 import { type Damage, damagedLog, type ToyLog } from './toy-log.ts'
 
@@ -17,6 +18,7 @@ export class SourceDisk {
   enrolled: readonly EnrolledCopy[] = []
   disabled: readonly string[] = []
   truncatedBelow: Generation = NO_GENERATION
+  backups: BackupHistory = NEVER_BACKED_UP
   /** Durable in the header of the active's database: the first log that it needs; null where no mailbox store writes the logs. */
   required: Generation | null = null
   /** Extent of the logs; null when it has to be read anew. A directory of 100,000 logs is not sorted at every scan. */

@@ -1,7 +1,8 @@
 import type { Announcement, CopyReport, Fault, SourceFact } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, nextGeneration } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import { brokenGuarantee, sourceGuarantees } from '../engine/guarantee.ts'
 import type { SourceOrder } from '../engine/order.ts'
+import { withFinished } from '../engine/source/backup-session.ts'
 import { type SourceState, startSource } from '../engine/source/source-state.ts'
 import type { Core } from './core.ts'
 import type { Oracle } from './oracle.ts'
@@ -18,11 +19,18 @@ const RESTART_MS = 300
 /** Shortest times of the disk, in milliseconds. */
 const JOURNAL_MS = 1
 const UNLINK_MS = 1
+const ROLL_MS = 2
 const SCAN_MS = 1
 /** How long after a log was closed the watcher tells, in milliseconds, at least. */
 const HINT_MS = 1
 /** The directory is read again this often, in milliseconds, whatever the watcher tells. */
 const RESCAN_MS = 5_000
+
+/** Orders that the journal carries out. */
+type JournalOrder = Extract<
+  SourceOrder,
+  { kind: 'record-mark' | 'record-enrolment' | 'record-disablement' | 'record-truncation' }
+>
 
 /** What a source is made of. */
 export interface SourceParts {
@@ -43,6 +51,8 @@ export class SourceNode implements SourceEnd {
   readonly #links = new Map<string, CopyLink>()
   /** What the share tells a copy that subscribes. */
   #latest: Announcement | null = null
+  /** Closes the open log of the store: set by whoever writes the logs. Answers which one it was. */
+  closeLog: () => Generation = () => NO_GENERATION
   #scanIsDue = false
   #life = 0
   /** Whoever has to hear that the process died: the connections break. */
@@ -75,13 +85,14 @@ export class SourceNode implements SourceEnd {
   /** Ends the process at once, with or without the machine's power. It starts again by itself. */
   die(isPowerCut: boolean): void {
     if (this.condition === 'down') return
-    const { core } = this.#parts
+    const { core, oracle } = this.#parts
     this.#life++
     this.condition = 'down'
     this.#orders.clear()
     this.#links.clear()
     this.#latest = null
     this.#scanIsDue = false
+    oracle.backups.forget()
     if (isPowerCut) this.disk.logs.losePower(core.choices, core.scenario.survival)
     this.disk.forgetExtent()
     this.state = startSource(this.state.name, this.state.options)
@@ -148,9 +159,9 @@ export class SourceNode implements SourceEnd {
 
   #boot(): void {
     const { core } = this.#parts
-    const { enrolled, disabled, mark, truncatedBelow, required } = this.disk
+    const { enrolled, disabled, mark, truncatedBelow, required, backups: history } = this.disk
     this.condition = 'up'
-    this.notice({ kind: 'share-started', nowMs: core.nowMs, enrolled, disabled, mark, truncatedBelow })
+    this.notice({ kind: 'share-started', nowMs: core.nowMs, enrolled, disabled, mark, truncatedBelow, history })
     if (required !== null) this.checkpointed(required)
     this.#scanSoon(SCAN_MS)
     this.#rescanLater()
@@ -188,7 +199,7 @@ export class SourceNode implements SourceEnd {
     }
   }
 
-  #begin(order: Exclude<SourceOrder, { kind: `record-${string}` }>): void {
+  #begin(order: Exclude<SourceOrder, JournalOrder>): void {
     const { core, oracle } = this.#parts
     switch (order.kind) {
       case 'announce':
@@ -204,6 +215,15 @@ export class SourceNode implements SourceEnd {
         return
       case 'scan-directory':
         this.#scanSoon(SCAN_MS)
+        return
+      case 'prepare-backup':
+        this.#later(core.delay(ROLL_MS), () => this.#prepareBackup(order.session.id))
+        return
+      case 'record-backup':
+        this.#later(core.delay(JOURNAL_MS), () => this.#recordBackup(order))
+        return
+      case 'release-backup':
+        oracle.backups.ended(order.session)
         return
       case 'truncate-logs':
         this.#deleteNext(order.range, order.range.first, 0)
@@ -226,7 +246,7 @@ export class SourceNode implements SourceEnd {
   }
 
   /** A journal that cannot be written ends the process. */
-  #record(order: Extract<SourceOrder, { kind: `record-${string}` }>, done: () => void): 'awaited' {
+  #record(order: JournalOrder, done: () => void): 'awaited' {
     this.#later(this.#parts.core.delay(JOURNAL_MS), () => {
       if (this.disk.isFull) {
         this.die(false)
@@ -238,7 +258,7 @@ export class SourceNode implements SourceEnd {
     return 'awaited'
   }
 
-  #write(order: Extract<SourceOrder, { kind: `record-${string}` }>): void {
+  #write(order: JournalOrder): void {
     const { disk } = this
     switch (order.kind) {
       case 'record-mark':
@@ -255,6 +275,31 @@ export class SourceNode implements SourceEnd {
         disk.truncatedBelow = order.below
         return
     }
+  }
+
+  /** The store closes its log for a backup; another program's logs are taken as they are. */
+  #prepareBackup(session: number): void {
+    const { nowMs } = this.#parts.core
+    const { required, isFull, isGone } = this.disk
+    if (isFull || isGone) {
+      const fault: Fault = { code: 'DISK_FULL', message: 'the log cannot be rolled' }
+      this.notice({ kind: 'backup-broken', nowMs, session, fault })
+      return
+    }
+    const closed = required === null ? this.state.generated : this.closeLog()
+    const checkpoint = this.disk.required ?? NO_GENERATION
+    this.notice({ kind: 'backup-prepared', nowMs, session, closed, checkpoint })
+  }
+
+  #recordBackup({ session, backup }: Extract<SourceOrder, { kind: 'record-backup' }>): void {
+    if (this.disk.isFull) {
+      this.die(false)
+      return
+    }
+    this.disk.backups = withFinished(this.disk.backups, backup)
+    this.#parts.oracle.backups.recorded(session)
+    this.notice({ kind: 'backup-recorded', nowMs: this.#parts.core.nowMs, session })
+    if (backup.surrogate && this.disk.required !== null && !this.disk.isGone) this.closeLog()
   }
 
   #deleteNext(range: GenerationRange, at: Generation, alreadyMissing: number): void {

@@ -1,5 +1,6 @@
 import { asGeneration, type Generation } from '../engine/generation.ts'
 import type { EventOrder } from '../engine/order.ts'
+import { toolRequest } from './backup-tool.ts'
 import { listedChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { CALM_SCENARIO, type Scenario } from './fault.ts'
@@ -115,6 +116,8 @@ export class StoryStage {
       suspend: (words) => this.#answerTo(this.#operator.suspend(this.#copyIn(words), commentIn(words))),
       resume: (words) => this.#answerTo(this.#operator.resume(this.#copyIn(words))),
       mark: ([through = '']) => this.#answerTo(this.#operator.mark(Number(through))),
+      backup: (words) => this.#backUp(words),
+      'give-up-backup': () => void this.#operator.backups.giveUp(),
       disable: ([who = '']) => this.#answerTo(this.#operator.disable(who)),
     }
   }
@@ -128,6 +131,16 @@ export class StoryStage {
       share: () => shareLines(this.#world.source.state),
       files: ([who]) => fileLines(who === 'source' ? this.#world.source.disk : this.#copy(who).disk),
     }
+  }
+
+  /** Has a backup taken, and runs until the tool has ended; one that vanishes leaves its session behind. */
+  #backUp([scope = '', method = '', of, ending = 'completed']: readonly string[]): readonly string[] {
+    const { core } = this.#world
+    const { backups } = this.#operator
+    backups.take(toolRequest({ scope, method, ending }, of === 'active' ? null : this.#copy(of)))
+    const givesUpMs = core.nowMs + 20 * SETTLE_MS
+    while (backups.outcome === 'under way' && core.nowMs < givesUpMs) this.#world.runUntil(core.nowMs + 1)
+    return [backups.outcome]
   }
 
   #rebuild(words: readonly string[]): undefined {

@@ -3,12 +3,13 @@ import { formatGeneration } from '../engine/generation.ts'
 import type { EventOrder } from '../engine/order.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
+import { sessionInWords } from '../engine/source/backup-session.ts'
 import { explainInWords, explainTruncation } from '../engine/source/explain-truncation.ts'
 import type { SourceState } from '../engine/source/source-state.ts'
 import type { CopyDisk } from './copy-disk.ts'
 import type { SourceDisk } from './source-disk.ts'
 import type { ToyDatabase } from './toy-database.ts'
-import { processedText } from './trace.ts'
+import { historyText, processedText } from './trace.ts'
 
 /** A copy's status as an operator reads it: the summary and queues in one line, messages below. */
 export function statusLines(state: ReplicaState): string[] {
@@ -52,11 +53,16 @@ export function eventLines(events: readonly { readonly who: string; readonly ord
 }
 
 /** The source as its operator sees it. */
-export function shareLines({ closed, generated, mark, truncatedBelow, copies, disabled }: SourceState): string[] {
+export function shareLines(state: SourceState): string[] {
+  const { closed, generated, mark, truncatedBelow, copies, disabled, backups, session } = state
   const range = closed === null || closed.lowest === 0 ? 'no closed logs' : `logs ${closed.lowest}-${closed.generated}`
   const lines = [
     `${range}, contiguous through ${closed?.closedThrough ?? 0}, generated ${generated}, marked ${mark?.through ?? 0}, truncated below ${truncatedBelow}`,
   ]
+  const history = historyText(backups)
+  if (history !== 'none') lines.push(`  backups: ${history}`)
+  if (session !== null)
+    lines.push(`  ${sessionInWords(session)} is ${session.phase}, pins logs from ${session.pinnedFrom}`)
   for (const { label, connected, report } of copies) {
     const told = report === null ? 'has not reported' : `${report.condition}, ${processedText(report)}`
     lines.push(`  ${label}: ${connected ? 'connected' : 'not connected'}, ${told}`)

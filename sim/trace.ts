@@ -1,5 +1,6 @@
 import type {
   Announcement,
+  BackupFact,
   CopyReport,
   DatabaseProgress,
   Fault,
@@ -9,6 +10,7 @@ import type {
 } from '../engine/fact.ts'
 import type { GenerationRange } from '../engine/generation.ts'
 import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
+import type { BackupHistory, BackupRequest } from '../engine/source/backup-session.ts'
 
 /** A fact in one line: its kind, then what matters of it. Stable: stories and hashes of traces rest on it. */
 export function factLine(fact: ReplicaFact | SourceFact): string {
@@ -113,7 +115,48 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
       return fact.copyId
     case 'backup-completed':
       return `through ${fact.through}`
+    default:
+      return backupFactRest(fact)
   }
+}
+
+function backupFactRest(fact: BackupFact): string {
+  switch (fact.kind) {
+    case 'backup-asked':
+      return requestText(fact.request)
+    case 'backup-logs-wanted':
+    case 'backup-continued':
+    case 'backup-recorded':
+      return `backup ${fact.session}`
+    case 'backup-prepared':
+      return `backup ${fact.session} closed ${fact.closed}, checkpoint ${fact.checkpoint}`
+    case 'backup-thawed':
+      return `backup ${fact.session} after ${fact.frozenMs} ms${fact.timedOut ? ', timed out' : ''}`
+    case 'backup-ended':
+      return `backup ${fact.session} ${fact.outcome}${fact.logsRead ? '' : ', not all logs read'}${fact.reason === '' ? '' : `: ${fact.reason}`}`
+    case 'backup-broken':
+      return `backup ${fact.session} ${faultText(fact.fault)}`
+    case 'backups-known':
+      return historyText(fact.history)
+  }
+}
+
+function requestText({ scope, method, surrogate }: BackupRequest): string {
+  const of =
+    surrogate === null
+      ? 'active'
+      : `${surrogate.copyId} ${rangeText(surrogate.range)} required from ${surrogate.required}`
+  return `${scope} ${method} of ${of}`
+}
+
+/** The newest backup of each scope, as stories show them: `full 1-8 streaming`. */
+export function historyText(history: BackupHistory): string {
+  const told = Object.values(history).flatMap((backup) =>
+    backup === null
+      ? []
+      : [`${backup.scope} ${rangeText(backup.range)} ${backup.method}${backup.surrogate ? ' of the passive' : ''}`],
+  )
+  return told.join(', ') || 'none'
 }
 
 function orderRest(order: ReplicaOrder | SourceOrder): string {
@@ -182,6 +225,12 @@ function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongO
       return `below ${order.below}`
     case 'wake-at':
       return `${order.atMs}`
+    case 'prepare-backup':
+      return `backup ${order.session.id}`
+    case 'record-backup':
+      return `backup ${order.session} ${order.backup.scope} ${rangeText(order.backup.range)}`
+    case 'release-backup':
+      return `backup ${order.session}`
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Generation, NO_GENERATION } from '../engine/generation.ts'
+import { type Generation, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { Choices } from './choices.ts'
 import { CopyNode } from './copy-node.ts'
 import { Core } from './core.ts'
@@ -42,6 +42,10 @@ export class World {
     this.core = core
     this.oracle = oracle
     this.source = new SourceNode({ core, oracle, step: rules.stepSource, isGuarded })
+    this.source.closeLog = () => {
+      this.close(nextGeneration(this.generated))
+      return this.generated
+    }
     oracle.watchSource(this.source.disk)
     this.#active = scenario.activeLag === null ? null : new ToyActive(core, this.source, scenario.activeLag)
     this.copies = Array.from({ length: scenario.copies }, (_, index) => {

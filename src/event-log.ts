@@ -6,6 +6,7 @@ import {
   type EventId,
   type EventLevel,
   type EventSource,
+  eventNumber,
   eventText,
 } from '../engine/event-catalogue.ts'
 import type { Clock } from './clock.ts'
@@ -17,7 +18,8 @@ export interface LoggedEvent {
   readonly sequence: number
   /** ISO 8601, UTC. */
   readonly time: string
-  readonly id: EventId
+  /** The number as Exchange has it; two sources may share one. */
+  readonly id: number
   readonly source: EventSource
   readonly level: EventLevel
   readonly storageGroup: string
@@ -116,7 +118,7 @@ export class EventLog {
     const event: LoggedEvent = {
       sequence: this.#lastSequence,
       time: new Date(this.#parts.clock.nowMs()).toISOString(),
-      id,
+      id: eventNumber(id),
       source,
       level,
       storageGroup,
@@ -238,6 +240,11 @@ export class EventLog {
   }
 }
 
+/** What an event may be called in a file. */
+const EVENT_NUMBERS: ReadonlySet<number> = new Set(
+  Object.keys(EVENT_CATALOGUE).map((id) => eventNumber(Number(id) as EventId)), // the keys are the event ids
+)
+
 const NEWLINE = 10
 
 async function openEventFile(directory: string): Promise<OpenEventFile> {
@@ -285,7 +292,7 @@ function isEvent(value: unknown): value is LoggedEvent {
     Number.isSafeInteger(sequence) &&
     typeof time === 'string' &&
     typeof id === 'number' &&
-    id in EVENT_CATALOGUE &&
+    EVENT_NUMBERS.has(id) &&
     typeof storageGroup === 'string' &&
     typeof text === 'string' &&
     Array.isArray(values)

@@ -1,4 +1,4 @@
-import type { EventId } from '../engine/event-catalogue.ts'
+import { type EventId, SHADOW_FREEZE_STARTED } from '../engine/event-catalogue.ts'
 
 /** Why an event is raised and what an operator does about it. Its source, level and text stand in the catalogue. */
 export interface EventExplanation {
@@ -16,6 +16,27 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'The mailbox store could not be started, or has ended: a disk failed or is full, a log is missing or corrupt, or the lock was lost.',
     'The text says why. The store is started again by itself, after a wait that grows to a minute, and recovers then.',
   ),
+  206: row(
+    'An incremental or differential backup was asked for, and the last full one is none of its own method, or there is none.',
+    'Take a full backup with the same method first.',
+  ),
+  210: row('A backup was begun, of either copy.', NOTHING_TO_DO),
+  211: row('A backup was begun, of either copy.', NOTHING_TO_DO),
+  213: row(
+    'The header of the database knows of the backup; what may go, goes now or as the copies catch up.',
+    NOTHING_TO_DO,
+  ),
+  214: row(
+    'The one who took the backup gave it up or ended, or a file could not be read.',
+    'Nothing was truncated and no backup is recorded. Take it again.',
+  ),
+  217: row(
+    'A page does not verify although it was read again several times.',
+    'Fail over to the copy if it has the page whole, or restore the database; until then the older backups are the good ones.',
+  ),
+  220: row('A backup has begun to read the file.', NOTHING_TO_DO),
+  221: row('A backup has read the file.', NOTHING_TO_DO),
+  223: row('A streaming backup has read the database; the log was rolled for it.', NOTHING_TO_DO),
   224: row('Backed up and processed by every copy, so they may go.', NOTHING_TO_DO),
   225: row(
     'A backup was reported, but a rule holds every log.',
@@ -45,6 +66,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'A disk or the worker that replays failed; the text names the error.',
     'It is tried again by itself, at the latest after 30 s. ccr explain knows the error number.',
   ),
+  459: row(
+    'Somebody deleted logs by hand, or restored an older database.',
+    'Take a full backup; an incremental one would leave a hole.',
+  ),
   465: row(
     'A log was sound when it was inspected and has changed since: a failing disk, or somebody wrote into it.',
     'It is set aside and copied again, three times in all. Check the disk of the copy.',
@@ -59,6 +84,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Seed the copy. Find out who wrote into it, or lost a write.',
   ),
   517: row('The database is that of another history than the logs.', 'Seed the copy.'),
+  520: row(
+    'The tool that took the backup said that it has completed, and had not read all of its logs.',
+    'Nothing was truncated. Take the backup again, and look into the tool.',
+  ),
   524: row(
     'Committed logs were lost at a failover, and that was accepted. The database is consistent, without what they held.',
     'Nothing for the database. What was lost may be in the transport dumpster.',
@@ -85,6 +114,35 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
   ),
   2001: row('The service began to share or to copy the storage group.', NOTHING_TO_DO),
   2002: row('The service was stopped.', 'Start it again if nobody meant it.'),
+  2003: row('The store goes on after a snapshot.', NOTHING_TO_DO),
+  2004: row(
+    'The snapshot took longer than the store may stand still, or nobody thawed it.',
+    'The backup fails. Use a file system with reflinks or a faster disk, raise the limit, or look into the tool.',
+  ),
+  2005: row('A snapshot of the active is about to be taken.', NOTHING_TO_DO),
+  2006: row(
+    'The header of the database knows of the backup; what may go, goes now or as the copies catch up.',
+    NOTHING_TO_DO,
+  ),
+  2007: row(
+    'The one who took the backup gave it up or ended, the freeze timed out, or the service was stopped.',
+    'Nothing was truncated and no backup is recorded. Take it again.',
+  ),
+  2008: row('A snapshot of the active is about to be taken, for its logs.', NOTHING_TO_DO),
+  2021: row('A backup tool has asked what can be backed up.', NOTHING_TO_DO),
+  2023: row('A backup of the passive copy was begun.', NOTHING_TO_DO),
+  2025: row('The copy is about to be frozen.', NOTHING_TO_DO),
+  2027: row('Copying and replay stand still while the snapshot is taken.', NOTHING_TO_DO),
+  2029: row('Copying and replay go on.', NOTHING_TO_DO),
+  2033: row(
+    'The tool gave the backup up, the active refused it, or the freeze timed out.',
+    'Nothing was truncated. The text says why; take the backup again.',
+  ),
+  2035: row('The files of the snapshot are in the backup set.', NOTHING_TO_DO),
+  2046: row(
+    'The active has recorded the backup.',
+    'Nothing to do. The header of the passive learns of it when it replays the log that the active has rolled.',
+  ),
   2058: row(
     'The copy and its source have no common history any more.',
     'Compare both with ccr verify; give the copy an empty store.',
@@ -136,6 +194,7 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'The log decayed on the disk of the copy, or somebody wrote into it.',
     'Look at it in IgnoredLogs/InspectionFailed. It is copied again as long as the source has it.',
   ),
+  [SHADOW_FREEZE_STARTED]: row('The store stands still while a snapshot is taken.', NOTHING_TO_DO),
 }
 
 function row(causes: string, cure: string): EventExplanation {

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
-import { EVENT_CATALOGUE, type EventId, eventText } from '../engine/event-catalogue.ts'
+import { EVENT_CATALOGUE, type EventId, eventNumber, eventText } from '../engine/event-catalogue.ts'
 import { SETTING_KEYS, SETTINGS } from './config.ts'
 import { ERROR_EXPLANATIONS } from './explain-error.ts'
 import { ESE_ERRORS } from './explain-ese-error.ts'
@@ -66,14 +66,14 @@ function statusFields(): Explanation[] {
 }
 
 function events(): Explanation[] {
-  return Object.entries(EVENT_CATALOGUE).map(([word, { source, level, invented }]) => {
-    const id = Number(word) as EventId // the keys of the catalogue are the event ids
+  return Object.entries(EVENT_CATALOGUE).map(([key, { source, level, invented }]) => {
+    const id = Number(key) as EventId // the keys of the catalogue are the event ids
     return {
-      word,
+      word: String(eventNumber(id)),
       kind: `event id, ${source}, ${level}`,
       meaning: eventText(id, 'SG', ['…', '…', '…', '…']),
       ...EVENT_EXPLANATIONS[id],
-      source: eventSource(id, invented),
+      source: eventSource(eventNumber(id), invented),
     }
   })
 }

@@ -1,6 +1,13 @@
+import type { BackupScope } from '../engine/database/backup-slot.ts'
 import type { BackupMark, DatabaseProgress, EnrolledCopy, Suspension } from '../engine/fact.ts'
 import { asGeneration, GENERATION_MAX, type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
+import {
+  type BackupHistory,
+  type FinishedBackupFact,
+  NEVER_BACKED_UP,
+  withFinished,
+} from '../engine/source/backup-session.ts'
 import { type StoreKind, storeKindOf } from '../engine/store-kind.ts'
 
 /** What the journal of a copy keeps: nothing that a scan of the disk could tell. */
@@ -25,6 +32,7 @@ export interface AdoptedSource {
 export type ShareRecord =
   | { readonly kind: 'share-created'; readonly version: 1; readonly storageGroup: string; readonly format: LogFormat }
   | { readonly kind: 'backup-marked'; readonly through: Generation; readonly atMs: number }
+  | ({ readonly kind: 'backup-finished' } & FinishedBackupFact)
   | { readonly kind: 'copy-enrolled'; readonly copyId: string; readonly label: string }
   | { readonly kind: 'copy-disabled'; readonly copyId: string }
   | { readonly kind: 'truncation-allowed'; readonly below: Generation }
@@ -43,6 +51,8 @@ export interface CopyIntent {
 export interface ShareIntent {
   readonly created: { readonly storageGroup: string; readonly format: LogFormat } | null
   readonly mark: BackupMark | null
+  /** Backups of a storage group without a mailbox store; one with a store keeps them in the header of its database. */
+  readonly history: BackupHistory
   readonly enrolled: readonly EnrolledCopy[]
   /** Copies that an operator has sent away. One of them that comes again is refused. */
   readonly disabled: readonly string[]
@@ -82,7 +92,14 @@ export function compactCopyRecords(records: readonly CopyRecord[]): readonly Cop
 
 /** Sums up a share's journal, oldest record first. */
 export function shareIntentOf(records: readonly ShareRecord[]): ShareIntent {
-  const nothing: ShareIntent = { created: null, mark: null, enrolled: [], disabled: [], truncatedBelow: NO_GENERATION }
+  const nothing: ShareIntent = {
+    created: null,
+    mark: null,
+    history: NEVER_BACKED_UP,
+    enrolled: [],
+    disabled: [],
+    truncatedBelow: NO_GENERATION,
+  }
   return records.reduce(applyShareRecord, nothing)
 }
 
@@ -92,6 +109,8 @@ function applyShareRecord(intent: ShareIntent, record: ShareRecord): ShareIntent
       return { ...intent, created: { storageGroup: record.storageGroup, format: record.format } }
     case 'backup-marked':
       return { ...intent, mark: { through: record.through, atMs: record.atMs } }
+    case 'backup-finished':
+      return { ...intent, history: withFinished(intent.history, backupOf(record)) }
     case 'copy-enrolled': {
       const others = intent.enrolled.filter((copy) => copy.copyId !== record.copyId)
       return { ...intent, enrolled: [...others, { copyId: record.copyId, label: record.label }] }
@@ -115,6 +134,10 @@ export function compactShareRecords(records: readonly ShareRecord[]): readonly S
   for (const copyId of intent.disabled) compact.push({ kind: 'copy-disabled', copyId })
   for (const { copyId, label } of intent.enrolled) compact.push({ kind: 'copy-enrolled', copyId, label })
   if (intent.mark !== null) compact.push({ kind: 'backup-marked', ...intent.mark })
+  const { full, ...others } = intent.history
+  // The full one first: it clears what was built on the one before it.
+  for (const backup of [full, ...Object.values(others)])
+    if (backup !== null) compact.push({ kind: 'backup-finished', ...backup })
   if (intent.truncatedBelow > 0) compact.push({ kind: 'truncation-allowed', below: intent.truncatedBelow })
   return compact
 }
@@ -181,6 +204,10 @@ export function shareRecordIn(value: unknown): ShareRecord | null {
       const through = generationIn(fields, 'through')
       return through !== null && atMs !== null ? { kind: 'backup-marked', through, atMs } : null
     }
+    case 'backup-finished': {
+      const backup = finishedIn(fields, atMs)
+      return backup === null ? null : { kind: 'backup-finished', ...backup }
+    }
     case 'copy-enrolled':
       return copyId !== null && label !== null ? { kind: 'copy-enrolled', copyId, label } : null
     case 'copy-disabled':
@@ -202,6 +229,22 @@ function databaseIn(fields: Fields): DatabaseProgress | null {
   return replayedThrough !== null && logTimeMs !== null && requiredLow !== null && requiredHigh !== null
     ? { replayedThrough, logTimeMs, requiredLow, requiredHigh }
     : null
+}
+
+function backupOf({ scope, method, surrogate, range, atMs }: FinishedBackupFact): FinishedBackupFact {
+  return { scope, method, surrogate, range, atMs }
+}
+
+const SCOPES: readonly BackupScope[] = ['full', 'incremental', 'copy', 'differential']
+
+function finishedIn(fields: Fields, atMs: number | null): FinishedBackupFact | null {
+  const scope = SCOPES.find((known) => known === fields['scope'])
+  const { method, surrogate } = fields
+  const range = fieldsIn(fields['range'])
+  const [first, last] = [generationIn(range, 'first'), generationIn(range, 'last')]
+  if (scope === undefined || atMs === null || first === null || last === null) return null
+  if ((method !== 'streaming' && method !== 'vss') || typeof surrogate !== 'boolean') return null
+  return { scope, method, surrogate, range: { first, last }, atMs }
 }
 
 type Fields = Readonly<Record<string, unknown>>

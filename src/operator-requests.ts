@@ -25,8 +25,12 @@ export class OperatorRequests {
   answer(order: AnswerOrder): void {
     const waiting = this.#waiting.get(order.requestId)
     this.#waiting.delete(order.requestId)
-    if (order.refusal === null) waiting?.resolve(order.remark)
-    else waiting?.reject(new ReplicationError(order.refusal))
+    if (order.refusal === null) {
+      waiting?.resolve(order.remark)
+      return
+    }
+    const { eseError, ...parts } = order.refusal
+    waiting?.reject(new ReplicationError({ ...parts, ...(eseError === undefined ? {} : { fields: { eseError } }) }))
   }
 
   /** Refuses all that wait: the instance cannot make anything durable, or it is going away. */

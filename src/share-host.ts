@@ -11,6 +11,7 @@ import { authorityOf, type ListenAddress } from '../transport/loopback.ts'
 import type { SharedGroup } from '../transport/management-documents.ts'
 import type { SharesPort } from '../transport/management-shares.ts'
 import type { ShareCommand, ShareReport } from '../workers/messages.ts'
+import type { ActiveBackups } from './backup/share-backups.ts'
 import { type Clock, doneWithin } from './clock.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
@@ -48,6 +49,8 @@ export interface ShareRequest {
   readonly store?: StoreKind
   /** Who writes them, as far as truncation is concerned; `external` by default. What a store needs is told by `storeNeeds`. */
   readonly active?: ActiveStore
+  /** What the store does for backups; absent where another program writes the logs. */
+  readonly backups?: ActiveBackups
   /** Path of the directory with the journal; `.ccr` in the log directory without it. */
   readonly state?: string
   /** Copies that must be enrolled before anything is truncated. */
@@ -171,6 +174,7 @@ export class ShareHost {
           passiveGate: request.passiveGate ?? 'replayed',
           active: request.active ?? 'external',
         },
+        active: request.backups ?? null,
         lock: request.lock ?? true,
         scanIntervalMs: request.scanIntervalMs ?? SCAN_INTERVAL_MS,
         files: this.#files,

@@ -12,6 +12,7 @@ import type { DirectoryScan } from '../storage/directory-contents.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { type LogDirectory, watchLogDirectory } from '../storage/log-directory.ts'
 import type { ShareCommand, ShareReport } from '../workers/messages.ts'
+import { type ActiveBackups, ShareBackups } from './backup/share-backups.ts'
 import type { Clock } from './clock.ts'
 import { faultOf, type UntimedFact } from './copy-work.ts'
 import type { EventLog } from './event-log.ts'
@@ -49,6 +50,8 @@ export interface ShareInstanceParts {
   readonly events: EventLog
   /** Sends to the share worker; dropped while there is none. */
   readonly post: (command: ShareCommand) => unknown
+  /** What the store of the active does for backups; null where another program writes the logs. */
+  readonly active: ActiveBackups | null
   /** Called before the instance starts: from then on it takes what its worker tells. */
   readonly onOpened: (instance: ShareInstance) => void
   readonly onCrash: (error: unknown) => void
@@ -67,6 +70,8 @@ type ShareOrder = Exclude<SourceOrder, WakeOrder>
 /** One share: its instance, its operators, its directory, and its side of the talk with the share worker. */
 export class ShareInstance {
   readonly tally: ShareTally = { logs: 0, bytes: 0 }
+  /** Backups of the storage group, of whichever copy. */
+  readonly backups: ShareBackups
   readonly #parts: ShareInstanceParts
   readonly #opened: OpenedShare
   readonly #runner: OrderRunner<SourceState, SourceFact, ShareOrder>
@@ -82,6 +87,13 @@ export class ShareInstance {
   constructor(parts: ShareInstanceParts, opened: OpenedShare) {
     this.#parts = parts
     this.#opened = opened
+    this.backups = new ShareBackups({
+      state: () => this.state,
+      tell: (fact) => this.#tell(fact),
+      requests: opened.requests,
+      journal: (backup) => opened.intents.record({ kind: 'backup-finished', ...backup }),
+      active: parts.active,
+    })
     this.#runner = new OrderRunner<SourceState, SourceFact, ShareOrder>({
       state: startSource(parts.name, parts.options),
       step: guardedStep(stepSource, sourceGuarantees),
@@ -117,8 +129,8 @@ export class ShareInstance {
 
   /** Begins the watch; resolves when the directory was read for the first time, rejects when it cannot be. */
   start(): Promise<void> {
-    const { enrolled, disabled, mark, truncatedBelow } = this.#opened.intent
-    this.#tell({ kind: 'share-started', enrolled, disabled, mark, truncatedBelow })
+    const { enrolled, disabled, mark, truncatedBelow, history } = this.#opened.intent
+    this.#tell({ kind: 'share-started', enrolled, disabled, mark, truncatedBelow, history })
     this.openAtWorker()
     const { logs, format, files, scanIntervalMs } = this.#parts
     return new Promise((resolve, reject) => {
@@ -259,6 +271,11 @@ export class ShareInstance {
       }
       case 'scan-directory':
         this.#rescan()
+        return undefined
+      case 'prepare-backup':
+      case 'record-backup':
+      case 'release-backup':
+        this.backups.perform(order)
         return undefined
       case 'truncate-logs':
         this.#truncating = this.#truncate(order.range).catch(this.#parts.onCrash)

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { EventId, EventLevel, EventSource } from '../engine/event-catalogue.ts'
+import type { EventLevel, EventSource } from '../engine/event-catalogue.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import {
   EVENT_STREAM_DEFAULTS,
@@ -20,7 +20,8 @@ export interface ManagementEvent {
   readonly sequence: number
   /** ISO 8601, UTC. */
   readonly time: string
-  readonly id: EventId
+  /** The number as Exchange has it; two sources may share one. */
+  readonly id: number
   readonly source: EventSource
   readonly level: EventLevel
   readonly storageGroup: string

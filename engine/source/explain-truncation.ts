@@ -97,8 +97,13 @@ function tell(hold: Hold): HeldBecause {
 
 const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => { why: string; release: string }>> = {
   'not-backed-up': (_, through) => ({
-    why: through === '00000000' ? 'no backup was reported yet' : `the last backup covers logs through ${through}`,
-    release: 'a backup that covers it: ccr backup mark SG --through G',
+    why: through === '00000000' ? 'no backup lets it go' : `the last backup lets go of logs through ${through}`,
+    release:
+      'a full or incremental backup: ccr backup full SG --to DIR (or, of another product, ccr backup mark SG --through G)',
+  }),
+  backup: (_, through) => ({
+    why: `a backup is under way that needs the logs above ${through}`,
+    release: 'the backup completing or being given up: ccr backup status SG',
   }),
   checkpoint: (_, through) => ({
     why:

@@ -8,7 +8,10 @@ import {
   nextGeneration,
   previousGeneration,
 } from '../generation.ts'
-import type { AnswerOrder, SourceOrder } from '../order.ts'
+import type { SourceOrder } from '../order.ts'
+import { NEVER_BACKED_UP } from './backup-session.ts'
+import { backupStep, breakBackupOf, watchBackup } from './backup-step.ts'
+import { answer, grant } from './grant.ts'
 import { type Gap, type SourceCopy, type SourceState, sourceDraftOf } from './source-state.ts'
 import { planTruncation } from './truncation-rule.ts'
 
@@ -60,6 +63,16 @@ function takeIn(state: SourceState, fact: SourceFact): Stepped {
       return disabled(state, fact)
     case 'backup-completed':
       return backedUp(state, fact)
+    case 'backup-asked':
+    case 'backup-logs-wanted':
+    case 'backup-prepared':
+    case 'backup-thawed':
+    case 'backup-continued':
+    case 'backup-ended':
+    case 'backup-recorded':
+    case 'backup-broken':
+    case 'backups-known':
+      return backupStep(state, fact)
     case 'store-checkpointed':
       return [checkpointed(state, fact.required), []]
     case 'logs-deleted':
@@ -67,7 +80,7 @@ function takeIn(state: SourceState, fact: SourceFact): Stepped {
     case 'deletion-failed':
       return deletionFailed(state, fact)
     case 'time-passed':
-      return [state, []]
+      return watchBackup(state, fact.nowMs)
     default:
       return unreachable(fact)
   }
@@ -85,6 +98,7 @@ function started(state: SourceState, fact: Extract<SourceFact, { kind: 'share-st
       copies,
       disabled: fact.disabled,
       mark: fact.mark,
+      backups: fact.history ?? NEVER_BACKED_UP,
       truncatedBelow: fact.truncatedBelow,
       generated,
     },
@@ -147,9 +161,11 @@ function disabled(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-di
     return [state, [answer(fact.requestId, { refusal: { code: 'STATE_REFUSED', message, hint } })]]
   }
   const copies = state.copies.filter(({ copyId }) => copyId !== fact.copyId)
+  const [rest, broken] = breakBackupOf(state, fact.copyId)
   return [
-    { ...state, copies, disabled: [...state.disabled, fact.copyId] },
+    { ...rest, copies, disabled: [...state.disabled, fact.copyId] },
     [
+      ...broken,
       { kind: 'record-disablement', copyId: fact.copyId },
       { kind: 'raise-event', id: 9004, values: [known.label] },
       {
@@ -183,15 +199,9 @@ function backedUp(state: SourceState, fact: Extract<SourceFact, { kind: 'backup-
     const remark = `already backed up through log ${state.mark.through}; a mark does not go back`
     return [state, [answer(fact.requestId, { remark })]]
   }
-  const mark = { through: fact.through, atMs: fact.nowMs }
-  const marked: SourceState = { ...state, mark, truncateAgainMs: 0 }
-  const orders: SourceOrder[] = [
-    { kind: 'record-mark', mark },
-    { kind: 'raise-event', id: 9005, values: [formatGeneration(fact.through)] },
-  ]
-  if (planTruncation(marked, fact.nowMs) === null && state.truncating === null)
-    orders.push({ kind: 'raise-event', id: 225, values: [] })
-  return [marked, [...orders, answer(fact.requestId)]]
+  const event = { kind: 'raise-event', id: 9005, values: [formatGeneration(fact.through)] } as const
+  const [marked, orders] = grant(state, fact.through, fact.nowMs)
+  return [marked, [...orders.slice(0, 1), event, ...orders.slice(1), answer(fact.requestId)]]
 }
 
 function deleted(state: SourceState, fact: Extract<SourceFact, { kind: 'logs-deleted' }>): Stepped {
@@ -287,8 +297,4 @@ function reported(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-re
 
 function changeCopy(state: SourceState, copyId: string, change: Partial<SourceCopy>): SourceState {
   return { ...state, copies: state.copies.map((copy) => (copy.copyId === copyId ? { ...copy, ...change } : copy)) }
-}
-
-function answer(requestId: number, parts: Partial<Pick<AnswerOrder, 'refusal' | 'remark'>> = {}): AnswerOrder {
-  return { kind: 'answer-operator', requestId, refusal: parts.refusal ?? null, remark: parts.remark ?? '' }
 }

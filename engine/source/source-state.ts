@@ -1,5 +1,6 @@
 import type { Announcement, BackupMark, ClosedLogs, CopyReport, EnrolledCopy } from '../fact.ts'
 import { type Generation, NO_GENERATION } from '../generation.ts'
+import { type BackupHistory, type BackupSession, NEVER_BACKED_UP } from './backup-session.ts'
 
 /** Settings of a source that bear on truncation. */
 export interface SourceOptions {
@@ -39,6 +40,12 @@ export interface SourceState {
   /** A log missing below higher ones, and since when; it is announced as missing once the grace is over. */
   readonly gap: Gap | null
   readonly mark: BackupMark | null
+  /** The newest backup of each scope. */
+  readonly backups: BackupHistory
+  /** The backup under way, or null. In memory only: a service that is started again knows of none. */
+  readonly session: BackupSession | null
+  /** The number of the last session; 0 before the first. */
+  readonly lastBackupId: number
   /** Every enrolled copy, in order of `copyId`. A copy stays here, and holds, until it is disabled. */
   readonly copies: readonly SourceCopy[]
   /** Copies that were disabled and may not come back by themselves. */
@@ -81,6 +88,9 @@ export function startSource(name: string, options: SourceOptions): SourceState {
     logTimeMs: 0,
     gap: null,
     mark: null,
+    backups: NEVER_BACKED_UP,
+    session: null,
+    lastBackupId: 0,
     copies: [],
     disabled: [],
     activeRequired: (options.active ?? 'external') === 'external' ? null : NO_GENERATION,
@@ -106,6 +116,9 @@ export function sourceDraftOf(state: SourceState): SourceDraft {
     logTimeMs: state.logTimeMs,
     gap: state.gap,
     mark: state.mark,
+    backups: state.backups,
+    session: state.session,
+    lastBackupId: state.lastBackupId,
     copies: state.copies,
     disabled: state.disabled,
     activeRequired: state.activeRequired,

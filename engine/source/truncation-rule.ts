@@ -8,6 +8,7 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  * | rule | holds a log … |
  * |---|---|
  * | `not-backed-up` | above the last generation that a backup covered |
+ * | `backup` | that the backup under way needs |
  * | `checkpoint` | that the database of the active needs to recover |
  * | `circular` | while circular logging is on: the store uses it again by itself, and no other rule counts |
  * | `no-copy` | while fewer copies are enrolled than expected |
@@ -24,6 +25,7 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  */
 export type HoldingRule =
   | 'not-backed-up'
+  | 'backup'
   | 'checkpoint'
   | 'circular'
   | 'no-copy'
@@ -49,6 +51,9 @@ export interface Hold {
 export function holds(state: SourceState): readonly Hold[] {
   if (state.options.active === 'circular') return [{ rule: 'circular', through: NO_GENERATION, copy: null, sinceMs: 0 }]
   const all: Hold[] = [{ rule: 'not-backed-up', through: state.mark?.through ?? NO_GENERATION, copy: null, sinceMs: 0 }]
+  const { session } = state
+  if (session !== null)
+    all.push({ rule: 'backup', through: below(session.pinnedFrom), copy: null, sinceMs: session.sinceMs })
   if (state.activeRequired !== null)
     all.push({ rule: 'checkpoint', through: below(state.activeRequired), copy: null, sinceMs: 0 })
   if (state.copies.length < state.options.copiesExpected)

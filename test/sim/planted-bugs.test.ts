@@ -1,8 +1,10 @@
 // Goal: the toy world is no decoration; each bug that somebody plants in the rules or in the store is caught, in every run.
 // Method: change the rules by one bug at a time and play seeds until a promise breaks; the sound rules break none in as many.
 import { describe, expect, it } from 'vitest'
+import { WORLD_KINDS } from '../../sim/fault.ts'
 import { ENGINE_RULES } from '../../sim/rules.ts'
 import { runSeed } from '../../sim/run-world.ts'
+import { PLANTED_BACKUP_BUGS } from './planted-backup-bugs.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
 import { PLANTED_REPLAY_BUGS } from './planted-replay-bugs.ts'
 
@@ -21,18 +23,27 @@ describe('a planted bug is caught', () => {
     })
   }
 
-  for (const [name, rules] of Object.entries(PLANTED_REPLAY_BUGS)) {
-    it(`where copies have databases: ${name}`, () => {
+  for (const [name, rules] of Object.entries(PLANTED_BACKUP_BUGS)) {
+    it(`where backups are taken: ${name}`, () => {
       let seed = FIRST_SEED
-      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, replays: true }).violation === null) seed++
+      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'backups' }).violation === null) seed++
 
       expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
     })
   }
 
-  it.each([false, true])('and the sound rules are not accused, with databases: %s', (replays) => {
+  for (const [name, rules] of Object.entries(PLANTED_REPLAY_BUGS)) {
+    it(`where copies have databases: ${name}`, () => {
+      let seed = FIRST_SEED
+      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'databases' }).violation === null) seed++
+
+      expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
+    })
+  }
+
+  it.each(WORLD_KINDS)('and the sound rules are not accused, in worlds of %s', (kind) => {
     const rules = ENGINE_RULES
-    const accused = Array.from({ length: 60 }, (_, index) => runSeed(FIRST_SEED + index, { rules, replays }))
+    const accused = Array.from({ length: 60 }, (_, index) => runSeed(FIRST_SEED + index, { rules, kind }))
 
     expect(accused.filter(({ violation }) => violation !== null)).toEqual([])
   })

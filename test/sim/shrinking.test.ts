@@ -78,6 +78,6 @@ describe('a schedule that breaks a promise', () => {
     expect(text).toMatch(/\ncopies \d, expected \d, logs \d+/)
     expect(text).toMatch(/choices are not calm: \d+:\d+/)
     expect(text).toMatch(/world +broken: I12 corruption/)
-    expect(text).toMatch(/replay: SIM_SEED=2 SIM_RUNS=1 SIM_TRACE=1 SIM_DATABASES=0 npm run sim$/)
+    expect(text).toMatch(/replay: SIM_SEED=2 SIM_RUNS=1 SIM_TRACE=1 SIM_WORLD=logs npm run sim$/)
   })
 })

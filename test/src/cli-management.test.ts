@@ -190,7 +190,7 @@ describe('truncation', () => {
 
     expect(exitCode).toBe(0)
     expect(stdout).toContain('closed logs 00000001 (1) to 0000000A (10)')
-    expect(stdout).toContain('no backup was reported yet')
+    expect(stdout).toContain('no backup lets it go')
     expect(stdout).toMatch(/copy node2:\/store has inspected logs through 00000007\n +released by/)
   })
 

@@ -1,6 +1,6 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { ERROR_CODES } from '../../engine/error.ts'
-import { EVENT_CATALOGUE } from '../../engine/event-catalogue.ts'
+import { EVENT_CATALOGUE, eventNumber } from '../../engine/event-catalogue.ts'
 import { commandTree } from '../../src/cli.ts'
 import { cmdletOf } from '../../src/cmdlet.ts'
 import { environmentName, SETTING_KEYS, SETTINGS } from '../../src/config.ts'
@@ -39,7 +39,7 @@ export function eventsPage(): string {
   const rows = Object.entries(EVENT_CATALOGUE).map(([key, { source, level, text, invented }]) => {
     const id = Number(key) as keyof typeof EVENT_CATALOGUE // the keys are the event ids
     const { causes, cure } = EVENT_EXPLANATIONS[id]
-    return `### ${id} (${source}, ${level})\n\n> ${text}\n\n${causes} **What to do.** ${cure}\n${invented ? '\nThe wording is ours.\n' : ''}`
+    return `### ${eventNumber(id)} (${source}, ${level})\n\n> ${text}\n\n${causes} **What to do.** ${cure}\n${invented ? '\nThe wording is ours.\n' : ''}`
   })
   return page('Events', [
     'Events carry the numbers that Exchange 2007 and the ESE engine use, so that they are found in the lists that support engineers',

@@ -142,15 +142,10 @@ describe('each rule', () => {
     [
       'not-backed-up',
       aSource([inspectedThrough(10)]),
-      'the last backup covers logs through 00000009',
+      'the last backup lets go of logs through 00000009',
       'ccr backup mark',
     ],
-    [
-      'not-backed-up',
-      { ...aSource([inspectedThrough(10)]), mark: null },
-      'no backup was reported yet',
-      'ccr backup mark',
-    ],
+    ['not-backed-up', { ...aSource([inspectedThrough(10)]), mark: null }, 'no backup lets it go', 'ccr backup mark'],
     ['no-copy', backedUpThrough(10, []), 'no copy has been enrolled, so it exists nowhere else', 'ccr copy'],
   ] as const)('about no copy names none: %s', (rule, source, why, release) => {
     expect(explainTruncation(source).held.at(-1)?.reasons).toEqual([
@@ -166,7 +161,7 @@ describe('in words', () => {
     expect(held.map((run) => explainInWords('SG1', run))).toEqual([
       'Logs 00000001 to 00000007 of SG1 may go and are being deleted.',
       'Logs 00000008 to 00000009 of SG1 were not truncated because copy node2:/store has inspected logs through 00000007.',
-      'Log 0000000A of SG1 was not truncated because the last backup covers logs through 00000009; and copy node2:/store has inspected logs through 00000007.',
+      'Log 0000000A of SG1 was not truncated because the last backup lets go of logs through 00000009; and copy node2:/store has inspected logs through 00000007.',
     ])
   })
 })
