@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { backupStepsOf, dumpBackupSteps, type LoggedStep } from '../engine/database/backup-dump.ts'
+import { openLogBytes } from '../engine/database/log-bytes.ts'
 import { dumpLogHeader } from '../engine/database/log-dump.ts'
-import { verifyLog } from '../engine/database/log-file.ts'
+import { type SoundLog, verifyLog } from '../engine/database/log-file.ts'
 import { LOG_HEADER_BYTES, type LogHeader, readLogHeader } from '../engine/database/log-header.ts'
 import { formatLogPosition, positionOf } from '../engine/database/log-position.ts'
 import { formatSignature } from '../engine/database/log-signature.ts'
@@ -27,26 +29,46 @@ export async function dumpLog(path: string): Promise<DumpedFile> {
   const bytes = await readFile(path).catch((cause: unknown) => Promise.reject(unreadable(path, cause)))
   const verdict = verifyLog(bytes)
   if (verdict.verdict === 'sound')
-    return await shown(path, { header: verdict.header, endByte: verdict.endByte, fault: null })
+    return await shown(path, {
+      header: verdict.header,
+      endByte: verdict.endByte,
+      fault: null,
+      steps: stepsOf(bytes, verdict),
+    })
   const read = readLogHeader(bytes)
   if (read.verdict === 'rejected') return unreadableHeader(path, read.rejection)
-  return await shown(path, { header: read.header, endByte: LOG_HEADER_BYTES, fault: verdict.rejection })
+  return await shown(path, { header: read.header, endByte: LOG_HEADER_BYTES, fault: verdict.rejection, steps: [] })
+}
+
+/** What a sound log tells of backups. */
+function stepsOf(file: Uint8Array, { header, endByte }: SoundLog): readonly LoggedStep[] {
+  return backupStepsOf(openLogBytes(file), header, endByte)
 }
 
 async function shown(
   path: string,
-  log: { readonly header: LogHeader; readonly endByte: number; readonly fault: Rejection | null },
+  log: {
+    readonly header: LogHeader
+    readonly endByte: number
+    readonly fault: Rejection | null
+    readonly steps: readonly LoggedStep[]
+  },
 ): Promise<DumpedFile> {
-  const { header, endByte } = log
+  const { header, endByte, steps } = log
   const baseName = basename(path).slice(0, 3)
   const checkpoint = await readCheckpoint(join(dirname(path), `${baseName}.chk`))
   const fault = log.fault === null ? '' : faultLine(log.fault)
   return {
-    lines: [...dumpLogHeader({ baseName, path, header, checkpoint, endByte }), ...(fault === '' ? [] : ['', fault])],
+    lines: [
+      ...dumpLogHeader({ baseName, path, header, checkpoint, endByte }),
+      ...dumpBackupSteps(steps),
+      ...(fault === '' ? [] : ['', fault]),
+    ],
     document: {
       ...documentOf(path, header),
       sound: fault === '',
       lastPosition: formatLogPosition(positionOf(header, endByte)),
+      backups: steps,
       fault,
     },
     fault,

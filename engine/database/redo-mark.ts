@@ -1,16 +1,9 @@
-import { type BackupKind, type BackupScope, withBackup } from './backup-slot.ts'
+import { slotsAfter } from './backup-record.ts'
 import { type DatabaseHeader, newDatabaseHeader } from './database-header.ts'
 import { hexOf, openLogBytes } from './log-bytes.ts'
 import { comparePositions, formatLogPosition, type LogPosition, positionOf } from './log-position.ts'
 import type { LogRecord } from './log-record.ts'
-import {
-  BACKUP_PHASE,
-  BACKUP_SCOPE,
-  BACKUP_TYPE,
-  readAttachDatabase,
-  readBackup2,
-  readCreateDatabase,
-} from './log-record-database.ts'
+import { readAttachDatabase, readBackup2, readCreateDatabase } from './log-record-database.ts'
 import { readEngineEnd } from './log-record-engine.ts'
 import { RECORD } from './log-record-table.ts'
 import type { RedoSource } from './log-redo.ts'
@@ -43,20 +36,6 @@ const MARKS: ReadonlySet<number> = new Set([
 ])
 
 const NONE: MarkEffect = { effect: 'none' }
-
-const SCOPES: Readonly<Record<number, BackupScope>> = {
-  [BACKUP_SCOPE.full]: 'full',
-  [BACKUP_SCOPE.incremental]: 'incremental',
-  [BACKUP_SCOPE.copy]: 'copy',
-  [BACKUP_SCOPE.differential]: 'differential',
-}
-
-/** A backup of the copy is remembered as one by a snapshot. Source: the engine's header update. */
-const KINDS: Readonly<Record<number, BackupKind>> = {
-  [BACKUP_TYPE.streaming]: 'streaming',
-  [BACKUP_TYPE.snapshot]: 'os-snapshot',
-  [BACKUP_TYPE.surrogate]: 'os-snapshot',
-}
 
 /** Whether records of a type are for {@link judgeMark}. */
 export function isMark(type: number): boolean {
@@ -116,13 +95,8 @@ function judgeAttach({ log, header }: RedoSource, { at }: LogRecord, { database,
 
 /** A backup has ended: the header remembers it, on the copy too. */
 function judgeBackup({ log }: RedoSource, { at }: LogRecord, database: DatabaseHeader): MarkEffect {
-  const { phase, type, scope, mark } = readBackup2(log.view, at)
-  const kind = KINDS[type]
-  const backupScope = SCOPES[scope]
-  if (phase !== BACKUP_PHASE.updateHeader || kind === undefined || backupScope === undefined) return NONE
-  const { position, time, generationLow, generationHigh } = mark
-  const slot = { mark: position, markTime: time, firstGeneration: generationLow, lastGeneration: generationHigh, kind }
-  return { effect: 'amend', change: { backups: withBackup(database.backups, backupScope, slot) } }
+  const backups = slotsAfter(database.backups, readBackup2(log.view, at))
+  return backups === database.backups ? NONE : { effect: 'amend', change: { backups } }
 }
 
 /** The database is consistent behind this record, and was detached there. */

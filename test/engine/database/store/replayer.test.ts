@@ -1,19 +1,13 @@
 // Goal: a copy replays what continues its database and nothing else, and says which number stands for what it refuses.
 // Method: the logs of a small active store, of which some are withheld, damaged or taken from another history.
 import { describe, expect, it } from 'vitest'
+import { layBackupStep, stepOfHeader } from '../../../../engine/database/backup-record.ts'
 import { fillWithPattern } from '../../../../engine/database/fill-pattern.ts'
 import { LogBuffer } from '../../../../engine/database/log-buffer.ts'
 import { openLogBytes } from '../../../../engine/database/log-bytes.ts'
 import { verifyLog } from '../../../../engine/database/log-file.ts'
 import { LOG_HEADER_BYTES } from '../../../../engine/database/log-header.ts'
 import { openRecords } from '../../../../engine/database/log-record.ts'
-import {
-  BACKUP_PHASE,
-  BACKUP_SCOPE,
-  BACKUP_TYPE,
-  BACKUP2_FIXED_BYTES,
-  writeBackup2,
-} from '../../../../engine/database/log-record-database.ts'
 import { QUIT_BYTES, TEXT_FIXED_BYTES, writeTrace } from '../../../../engine/database/log-record-engine.ts'
 import { RECORD } from '../../../../engine/database/log-record-table.ts'
 import { sealChain } from '../../../../engine/database/log-seal.ts'
@@ -148,9 +142,8 @@ describe('a copy', () => {
   it('learns of a backup by the log that tells of it', () => {
     const active = anActive()
     const rig = startRig(active)
-    const mark = { position: rig.store.end, time: UNSET_LOG_TIME, generationLow: 2, generationHigh: 5 }
-    const step = { phase: BACKUP_PHASE.updateHeader, type: BACKUP_TYPE.surrogate, scope: BACKUP_SCOPE.full }
-    rig.store.write(BACKUP2_FIXED_BYTES, (log, at) => writeBackup2(log, at, { ...step, databaseId: 1, mark }))
+    const made = { scope: 'full', method: 'surrogate', mark: rig.store.end, markTime: UNSET_LOG_TIME } as const
+    layBackupStep(rig.store, stepOfHeader(made, { databaseId: 1, first: 2, last: 5 }))
     rig.store.forceRoll('so that it ships soon')
     rig.settle()
     const copy = aCopy(active, 1, 7)
