@@ -41,6 +41,8 @@ export function startBenchStore(root: string): Promise<MailboxHost> {
       maintenance: NO_MAINTENANCE,
     },
     ...OWN_THREAD,
+    onBackups: () => undefined,
+    onFreezeTimedOut: () => undefined,
     onBadPage: (page, detail) => console.error(`page ${page}: ${detail}`),
     onFailed: (error) => {
       throw error

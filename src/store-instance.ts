@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { BackupSlots } from '../engine/database/backup-slot.ts'
 import { bytesOfTransactions } from '../engine/database/mailbox-session.ts'
 import { PAGE_BYTES } from '../engine/database/page.ts'
 import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
@@ -61,10 +62,12 @@ export class StoreInstance {
   readonly #budget = new RequestBudget()
   readonly #pending = new Map<number, Pending>()
   readonly #watchers: ((first: Generation) => void)[] = []
+  readonly #backupWatchers: ((slots: BackupSlots) => void)[] = []
   #lastRequest = 0
   #state: StoreState = 'recovering'
   #failure = ''
   #required: Generation = NO_GENERATION
+  #backups: BackupSlots | null = null
   #opening: StoreOpening | null = null
   #wasOpen = false
   #restartMs = RESTART_MS_MIN
@@ -127,6 +130,12 @@ export class StoreInstance {
   watchRequired(told: (first: Generation) => void): void {
     this.#watchers.push(told)
     if (this.#required !== NO_GENERATION) told(this.#required)
+  }
+
+  /** Tells what the header of the database remembers of backups, now and whenever that has changed: durably. */
+  watchBackups(told: (slots: BackupSlots) => void): void {
+    this.#backupWatchers.push(told)
+    if (this.#backups !== null) told(this.#backups)
   }
 
   /**
@@ -225,6 +234,13 @@ export class StoreInstance {
       case 'log-required':
         this.#required = report.first
         for (const told of this.#watchers) told(report.first)
+        break
+      case 'backups-changed':
+        this.#backups = report.slots
+        for (const told of this.#backupWatchers) told(report.slots)
+        break
+      case 'freeze-timed-out':
+        this.#parts.log.warn({ storageGroup: this.name, frozenMs: report.frozenMs }, 'freeze-timed-out')
         break
       case 'page-bad':
         this.#parts.events.raise(this.name, 727, [report.page, (report.page + 1) * PAGE_BYTES, report.detail])

@@ -1,5 +1,8 @@
+import type { BackupSlots, FinishedBackup } from '../engine/database/backup-slot.ts'
+import { formatLogPosition } from '../engine/database/log-position.ts'
+import { unixMsOf } from '../engine/database/log-time.ts'
 import { ReplicationError } from '../engine/error.ts'
-import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
+import type { BackupDocument, StoreState, StoreStatus } from '../transport/management-store-documents.ts'
 import type { MailboxStatus } from '../workers/mailbox-answers.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
 import type { MailboxSettings } from '../workers/mailbox-start.ts'
@@ -33,6 +36,7 @@ export function storeStatusOf(standing: StoreStanding, said: MailboxStatus | nul
     circularLogging: settings.circularLogging,
     dbtime: said?.dbtime ?? null,
     maintenance: said?.maintenance ?? null,
+    backups: said === null ? null : backupsOf(said.backups),
     transactions: said === null ? null : { committed: said.committed, refused: said.refused },
     recovery: opening === null ? null : recoveryOf(opening),
   }
@@ -61,4 +65,20 @@ export function storeLost(name: string, why: string): ReplicationError {
 function recoveryOf({ outcome, redone, undone, mendedPages, durationMs }: StoreOpening): StoreStatus['recovery'] {
   const logsRedone = redone === null ? 0 : redone.last - redone.first + 1
   return { outcome, logsRedone, transactionsUndone: undone, mendedPages, durationMs }
+}
+
+function backupsOf(slots: BackupSlots): StoreStatus['backups'] {
+  return {
+    full: backupOf(slots.previousFull),
+    incremental: backupOf(slots.previousIncremental),
+    copy: backupOf(slots.previousCopy),
+    differential: backupOf(slots.previousDifferential),
+  }
+}
+
+/** A slot that was never set has the mark of no log. */
+function backupOf({ mark, markTime, firstGeneration, lastGeneration, kind }: FinishedBackup): BackupDocument | null {
+  if (mark.generation === 0) return null
+  const atMs = unixMsOf(markTime)
+  return { first: firstGeneration, last: lastGeneration, kind, mark: formatLogPosition(mark), atMs }
 }

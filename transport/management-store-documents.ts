@@ -22,6 +22,18 @@ export interface MaintenanceDocument {
   readonly lastCompletedMs: number | null
 }
 
+/** A backup as the header of the database remembers it. */
+export interface BackupDocument {
+  /** The logs that were backed up with it, both ends included; 0 for none. */
+  readonly first: number
+  readonly last: number
+  readonly kind: 'streaming' | 'os-snapshot' | 'snapshot' | 'surrogate'
+  /** Where the log stood when it began, as eseutil writes it. */
+  readonly mark: string
+  /** When it began, in milliseconds since 1970; null where the header does not say. */
+  readonly atMs: number | null
+}
+
 /** A mailbox store as the API tells it. What only the store itself knows is null while it does not run. */
 export interface StoreStatus {
   readonly storageGroup: string
@@ -45,6 +57,8 @@ export interface StoreStatus {
   readonly circularLogging: boolean
   readonly dbtime: number | null
   readonly maintenance: MaintenanceDocument | null
+  /** The last backup of each scope; null for none. A full one forgets the incremental and the differential before it. */
+  readonly backups: Readonly<Record<'full' | 'incremental' | 'copy' | 'differential', BackupDocument | null>> | null
   /** Since the store was started last. */
   readonly transactions: { readonly committed: number; readonly refused: number } | null
   /** What the last start found and did; null before the first. */

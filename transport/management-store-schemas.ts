@@ -95,6 +95,19 @@ export const MAINTENANCE_BODY: TSchema = Type.Object(
   CLOSED,
 )
 
+const BACKUP = orNull(
+  Type.Object(
+    {
+      first: GENERATION,
+      last: GENERATION,
+      kind: Type.Enum(['streaming', 'os-snapshot', 'snapshot', 'surrogate']),
+      mark: Type.String({ description: 'Where the log stood when it began, as eseutil writes it' }),
+      atMs: orNull(Type.Integer()),
+    },
+    CLOSED,
+  ),
+)
+
 /** A store's status. */
 export const STORE_STATUS: TSchema = Type.Object(
   {
@@ -113,6 +126,7 @@ export const STORE_STATUS: TSchema = Type.Object(
     circularLogging: Type.Boolean(),
     dbtime: orNull(COUNT),
     maintenance: orNull(MAINTENANCE),
+    backups: orNull(Type.Object({ full: BACKUP, incremental: BACKUP, copy: BACKUP, differential: BACKUP }, CLOSED)),
     transactions: orNull(Type.Object({ committed: COUNT, refused: COUNT }, CLOSED)),
     recovery: orNull(
       Type.Object(

@@ -1,3 +1,4 @@
+import type { BackupSlots } from '../engine/database/backup-slot.ts'
 import { formatDatabaseState } from '../engine/database/database-state.ts'
 import {
   type Outcome,
@@ -54,6 +55,7 @@ export interface MailboxStatus {
   readonly refused: number
   readonly opening: StoreOpening
   readonly maintenance: MaintenanceStatus
+  readonly backups: BackupSlots
 }
 
 /** A request that comes while a store takes none. */

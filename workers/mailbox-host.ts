@@ -34,6 +34,7 @@ import type { OpenMailboxStore, StoreOpening } from './mailbox-opening.ts'
 import type { MaintenanceRunner, MaintenanceStatus } from './maintenance-runner.ts'
 import { RequestBudget } from './request-budget.ts'
 import { SessionPool } from './session-pool.ts'
+import type { StoreBackups } from './store-backups.ts'
 
 /** What a {@link MailboxHost} is made of. */
 export interface MailboxHostParts extends OpenMailboxStore {
@@ -41,6 +42,7 @@ export interface MailboxHostParts extends OpenMailboxStore {
   readonly waypointDepth: number
   readonly cacheBytes: number
   readonly maintenance: MaintenanceRunner
+  readonly backups: StoreBackups
   /** The store cannot go on: nothing more may be written. */
   readonly abandon: (error: ReplicationError) => void
   /** Ends the clock of the store. */
@@ -82,6 +84,12 @@ export class MailboxHost {
   /** The first log that the database needs, durably: what lies below may go. */
   get lowestRequired(): Generation {
     return this.#parts.store.lowestRequired
+  }
+
+  /** What the store does for a backup. Errors: `STORE_UNAVAILABLE`. */
+  get backups(): StoreBackups {
+    this.#refuseEnded()
+    return this.#parts.backups
   }
 
   /**
@@ -177,8 +185,9 @@ export class MailboxHost {
 
   /** How the store stands. Errors: `STORE_UNAVAILABLE` when it has ended. */
   async status(): Promise<MailboxStatus> {
-    const { store, writer, opening, waypointDepth, cacheBytes, maintenance } = this.#parts
-    if (this.#closing === null && this.#failure === null) await this.#countPages()
+    const { store, writer, opening, waypointDepth, cacheBytes, maintenance, backups } = this.#parts
+    const mayWork = this.#closing === null && this.#failure === null && !backups.freezing.isFrozen
+    if (mayWork) await this.#countPages()
     return {
       ...standingOf(store),
       waypointDepth,
@@ -189,6 +198,7 @@ export class MailboxHost {
       refused: this.#refused,
       opening,
       maintenance: maintenance.status,
+      backups: backups.slots,
     }
   }
 
@@ -208,8 +218,9 @@ export class MailboxHost {
   }
 
   async #close(): Promise<void> {
-    const { loop, store, files, stopClock, maintenance } = this.#parts
+    const { loop, store, files, stopClock, maintenance, backups } = this.#parts
     try {
+      backups.freezing.end()
       await maintenance.close()
       await this.#sessions.rest()
       await this.#cleanUpAll()

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { BackupSlots } from '../engine/database/backup-slot.ts'
 import { outcomeOf } from '../engine/database/mailbox-session.ts'
 import { isInWindow, type MaintenanceWindow } from '../engine/database/maintenance-window.ts'
 import type { MaintenanceRules } from '../engine/database/online-maintenance.ts'
@@ -15,6 +16,7 @@ import type { StoreNames } from '../storage/store-places.ts'
 import { MailboxHost } from './mailbox-host.ts'
 import { type OpenMailboxStore, openMailboxStore } from './mailbox-opening.ts'
 import { MaintenanceRunner } from './maintenance-runner.ts'
+import { StoreBackups } from './store-backups.ts'
 import { StoreLanes } from './store-lanes.ts'
 import type { StoreLoop } from './store-loop.ts'
 
@@ -67,6 +69,10 @@ export interface MailboxHostOptions extends StoreNames {
   readonly onRequired: (first: Generation) => void
   /** A page was found damaged: told once for each. What needs it is refused, everything else goes on. */
   readonly onBadPage: (page: number, detail: string) => void
+  /** What the header remembers of backups: once after the start, and after each change, durably. */
+  readonly onBackups: (slots: BackupSlots) => void
+  /** A freeze was ended by its bound. */
+  readonly onFreezeTimedOut: (frozenMs: number) => void
   /** The store has something to tell an operator. */
   readonly onEvent: (id: EventId, values: readonly (string | number)[]) => void
   /** The store has ended by itself, after it was started. Close it, and start it again: it recovers. */
@@ -167,9 +173,22 @@ class MailboxStart {
       abandon,
       stopClock,
       maintenance: this.#maintain(parts, files),
+      backups: this.#backUp(parts),
     })
     this.#tellRequired()
     return this.#host
+  }
+
+  #backUp({ store, loop }: OpenMailboxStore): StoreBackups {
+    const { clock, onBackups, onFreezeTimedOut } = this.#options
+    return new StoreBackups({
+      store,
+      loop,
+      nowMs: () => clock.nowMs(),
+      wakeAfter: (delayMs, act) => clock.wakeAfter(delayMs, act),
+      onBackups,
+      onFreezeTimedOut,
+    })
   }
 
   #maintain({ store, loop, mailbox }: OpenMailboxStore, files: StoreFiles): MaintenanceRunner {

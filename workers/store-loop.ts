@@ -125,6 +125,14 @@ export class StoreLoop {
     if (this.#ready.length > 0 || fact.fact === 'clock-ticked') this.#schedule()
   }
 
+  /** What was held up may go on, although nothing has happened that a fact would tell of. */
+  goOn(): void {
+    if (this.#failure !== null) return
+    this.#ready.push(...this.#lackRoom.splice(0))
+    this.#collect()
+    this.#schedule()
+  }
+
   /** The store has ended: whoever waits gets the error, and so does whoever comes. */
   fail(error: unknown): void {
     if (this.#failure !== null) return

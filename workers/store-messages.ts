@@ -1,3 +1,4 @@
+import type { BackupSlots } from '../engine/database/backup-slot.ts'
 import type { MailboxTransaction } from '../engine/database/mailbox-session.ts'
 import type { PageDigest } from '../engine/database/page-digest.ts'
 import type { MessageName } from '../engine/database/store-layout.ts'
@@ -9,6 +10,8 @@ import type { ListQuery, MailboxStatus, MessageList, TransactionResult } from '.
 import type { StoreOpening } from './mailbox-opening.ts'
 import type { MailboxSettings } from './mailbox-start.ts'
 import type { MaintenanceStatus } from './maintenance-runner.ts'
+import type { BackupBeginning, BackupBegun, BackupEnded, BackupEnding, BackupPrepared } from './store-backups.ts'
+import type { StoreFrozen, StoreThawed } from './store-freeze.ts'
 
 /** A store to be started. The main thread holds its lock. */
 export interface OwnedStore extends StoreNames {
@@ -30,6 +33,16 @@ export type StoreQuery =
   | { readonly ask: 'end-digest' }
   /** Open a window of maintenance now, for so many milliseconds. */
   | { readonly ask: 'maintain'; readonly durationMs: number }
+  | BackupQuery
+
+/** What a backup asks of a store, in this order: begin; prepare, or freeze and thaw, or neither for one of the copy; end. */
+type BackupQuery =
+  | ({ readonly ask: 'begin-backup' } & BackupBeginning)
+  | { readonly ask: 'prepare-backup' }
+  /** For at most so many milliseconds. */
+  | { readonly ask: 'freeze'; readonly boundMs: number }
+  | { readonly ask: 'thaw' }
+  | ({ readonly ask: 'end-backup' } & BackupEnding)
 
 /** The answer to each. */
 export interface StoreAnswers {
@@ -43,6 +56,11 @@ export interface StoreAnswers {
   readonly 'next-digests': readonly PageDigest[] | null
   readonly 'end-digest': null
   readonly maintain: MaintenanceStatus
+  readonly 'begin-backup': BackupBegun
+  readonly 'prepare-backup': BackupPrepared
+  readonly freeze: StoreFrozen
+  readonly thaw: StoreThawed
+  readonly 'end-backup': BackupEnded
 }
 
 /** Main thread → store worker, which owns one store. */
@@ -63,6 +81,10 @@ export type StoreReport =
   | { readonly kind: 'store-failed'; readonly error: ErrorDocument }
   /** The first log that the database needs, durably; also once after the store was opened. */
   | { readonly kind: 'log-required'; readonly first: Generation }
+  /** What the header remembers of backups, durably; once after the store was opened, and after each change. */
+  | { readonly kind: 'backups-changed'; readonly slots: BackupSlots }
+  /** The bound of a freeze has passed, and the store goes on. */
+  | { readonly kind: 'freeze-timed-out'; readonly frozenMs: number }
   /** Told once for each page. */
   | { readonly kind: 'page-bad'; readonly page: number; readonly detail: string }
   | { readonly kind: 'event-raised'; readonly id: EventId; readonly values: readonly (string | number)[] }

@@ -99,6 +99,8 @@ class StoreOwner {
         newId: () => randomBytes(16).toString('hex'),
         random: () => randomBytes(4).readUInt32LE(),
         onRequired: (first) => this.#tell({ kind: 'log-required', first }),
+        onBackups: (slots) => this.#tell({ kind: 'backups-changed', slots }),
+        onFreezeTimedOut: (frozenMs) => this.#tell({ kind: 'freeze-timed-out', frozenMs }),
         onBadPage: (page, detail) => this.#tell({ kind: 'page-bad', page, detail }),
         onEvent: (id, values) => this.#tell({ kind: 'event-raised', id, values }),
         onFailed: (error) => {
@@ -150,6 +152,16 @@ async function answerOf(host: MailboxHost, query: StoreQuery): Promise<StoreAnsw
       return null
     case 'maintain':
       return host.maintain(query.durationMs)
+    case 'begin-backup':
+      return await host.backups.begin(query)
+    case 'prepare-backup':
+      return await host.backups.prepare()
+    case 'freeze':
+      return await host.backups.freezing.begin(query.boundMs)
+    case 'thaw':
+      return host.backups.freezing.thaw()
+    case 'end-backup':
+      return await host.backups.end(query)
     default:
       return unreachable(query)
   }

@@ -56,6 +56,8 @@ export async function startScriptedStore(
     },
     logFileBytes: LOG_BYTES,
     ...OWN_THREAD,
+    onBackups: () => undefined,
+    onFreezeTimedOut: () => undefined,
     onBadPage: (page, detail) => onFailed(new Error(`page ${page}: ${detail}`)),
     onFailed,
     reach: standStillAt({ failpoint, count }),

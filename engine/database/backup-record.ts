@@ -12,7 +12,7 @@ import { UNSET_LOG_TIME } from './log-time.ts'
 import type { StoreEngine } from './store-engine.ts'
 
 /** How a backup is taken: by reading a running database, by a snapshot of it, or by a snapshot of its copy on another node. */
-type BackupMethod = 'streaming' | 'vss' | 'surrogate'
+export type BackupMethod = 'streaming' | 'vss' | 'surrogate'
 
 const TYPE_OF: Readonly<Record<BackupMethod, number>> = {
   streaming: BACKUP_TYPE.streaming,

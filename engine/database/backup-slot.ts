@@ -92,6 +92,20 @@ export function withBackup(slots: BackupSlots, scope: BackupScope, backup: Finis
   }
 }
 
+/** What a backup under way of the whole database leaves in the header while it runs, and so in what it copies. */
+export function withCurrent(
+  slots: BackupSlots,
+  slot: 'currentFull' | 'currentSnapshot',
+  current: Pick<BackupSlot, 'mark' | 'markTime' | 'firstGeneration'>,
+): BackupSlots {
+  return { ...slots, [slot]: { ...current, lastGeneration: 0 } }
+}
+
+/** No backup is under way: the last one has ended, or was lost with the store that knew of it. */
+export function withoutCurrent(slots: BackupSlots): BackupSlots {
+  return { ...slots, currentFull: NO_BACKUP, currentSnapshot: NO_BACKUP }
+}
+
 /** Reads the BKINFO at `offset`. Any 24 bytes are one. */
 export function readBackupSlot(view: DataView, offset: number): BackupSlot {
   return {

@@ -114,6 +114,11 @@ export class OpenLog {
     return this.#onDisk !== this.#buffer.header
   }
 
+  /** Whether everything that was to be written is on the disk, and nothing else is wanted. */
+  get isQuiet(): boolean {
+    return this.#underWay.length === 0 && this.#queue.length === 0
+  }
+
   /**
    * Takes the next `bytes` for records, in the next log where they do not fit into this one. The caller writes them before anything
    * else is asked.

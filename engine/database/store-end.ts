@@ -2,10 +2,13 @@ import { positionOf } from './log-position.ts'
 import {
   QUIT_BYTES,
   SHUT_DOWN_MARK_BYTES,
+  TEXT_FIXED_BYTES,
+  writeForceLogRollover,
   writeRecoveryQuit2,
   writeShutDownMark,
   writeTerm2,
 } from './log-record-engine.ts'
+import { RECORD, recordTypeMax } from './log-record-table.ts'
 import type { LogTime } from './log-time.ts'
 import type { StoreEngine } from './store-engine.ts'
 
@@ -24,4 +27,12 @@ export function layEnd(store: StoreEngine, by: StoreEnd, time: LogTime): void {
   store.write(QUIT_BYTES, (log, at) => {
     write(log, at, { position: positionOf(store.buffer.header, at), redoFrom, hard: false, time })
   })
+}
+
+/** Lays what says why a log is closed although it is not full, where its version knows the record and there is room. */
+export function layRollover(store: StoreEngine, text: string): void {
+  const { header, room } = store.buffer
+  const bytes = TEXT_FIXED_BYTES + text.length + 1
+  if (recordTypeMax(header.version.update) < RECORD.forceLogRollover || bytes > room) return
+  store.write(bytes, (log, at) => writeForceLogRollover(log, at, { session: 0, text }))
 }

@@ -9,8 +9,6 @@ import type { LogBuffer } from './log-buffer.ts'
 import type { LogBytes } from './log-bytes.ts'
 import type { LogHeader } from './log-header.ts'
 import { comparePositions, type LogPosition, positionBefore, positionOf } from './log-position.ts'
-import { TEXT_FIXED_BYTES, writeForceLogRollover } from './log-record-engine.ts'
-import { RECORD, recordTypeMax } from './log-record-table.ts'
 import { headerOfNextLog } from './log-succession.ts'
 import { logTimeAt } from './log-time.ts'
 import { isRollDue, nextWaypoint } from './lost-log-resilience.ts'
@@ -18,7 +16,7 @@ import { isMemoryPressed, isMemoryScarce } from './memory-pressure.ts'
 import { OpenLog } from './open-log.ts'
 import type { PageCache } from './page-cache.ts'
 import { type CorrectedPage, PageReads } from './page-reads.ts'
-import { layBeginOfEnd, layEnd, type StoreEnd } from './store-end.ts'
+import { layBeginOfEnd, layEnd, layRollover, type StoreEnd } from './store-end.ts'
 import type { DatabaseOrder, StoreFact } from './store-order.ts'
 import type { StoreContent, StoreSettings, StoreStart, StoreWork } from './store-start.ts'
 
@@ -58,7 +56,8 @@ export class StoreEngine {
   #stopsBy: StoreEnd = 'term'
   #databaseSequence = 0
   #databaseBusy = false
-  #isHeld = false
+  #holds = 0
+  #isFrozen = false
 
   constructor(start: StoreStart) {
     const { settings, content, cache, header, checkpoint } = start
@@ -84,9 +83,7 @@ export class StoreEngine {
     return this.#log.buffer
   }
 
-  /**
-   * Says that an operation needs a page. True when it has to be read, which the fact `page-read` ends; false while that is under way.
-   */
+  /** An operation needs a page. True when it has to be read, which the fact `page-read` ends; false while that is under way. */
   needPage(number: number): boolean {
     return this.#reads.need(number)
   }
@@ -102,10 +99,9 @@ export class StoreEngine {
   }
 
   /**
-   * A page is written to the file again, which has it wrong: as it is in memory, or else as given.
-   *
+   * A page is written to the file again, which has it wrong: as it is in memory, or else as given. Answers whether there is such a
+   * page, and room for it.
    * @param sound the page as it should be; null where only memory could know
-   * @returns whether there is such a page, and room for it
    */
   rewritePage(number: number, sound: Uint8Array | null): boolean {
     if (sound !== null) this.cache.admit(number, sound)
@@ -118,19 +114,39 @@ export class StoreEngine {
    * {@link releaseDatabase}. What was given is still carried out, until {@link isDatabaseStill}.
    */
   holdDatabase(): void {
-    assert(!this.#isHeld, 'one reads the file at a time')
-    this.#isHeld = true
+    this.#holds++
   }
 
   /** Whether nothing of the database's file changes now, as it is held. */
   get isDatabaseStill(): boolean {
-    return this.#isHeld && !this.#databaseBusy
+    return this.#holds > 0 && !this.#databaseBusy
   }
 
   /** The file was read. */
   releaseDatabase(): void {
-    assert(this.#isHeld, 'what is released was held')
-    this.#isHeld = false
+    assert(this.#holds > 0, 'what is released was held')
+    this.#holds--
+  }
+
+  /**
+   * For a snapshot: closes the log, which is answered, and lays nothing more until {@link thaw}. As soon as {@link isStill} says so
+   * nothing of the database, the checkpoint and the closed logs changes.
+   */
+  freeze(text: string): Generation {
+    this.holdDatabase()
+    this.#isFrozen = true
+    return this.forceRoll(text)
+  }
+
+  /** Whether everything is durable and at rest, as the store is frozen. */
+  get isStill(): boolean {
+    return this.#isFrozen && this.isDatabaseStill && this.#log.isQuiet
+  }
+
+  /** The snapshot was taken. */
+  thaw(): void {
+    this.#isFrozen = false
+    this.releaseDatabase()
   }
 
   /** Where the next record begins, or before that. */
@@ -167,7 +183,8 @@ export class StoreEngine {
 
   /** Whether operations may begin: the database is attached and its header says so, and the disk keeps up with the log. */
   get mayBegin(): boolean {
-    return this.#phase === 'running' && this.header.state === 'dirty-shutdown' && !this.#log.isBackedUp
+    const isHeldUp = this.#isFrozen || this.#log.isBackedUp
+    return this.#phase === 'running' && this.header.state === 'dirty-shutdown' && !isHeldUp
   }
 
   /** Whether nothing is attached and nothing is under way: before the first order, and after the last. */
@@ -211,12 +228,9 @@ export class StoreEngine {
 
   /** Closes the log although it is not full: for a backup, or since changes are held back. Returns the log that is closed. */
   forceRoll(text: string): Generation {
-    const { generation, version } = this.#log.buffer.header
-    const bytes = TEXT_FIXED_BYTES + text.length + 1
-    if (recordTypeMax(version.update) >= RECORD.forceLogRollover && bytes <= this.#log.buffer.room)
-      this.write(bytes, (log, at) => writeForceLogRollover(log, at, { session: 0, text }))
+    layRollover(this, text)
     this.#log.roll()
-    return generation
+    return previousGeneration(this.#log.buffer.header.generation)
   }
 
   /** Circular logging leaves closed logs from this one on while a backup reads them; null when it has ended. */
@@ -277,6 +291,7 @@ export class StoreEngine {
         return
       case 'clock-ticked':
         this.#nowMs = fact.nowMs
+        if (this.#isFrozen) return
         this.#log.requestFlush() // what nobody waits for holds pages back all the same
         if (this.#phase === 'running' && this.#isRollDue()) this.forceRoll('changes wait for the waypoint')
         return
@@ -288,7 +303,7 @@ export class StoreEngine {
   /** The orders that have become due. */
   work(): StoreWork {
     if (this.#whenDurable.run(this.durable)) this.#fruitless = null
-    const orders = this.#databaseBusy || this.#isHeld ? [] : this.#databaseOrders()
+    const orders = this.#databaseBusy || this.#holds > 0 ? [] : this.#databaseOrders()
     const database = orders.length === 0 ? null : { sequence: ++this.#databaseSequence, orders }
     if (database !== null) this.#databaseBusy = true
     return { log: this.#log.work(), database }
@@ -298,7 +313,7 @@ export class StoreEngine {
     if (this.#phase === 'attaching' || this.#phase === 'quitting') return []
     const orders = this.#writes()
     if (orders.length > 0 || this.#phase === 'resting') return orders
-    if (this.#phase === 'stopping' && this.#writer.isDone && this.#isDurable(this.end)) this.#quit()
+    if (this.#phase === 'stopping' && this.#writer.isDone && this.#isAllDurable) this.#quit()
     if (isMemoryPressed(this.cache)) this.#relieve()
     return this.#settings.circularLogging ? this.#circular.deletion() : []
   }
@@ -308,7 +323,10 @@ export class StoreEngine {
     const { durable } = this.#log
     const isScarce = this.#phase === 'stopping' || isMemoryScarce(this.cache)
     if (this.#fruitless?.durable === durable && this.#fruitless.isScarce === isScarce) return []
-    const orders = this.#writer.next(this.#goal(isScarce ? null : this.#depthLimit()))
+    const { checkpointDepthBytes: depth } = this.#settings
+    // Changes before that hold the checkpoint back.
+    const oldest = isScarce ? null : positionBefore(this.#log.buffer.header, this.end, depth)
+    const orders = this.#writer.next(this.#goal(oldest))
     this.#fruitless = orders.length === 0 ? { durable, isScarce } : null
     for (const order of orders) if (order.order === 'write-pages') this.#reads.written(order.pages)
     return orders
@@ -339,8 +357,8 @@ export class StoreEngine {
     this.#log.requestFlush()
   }
 
-  #isDurable(end: LogPosition): boolean {
-    return comparePositions(this.#log.durable, end) >= 0
+  get #isAllDurable(): boolean {
+    return comparePositions(this.#log.durable, this.end) >= 0
   }
 
   /** A change waits for the waypoint, and the log was not rolled for long. */
@@ -359,18 +377,11 @@ export class StoreEngine {
   /** Nothing is held back of a database that is opened or closed: no log of this moment may be lost for it. */
   #waypoint(): Generation {
     const { onDisk } = this.#log
-    const isWhole = this.#phase === 'stopping' && this.#isDurable(this.end)
+    const isWhole = this.#phase === 'stopping' && this.#isAllDurable
     if (isWhole || this.header.state !== 'dirty-shutdown') return onDisk.generation
-    const log = { open: onDisk.generation, durable: previousGeneration(onDisk.generation) }
-    return nextWaypoint(asGeneration(this.header.required.maxRequired), {
-      ...log,
-      depth: this.#settings.resilienceDepth,
-    })
-  }
-
-  /** Changes before this hold the checkpoint back. */
-  #depthLimit(): LogPosition {
-    return positionBefore(this.#log.buffer.header, this.end, this.#settings.checkpointDepthBytes)
+    const { resilienceDepth: depth } = this.#settings
+    const log = { open: onDisk.generation, durable: previousGeneration(onDisk.generation), depth }
+    return nextWaypoint(asGeneration(this.header.required.maxRequired), log)
   }
 
   #nextHeader(previous: LogHeader): LogHeader {

@@ -1,5 +1,6 @@
 import { assert } from '../assert.ts'
 import { asGeneration } from '../generation.ts'
+import { withoutCurrent } from './backup-slot.ts'
 import { newCheckpointFile } from './checkpoint-file.ts'
 import { type DatabaseHeader, newDatabaseHeader } from './database-header.ts'
 import { LogBuffer } from './log-buffer.ts'
@@ -78,6 +79,7 @@ export function openDatabase(store: StoreEngine, opening: DatabaseOpening): void
     signature: isNew ? opening.signature : header.signature,
     logSignature,
     state: 'dirty-shutdown',
+    backups: withoutCurrent(header.backups),
     attach: { position, time },
     required: {
       minRequired: generation,

@@ -38,7 +38,7 @@ async function showOne(context: CommandContext, storageGroup: string): Promise<n
   const { io, globals } = context
   const store = readStore(await ask(context, `/api/v1/stores/${encodeURIComponent(storageGroup)}`))
   if (globals.json === true) writeJson(io.stdout, store)
-  else writeLines(io.stdout, formatList(Object.entries(store).map(([field, value]) => [field, textOf(value)])))
+  else writeLines(io.stdout, formatList(Object.entries(store).flatMap(rowsOf)))
   return 0
 }
 
@@ -70,6 +70,19 @@ function cellsOf(store: JsonObject): string[] {
     textOf(committed),
     textOf(store['databaseState']),
   ]
+}
+
+/** A field is a row; each backup has its own. */
+function rowsOf([field, value]: [string, unknown]): [string, string][] {
+  if (field !== 'backups' || value === null) return [[field, textOf(value)]]
+  return Object.entries(membersOf(value)).map(([scope, backup]) => [`${scope}Backup`, backupText(membersOf(backup))])
+}
+
+/** Nothing where there was none. */
+function backupText({ first, last, kind, mark, atMs }: JsonObject): string {
+  if (first === undefined) return ''
+  const time = typeof atMs === 'number' ? `, ${new Date(atMs).toISOString()}` : ''
+  return `logs ${textOf(first)}-${textOf(last)}, ${textOf(kind)}, mark ${textOf(mark)}${time}`
 }
 
 /** A nested object field by field; nothing where only a running store knows. */

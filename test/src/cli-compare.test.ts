@@ -56,6 +56,7 @@ const STATUS: Awaited<ReturnType<ManagedStore['status']>> = {
   circularLogging: false,
   dbtime: 7,
   maintenance: null,
+  backups: null,
   transactions: null,
   recovery: null,
 }

@@ -35,7 +35,10 @@ describe('ccr store', () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.slice(0, line.indexOf(' ')))
-    expect(labels).toEqual(Object.keys(document))
+    const scopes = ['full', 'incremental', 'copy', 'differential'].map((scope) => `${scope}Backup`)
+    expect(labels).toEqual(Object.keys(document).flatMap((field) => (field === 'backups' ? scopes : [field])))
+    expect(list.stdout).toMatch(/^fullBackup +: logs 3-9, os-snapshot, mark \(0x9,8,16\), 2006-12-15T00:00:00\.000Z$/m)
+    expect(list.stdout).toMatch(/^copyBackup +: *$/m)
   })
 
   it('says so where there is none', async () => {

@@ -168,6 +168,28 @@ it('a window of maintenance that somebody opens is told of by events and by the 
   expect((await ids()).slice(-2)).toEqual([718, 722])
 })
 
+it('what a backup leaves behind is told to who watches, over a start of the store', async () => {
+  const store = await start()
+  const told: number[] = []
+  store.watchBackups((slots) => told.push(slots.previousFull.lastGeneration))
+  await store.ask({ ask: 'begin-backup', scope: 'full', method: 'vss' })
+  const { closed } = await store.ask({ ask: 'freeze', boundMs: 60_000 })
+  await expect(store.ask({ ask: 'freeze', boundMs: 1 })).rejects.toMatchObject({ code: 'STATE_REFUSED' })
+  expect(await store.ask({ ask: 'thaw' })).toMatchObject({ timedOut: false })
+  const backup = { scope: 'full', kind: 'os-snapshot', first: closed, last: closed } as const
+  await store.ask({ ask: 'end-backup', outcome: 'completed', backup, roll: false })
+  await store.close()
+
+  const again = await start()
+  again.watchBackups((slots) => told.push(slots.previousFull.lastGeneration))
+
+  expect(told).toEqual([0, closed, closed])
+  expect((await again.status()).backups).toMatchObject({
+    full: { first: closed, last: closed, kind: 'os-snapshot' },
+    incremental: null,
+  })
+})
+
 it('a window is not opened where maintenance is off', async () => {
   const store = await start()
 

@@ -193,6 +193,12 @@ const STORE_STATUS_OF_A_TEST: StoreStatus = {
   circularLogging: false,
   dbtime: 4711,
   maintenance: MAINTENANCE_OF_A_TEST,
+  backups: {
+    full: { first: 3, last: 9, kind: 'os-snapshot', mark: '(0x9,8,16)', atMs: 1_166_140_800_000 },
+    incremental: null,
+    copy: null,
+    differential: null,
+  },
   transactions: { committed: 5, refused: 1 },
   recovery: { outcome: 'recovered', logsRedone: 9, transactionsUndone: 1, mendedPages: 0, durationMs: 40 },
 }

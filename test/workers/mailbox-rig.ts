@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { BackupSlots } from '../../engine/database/backup-slot.ts'
 import type { MailboxOperation, MailboxTransaction } from '../../engine/database/mailbox-session.ts'
 import { messageContent } from '../../engine/database/message-content.ts'
 import type { ReplicationError } from '../../engine/error.ts'
@@ -33,6 +34,10 @@ export class MailboxWorld {
   /** What the stores told of the first log that they need. */
   readonly required: number[] = []
   readonly badPages: number[] = []
+  /** What the headers remembered of backups, as it was told. */
+  readonly backups: BackupSlots[] = []
+  /** How long stores were frozen before the bound ended it. */
+  readonly timedOut: number[] = []
   readonly events: (readonly [id: number, ...values: readonly (string | number)[]])[] = []
   /** Resolves when a store has ended by itself. */
   readonly failed: Promise<void>
@@ -65,10 +70,12 @@ export class MailboxWorld {
       mustExist: false,
       settings: { ...SETTINGS, ...settings },
       logFileBytes: LOG_BYTES,
-      clock: { nowMs: () => Date.now(), wakeAfter: (_, act) => this.#wakeAtTick(act) },
+      clock: { nowMs: () => Date.now(), wakeAfter: (delayMs, act) => this.#wakeAtTick(delayMs, act) },
       newId: () => randomBytes(16).toString('hex'),
       random: () => randomBytes(4).readUInt32LE(),
       onRequired: (first) => this.required.push(first),
+      onBackups: (slots) => this.backups.push(slots),
+      onFreezeTimedOut: (frozenMs) => this.timedOut.push(frozenMs),
       onBadPage: (page) => this.badPages.push(page),
       onEvent: (id, values) => this.events.push([id, ...values]),
       onFailed: (error) => {
@@ -93,7 +100,9 @@ export class MailboxWorld {
     await rm(this.root, { recursive: true })
   }
 
-  #wakeAtTick(act: () => void): () => void {
+  /** What is to come in a minute or later does not come in a test. */
+  #wakeAtTick(delayMs: number, act: () => void): () => void {
+    if (delayMs >= 60_000) return () => undefined
     this.#ticks.add(act)
     return () => this.#ticks.delete(act)
   }
