@@ -13,6 +13,7 @@ import { addDumpCommand } from './command/dump.ts'
 import { addEventsCommand } from './command/events.ts'
 import { addExplainCommand } from './command/explain.ts'
 import { addLoadCommand } from './command/load.ts'
+import { addDismountCommand, addMountCommand } from './command/mount.ts'
 import { addNodeCommand } from './command/node.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
@@ -83,6 +84,8 @@ const COMMANDS = [
   addCopyCommand,
   addStatusCommand,
   addStoreCommand,
+  addDismountCommand,
+  addMountCommand,
   addSuspendCommand,
   addResumeCommand,
   addDisableCommand,

@@ -29,6 +29,8 @@ const CMDLETS: readonly Cmdlet[] = [
     verb: 'disable',
     parameters: { identity: 'identity', standbymachine: '--copy', confirm: 'agreed' },
   },
+  { name: 'Mount-Database', verb: 'mount', parameters: { identity: 'identity', confirm: 'agreed' } },
+  { name: 'Dismount-Database', verb: 'dismount', parameters: { identity: 'identity', confirm: 'agreed' } },
   {
     name: 'Get-EventLog',
     verb: 'events',

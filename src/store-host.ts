@@ -64,9 +64,9 @@ export class StoreHost {
     return [...this.#stores.values()]
   }
 
-  /** Whether every store takes requests. */
+  /** Whether every store takes requests that is not dismounted. */
   get isReady(): boolean {
-    return this.stores.every(({ state }) => state === 'running')
+    return this.stores.every(({ state }) => state === 'running' || state === 'dismounted')
   }
 
   /** What the management API shows and does. */
@@ -184,6 +184,8 @@ function managed(store: StoreInstance): ManagedStore {
     list: (query) => store.ask({ ask: 'list', query }),
     roll: () => store.ask({ ask: 'roll' }),
     digestPages: (through, signal) => digestsOfStore(store, through, signal),
+    mount: () => store.mount(),
+    dismount: () => store.dismount(),
     maintain: (durationMs) => store.ask({ ask: 'maintain', durationMs }),
   }
 }

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { BackupSlots } from '../engine/database/backup-slot.ts'
-import { bytesOfTransactions } from '../engine/database/mailbox-session.ts'
 import { PAGE_BYTES } from '../engine/database/page.ts'
 import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
@@ -10,13 +9,15 @@ import type { FileOperations } from '../storage/file-operations.ts'
 import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
 import type { MailboxSettings } from '../workers/mailbox-start.ts'
-import { RequestBudget } from '../workers/request-budget.ts'
 import type { StoreAnswers, StoreCommand, StoreQuery, StoreReport } from '../workers/store-messages.ts'
 import type { Clock } from './clock.ts'
 import type { EventLog } from './event-log.ts'
+import { freshId, systemRandom } from './fresh-id.ts'
 import { HeldDirectory } from './held-directory.ts'
+import { MountIntent } from './mount-intent.ts'
 import type { ServiceLog } from './service-log.ts'
-import { storeDown, storeLost, storeStatusOf } from './store-standing.ts'
+import { StoreRequests } from './store-requests.ts'
+import { type DismountRefusal, dismountRefused, storeDown, storeLost, storeStatusOf } from './store-standing.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
 
 /** What a {@link StoreInstance} works with. */
@@ -39,12 +40,6 @@ export interface StoreInstanceParts {
   readonly startWorker: StartWorker<StoreCommand, StoreReport>
 }
 
-interface Pending {
-  readonly bytes: number
-  readonly resolve: (answer: StoreAnswers[keyof StoreAnswers]) => void
-  readonly reject: (error: ReplicationError) => void
-}
-
 /** The first wait before a store that failed is started again, in milliseconds; it doubles with each failure, up to a minute. */
 const RESTART_MS_MIN = 1_000
 const RESTART_MS_MAX = 60_000
@@ -59,11 +54,10 @@ export class StoreInstance {
   readonly #parts: StoreInstanceParts
   readonly #held: HeldDirectory
   readonly #worker: SupervisedWorker<StoreCommand, StoreReport>
-  readonly #budget = new RequestBudget()
-  readonly #pending = new Map<number, Pending>()
+  readonly #mounting: MountIntent
+  readonly #requests = new StoreRequests()
   readonly #watchers: ((first: Generation) => void)[] = []
   readonly #backupWatchers: ((slots: BackupSlots) => void)[] = []
-  #lastRequest = 0
   #state: StoreState = 'recovering'
   #failure = ''
   #required: Generation = NO_GENERATION
@@ -73,6 +67,12 @@ export class StoreInstance {
   #restartMs = RESTART_MS_MIN
   #cancelRestart: () => void = () => undefined
   #firstStart: ((error: ReplicationError | null) => void) | null = null
+  /** False while an operator has it dismounted, or is dismounting it. */
+  #isMounted = true
+  #mayDismount: () => DismountRefusal | null = () => null
+  /** Mounting and dismounting, one after the other. */
+  #turns: Promise<unknown> = Promise.resolve()
+  #storeClosed: () => void = () => undefined
   #closed: Promise<void> | null = null
 
   constructor(parts: StoreInstanceParts) {
@@ -84,6 +84,8 @@ export class StoreInstance {
       lock: true,
       onLost: (error) => this.#worker.post({ kind: 'abandon-store', error: error.toJSON() }),
     })
+    const newId = (): string => freshId(systemRandom)
+    this.#mounting = new MountIntent({ directory: parts.root, files: parts.files, newId })
     this.#worker = new SupervisedWorker<StoreCommand, StoreReport>({
       name: `store worker of ${parts.name}`,
       start: parts.startWorker,
@@ -139,18 +141,15 @@ export class StoreInstance {
   }
 
   /**
-   * Takes the lock, starts the worker, and resolves when the store takes requests. Errors: `STORE_LOCKED`, `DATABASE_REJECTED`,
-   * `DIRECTORY_CONFLICT`, and those of the file system.
+   * Takes the lock, starts the worker, and resolves when the store takes requests, or at once where an operator has dismounted it.
+   * Errors: `STORE_LOCKED`, `DATABASE_REJECTED`, `DIRECTORY_CONFLICT`, `JOURNAL_CORRUPT`, and those of the file system.
    */
   async start(): Promise<void> {
     await this.#held.makeAndTake()
-    const first = new Promise<ReplicationError | null>((resolve) => {
-      this.#firstStart = resolve
-    })
     try {
-      await this.#worker.start()
-      const error = await first
-      if (error !== null) throw error
+      this.#isMounted = !(await this.#mounting.isDismounted())
+      if (!this.#isMounted) await this.#rest()
+      await this.#takingRequests(() => this.#worker.start())
     } catch (error) {
       await this.close()
       throw error
@@ -163,15 +162,27 @@ export class StoreInstance {
    */
   async ask<Query extends StoreQuery>(query: Query): Promise<StoreAnswers[Query['ask']]> {
     if (this.#state !== 'running') throw storeDown(this.name, this.#state, this.#failure)
-    const bytes = query.ask === 'transact' ? bytesOfTransactions(query.transactions) : 0
-    this.#budget.take(bytes)
-    this.#lastRequest += 1
-    const request = this.#lastRequest
-    const answer = await new Promise<StoreAnswers[keyof StoreAnswers]>((resolve, reject) => {
-      this.#pending.set(request, { bytes, resolve, reject })
+    return await this.#requests.send(query, (request) => {
       this.#worker.post({ kind: 'request', request, query })
     })
-    return answer as StoreAnswers[Query['ask']] // the worker answers each question with its own kind of answer
+  }
+
+  /** Asks `mayDismount` before each dismount; null lets it go on. */
+  guardDismount(mayDismount: () => DismountRefusal | null): void {
+    this.#mayDismount = mayDismount
+  }
+
+  /**
+   * Stops the store in order and gives its lock back; nothing but {@link mount} starts it again, not even the next start of the service.
+   * Its logs stay where they are. Errors: `STATE_REFUSED` with the engine's number, and those of the file system.
+   */
+  dismount(): Promise<void> {
+    return this.#inTurn(() => this.#dismount())
+  }
+
+  /** Starts a dismounted store; resolves when it takes requests. It stays dismounted where that fails. Errors: those of {@link start}. */
+  mount(): Promise<void> {
+    return this.#inTurn(() => this.#mount())
   }
 
   /** How the store stands, whatever its state. */
@@ -193,18 +204,84 @@ export class StoreInstance {
     this.#state = 'stopping'
     this.#cancelRestart()
     await this.#worker.close()
-    this.#failAll(storeLost(this.name, 'it was stopped'))
-    if (wasRunning && this.#failure === '') {
-      const { events, name, databaseName } = this.#parts
-      events.raise(name, 327, [databaseName])
-      events.raise(name, 103, [])
-    }
+    this.#storeClosed()
+    this.#requests.failAll(storeLost(this.name, 'it was stopped'))
+    if (wasRunning && this.#failure === '') this.#raiseStopped()
     await this.#held.release()
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const done = this.#turns.then(() => {
+      if (this.#closed !== null) throw storeDown(this.name, this.#state, this.#failure)
+      return act()
+    })
+    this.#turns = done.catch(() => undefined) // its caller has the error
+    return done
+  }
+
+  async #dismount(): Promise<void> {
+    if (this.#state === 'dismounted') return
+    const refusal = this.#mayDismount()
+    if (refusal !== null) throw dismountRefused(this.name, refusal)
+    await this.#mounting.record('dismounted')
+    const wasRunning = this.#state === 'running'
+    this.#isMounted = false
+    this.#cancelRestart()
+    if (this.#state !== 'failed') await this.#closeStore()
+    this.#requests.failAll(storeLost(this.name, 'it was dismounted'))
+    if (wasRunning && this.#failure === '') this.#raiseStopped()
+    await this.#rest()
+  }
+
+  async #mount(): Promise<void> {
+    if (this.#state !== 'dismounted') return
+    await this.#held.take()
+    try {
+      await this.#mounting.record('mounted')
+      this.#isMounted = true
+      await this.#takingRequests(async () => this.#worker.isRunning && this.#open())
+    } catch (error) {
+      this.#isMounted = false
+      await this.#mounting.record('dismounted').finally(() => this.#rest())
+      throw error
+    }
+  }
+
+  /** Nothing is open: others may use the folder. */
+  async #rest(): Promise<void> {
+    if (this.#closed === null) this.#state = 'dismounted'
+    await this.#held.release()
+  }
+
+  /** Resolves when the store is closed in order, or has failed meanwhile, or its worker is gone. */
+  async #closeStore(): Promise<void> {
+    this.#state = 'stopping'
+    await new Promise<void>((resolve) => {
+      this.#storeClosed = resolve
+      if (!this.#worker.post({ kind: 'close-store' })) resolve()
+    })
+  }
+
+  /** Resolves when the store that `begin` starts takes requests; nothing is waited for where it is dismounted. */
+  async #takingRequests(begin: () => Promise<unknown>): Promise<void> {
+    const first = new Promise<ReplicationError | null>((resolve) => {
+      this.#firstStart = resolve
+    })
+    await begin()
+    const error = this.#isMounted ? await first : null
+    this.#firstStart = null
+    if (error !== null) throw error
+  }
+
+  #raiseStopped(): void {
+    const { events, name, databaseName } = this.#parts
+    events.raise(name, 327, [databaseName])
+    events.raise(name, 103, [])
   }
 
   #open(): void {
     const { root, baseName, databaseName, settings, ignoreLostLogs, events, name } = this.#parts
-    if (this.#closed !== null) return
+    if (this.#closed !== null || !this.#isMounted) return
     this.#state = 'recovering'
     const store = { root, baseName, databaseName, settings, mustExist: this.#wasOpen, ignoreLostLogs }
     events.raise(name, 102, [])
@@ -231,6 +308,9 @@ export class StoreInstance {
       case 'store-failed':
         this.#failed(report.error)
         break
+      case 'store-closed':
+        this.#storeClosed()
+        break
       case 'log-required':
         this.#required = report.first
         for (const told of this.#watchers) told(report.first)
@@ -249,10 +329,10 @@ export class StoreInstance {
         this.#parts.events.raise(this.name, report.id, report.values)
         break
       case 'answered':
-        this.#settle(report.request)?.resolve(report.answer)
+        this.#requests.answered(report.request, report.answer)
         break
       case 'refused':
-        this.#settle(report.request)?.reject(errorOf(report.error))
+        this.#requests.refused(report.request, errorOf(report.error))
         break
       case 'stopped':
         break
@@ -270,7 +350,7 @@ export class StoreInstance {
     if (redone !== null) events.raise(name, 302, [redone.first, redone.last, undone, durationMs])
     if (loss !== '') events.raise(name, 524, [loss])
     events.raise(name, outcome === 'created' ? 325 : 326, [databaseName])
-    if (this.#closed === null) this.#state = 'running'
+    if (this.#closed === null && this.#isMounted) this.#state = 'running'
     this.#firstStart?.(null)
     this.#firstStart = null
   }
@@ -280,7 +360,8 @@ export class StoreInstance {
     log.error({ storageGroup: name, error: document }, 'store-failed')
     events.raise(name, 104, [document.message])
     this.#failure = document.message
-    if (this.#closed !== null) return
+    this.#storeClosed()
+    if (this.#closed !== null || !this.#isMounted) return
     this.#state = 'failed'
     if (this.#firstStart !== null) {
       this.#firstStart(errorOf(document))
@@ -294,23 +375,13 @@ export class StoreInstance {
   /** Another worker is started, which begins with the store. */
   #workerLost(fault: Fault): void {
     this.#cancelRestart()
-    this.#failAll(storeLost(this.name, fault.message))
+    this.#requests.failAll(storeLost(this.name, fault.message))
     this.#parts.events.raise(this.name, 104, [fault.message])
     this.#failure = fault.message
-    if (this.#closed === null) this.#state = 'failed'
+    this.#storeClosed()
+    if (this.#closed === null && this.#isMounted) this.#state = 'failed'
     this.#firstStart?.(storeLost(this.name, fault.message))
     this.#firstStart = null
-  }
-
-  #settle(request: number): Pending | undefined {
-    const pending = this.#pending.get(request)
-    this.#pending.delete(request)
-    if (pending !== undefined) this.#budget.give(pending.bytes)
-    return pending
-  }
-
-  #failAll(error: ReplicationError): void {
-    for (const request of [...this.#pending.keys()]) this.#settle(request)?.reject(error)
   }
 }
 

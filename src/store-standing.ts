@@ -47,8 +47,27 @@ export function storeDown(name: string, state: StoreState, failure: string): Rep
   return new ReplicationError({
     code: 'STORE_UNAVAILABLE',
     message: `the store of ${name} is ${state}${failure === '' ? '' : `: ${failure}`}`,
-    hint: 'Look at its state with GET /api/v1/stores, and try again when it is running.',
+    hint:
+      state === 'dismounted'
+        ? `Mount it with: ccr mount ${name}`
+        : 'Look at its state with GET /api/v1/stores, and try again when it is running.',
     fields: { storageGroup: name },
+  })
+}
+
+/** Why a database may not be dismounted now, with the engine's number. */
+export interface DismountRefusal {
+  readonly error: number
+  readonly why: string
+}
+
+/** A dismount that is refused. */
+export function dismountRefused(name: string, { error, why }: DismountRefusal): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `the store of ${name} cannot be dismounted: ${why} (${error})`,
+    hint: `"ccr explain ${error}" says what the number means. The store goes on as before.`,
+    fields: { storageGroup: name, eseError: error },
   })
 }
 

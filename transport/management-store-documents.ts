@@ -1,8 +1,9 @@
 /**
  * What a store does: `recovering`, it is being started and redoes its logs; `running`, it takes requests; `stopping`, it closes its
- * database; `failed`, it has ended and is started again by itself after a while.
+ * database; `failed`, it has ended and is started again by itself after a while; `dismounted`, an operator has stopped it, and nothing but
+ * an operator starts it again.
  */
-export type StoreState = 'recovering' | 'running' | 'stopping' | 'failed'
+export type StoreState = 'recovering' | 'running' | 'stopping' | 'failed' | 'dismounted'
 
 /** Where online maintenance of a store stands. */
 export interface MaintenanceDocument {

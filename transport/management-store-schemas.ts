@@ -113,7 +113,7 @@ export const STORE_STATUS: TSchema = Type.Object(
   {
     storageGroup: Type.String(),
     directory: Type.String(),
-    state: Type.Enum(['recovering', 'running', 'stopping', 'failed']),
+    state: Type.Enum(['recovering', 'running', 'stopping', 'failed', 'dismounted']),
     failure: Type.String({ description: 'Why it failed last; empty when it did not since it was opened' }),
     databaseState: orNull(Type.String({ description: 'In the words of eseutil; null where the store does not run' })),
     openGeneration: orNull(GENERATION),

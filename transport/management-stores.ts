@@ -47,6 +47,10 @@ export interface ManagedStore {
   readonly roll: () => Promise<Generation>
   /** Digests of the pages of the database at the end of a log, which is closed for it. */
   readonly digestPages: DigestPages
+  /** Starts a dismounted store; rejects as its start does. */
+  readonly mount: () => Promise<void>
+  /** Stops the store in order until it is mounted. Rejects with `STATE_REFUSED` while a backup needs it. */
+  readonly dismount: () => Promise<void>
   /** Opens a window of maintenance now. Rejects with `STATE_REFUSED` where it is off. */
   readonly maintain: (durationMs: number) => Promise<MaintenanceDocument>
 }
@@ -114,6 +118,7 @@ export function addStoreRoutes(api: FastifyInstance, stores: StoresPort | undefi
     ({ params }) => found(params.storageGroup).status(),
   )
   addStoreCommands(api, found)
+  addMountRoutes(api, found)
   addMaintenanceRoute(api, found)
   addMessageRoutes(api, found)
 }
@@ -135,6 +140,21 @@ function addStoreCommands(api: FastifyInstance, found: (name: string) => Managed
     describedBy({ ...roll, body: EMPTY_BODY }),
     async ({ params }) => ({ closed: await found(params.storageGroup).roll() }),
   )
+}
+
+function addMountRoutes(api: FastifyInstance, found: (name: string) => ManagedStore): void {
+  const summaries = {
+    mount: 'Start a dismounted store; answers when it takes requests',
+    dismount: 'Stop the store in order; it stays dismounted, over a start of the service too, until it is mounted',
+  } as const
+  for (const verb of ['mount', 'dismount'] as const) {
+    const described = { tag, summary: summaries[verb], answer: STORE_STATUS, group: true, body: EMPTY_BODY }
+    api.post<GroupRoute>(`/api/v1/stores/:storageGroup/${verb}`, describedBy(described), async ({ params }) => {
+      const store = found(params.storageGroup)
+      await store[verb]()
+      return await store.status()
+    })
+  }
 }
 
 function addMaintenanceRoute(api: FastifyInstance, found: (name: string) => ManagedStore): void {

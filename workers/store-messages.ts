@@ -71,6 +71,8 @@ export type StoreCommand =
   | { readonly kind: 'request'; readonly request: number; readonly query: StoreQuery }
   /** The lock was lost: nothing more may be written. */
   | { readonly kind: 'abandon-store'; readonly error: ErrorDocument }
+  /** Stop the store in order, where one runs; another one may be started. Answered by `store-closed`, or `store-failed`. */
+  | { readonly kind: 'close-store' }
   /** Stop the store in order, then end. */
   | { readonly kind: 'stop' }
 
@@ -79,6 +81,8 @@ export type StoreReport =
   | { readonly kind: 'store-opened'; readonly opening: StoreOpening }
   /** The store has ended, or could not be started; its files are closed. No request that came before is answered any more. */
   | { readonly kind: 'store-failed'; readonly error: ErrorDocument }
+  /** The store was stopped, as wanted. */
+  | { readonly kind: 'store-closed' }
   /** The first log that the database needs, durably; also once after the store was opened. */
   | { readonly kind: 'log-required'; readonly first: Generation }
   /** What the header remembers of backups, durably; once after the store was opened, and after each change. */

@@ -74,6 +74,9 @@ class StoreOwner {
       case 'request':
         void this.#answer(command.request, command.query) // answers failures too
         break
+      case 'close-store':
+        this.#working = this.#working.then(() => this.#closeStore())
+        break
       case 'abandon-store':
         this.#lost.abort(errorOf(command.error))
         break
@@ -112,6 +115,13 @@ class StoreOwner {
     } catch (error) {
       this.#tell({ kind: 'store-failed', error: documentOf(error) })
     }
+  }
+
+  async #closeStore(): Promise<void> {
+    const host = this.#host
+    this.#host = null
+    await host?.close()
+    this.#tell({ kind: 'store-closed' })
   }
 
   async #end(host: MailboxHost, error: ReplicationError): Promise<void> {

@@ -35,6 +35,8 @@ function storesPort(
     list: none,
     roll: none,
     digestPages,
+    mount: none,
+    dismount: none,
     maintain: none,
   }
   return { list: () => [store], get: (name) => (name === 'SG1' ? store : null) }

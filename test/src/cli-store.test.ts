@@ -5,9 +5,11 @@ import { ManagementWorld, type RunningManagement, startManagement } from '../tra
 import { type CliOutcome, ccr } from './cli-harness.ts'
 import { managementApi } from './management-fixture.ts'
 
+let world: ManagementWorld
 let running: RunningManagement
 beforeEach(async () => {
-  running = await startManagement(new ManagementWorld())
+  world = new ManagementWorld()
+  running = await startManagement(world)
 })
 afterEach(() => running.app.close())
 
@@ -53,5 +55,23 @@ describe('ccr store', () => {
       stderr: 'This node has no mailbox store.\n',
     })
     expect([one.exitCode, (await store('SG2')).exitCode, (await store('../x')).exitCode]).toEqual([1, 1, 2])
+  })
+})
+
+describe('ccr dismount and ccr mount', () => {
+  it('ask the node, also by the names of the cmdlets', async () => {
+    const at = ['--server', running.at.origin]
+
+    const dismounted = await ccr(['dismount', 'SG1', ...at])
+    const mounted = await ccr(['Mount-Database', '-Identity', 'SG1', ...at])
+    const json = await ccr(['Dismount-Database', 'SG1', '-Confirm', '--json', ...at])
+
+    expect([dismounted, mounted].map(({ exitCode, stdout }) => [exitCode, stdout])).toEqual([
+      [0, 'SG1: running\n'],
+      [0, 'SG1: running\n'],
+    ])
+    expect(JSON.parse(json.stdout)).toMatchObject({ storageGroup: 'SG1', state: 'running' })
+    expect(world.commands).toEqual([['dismount'], ['mount'], ['dismount']])
+    expect((await ccr(['mount', 'SG2', ...at])).exitCode).toBe(1)
   })
 })

@@ -10,6 +10,8 @@ import { mailboxSettings, StoreHost } from '../../src/store-host.ts'
 import type { StoreInstance } from '../../src/store-instance.ts'
 import type { WorkerLine } from '../../src/supervised-worker.ts'
 import { startStoreWorker } from '../../src/worker-tasks.ts'
+import { nodeFileOperations } from '../../storage/node-file-operations.ts'
+import { lockStore } from '../../storage/store-lock.ts'
 import type { StoreCommand } from '../../workers/store-messages.ts'
 import { insert, isContent, transaction, words } from '../workers/mailbox-rig.ts'
 import { StoreClock } from './store-clock.ts'
@@ -188,6 +190,80 @@ it('what a backup leaves behind is told to who watches, over a start of the stor
     full: { first: closed, last: closed, kind: 'os-snapshot' },
     incremental: null,
   })
+})
+
+it('a store that is dismounted stays so over a start of the service, until it is mounted', async () => {
+  const store = await start()
+  await transact(store, 1)
+  const asked = transact(store, 2).catch((error: unknown) => error)
+  await Promise.all([store.dismount(), store.dismount()])
+  expect(await asked).toSatisfy((answer) => Array.isArray(answer) || Reflect.get(Object(answer), 'code') !== undefined)
+  await expect(read(store, 1)).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+    hint: expect.stringContaining('ccr mount SG1'),
+  })
+  clock.wakeAll()
+  await hosts[0]?.close()
+
+  const again = await start()
+  const dismounted = await again.status()
+  expect(hosts[1]?.isReady).toBe(true)
+  await again.mount()
+  await again.mount()
+
+  expect(dismounted).toMatchObject({ state: 'dismounted', openGeneration: null, backups: null, failure: '' })
+  expect(isContent(await read(again, 1), 5_000, 1)).toBe(true)
+  expect(await again.status()).toMatchObject({ state: 'running', recovery: { outcome: 'clean' } })
+  expect(await ids()).toEqual([102, 325, 327, 103, 102, 326])
+  await hosts[1]?.close()
+  expect((await start()).state).toBe('running')
+})
+
+it('a folder of a dismounted store is free for others, and one that they have is not mounted', async () => {
+  const store = await start()
+  await store.dismount()
+  const path = join(root, 'SG1', 'database', 'priv1.edb')
+  const bytes = await readFile(path)
+
+  const lock = await lockStore({
+    root: join(root, 'SG1'),
+    files: nodeFileOperations({ shortCalls: 'pooled' }),
+    onLost: () => undefined,
+  })
+  await expect(store.mount()).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+  await lock.release()
+  await writeFile(path, new Uint8Array(32_768))
+  await expect(store.mount()).rejects.toMatchObject({ code: 'DATABASE_REJECTED' })
+  expect(await store.status()).toMatchObject({ state: 'dismounted', failure: expect.stringContaining('-1206') })
+  await writeFile(path, bytes)
+  await store.mount()
+
+  expect(words(await transact(store, 1))).toEqual(['committed'])
+})
+
+it('a dismount is refused with the number of the engine while a backup needs the store', async () => {
+  const store = await start()
+  let isBackedUp = true
+  store.guardDismount(() => (isBackedUp ? { error: -617, why: 'a backup of the copy runs' } : null))
+
+  await expect(store.dismount()).rejects.toMatchObject({ code: 'STATE_REFUSED', fields: { eseError: -617 } })
+  expect(words(await transact(store, 1))).toEqual(['committed'])
+  isBackedUp = false
+  await store.dismount()
+
+  expect(store.state).toBe('dismounted')
+})
+
+it('a store that has failed can be dismounted, and is then started by nothing', async () => {
+  const store = await start()
+  await unlink(join(root, 'SG1', 'logs', 'E00.log'))
+  await clock.waitFor(() => store.state === 'failed')
+
+  await store.dismount()
+  clock.wakeAll()
+
+  expect(store.state).toBe('dismounted')
+  expect((await ids()).filter((id) => id === 102)).toHaveLength(1)
 })
 
 it('a window is not opened where maintenance is off', async () => {

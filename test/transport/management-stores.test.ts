@@ -159,6 +159,8 @@ it('the document describes what stores answer', async () => {
     '/api/v1/stores/{storageGroup}',
     '/api/v1/stores/{storageGroup}/transactions',
     '/api/v1/stores/{storageGroup}/roll',
+    '/api/v1/stores/{storageGroup}/mount',
+    '/api/v1/stores/{storageGroup}/dismount',
     '/api/v1/stores/{storageGroup}/maintenance',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',

@@ -110,6 +110,8 @@ export class ManagementWorld {
         return asGeneration(7)
       },
       digestPages: (through, signal) => this.#digest(['digest store', through], signal),
+      mount: async () => void (await this.#commanded(['mount'])),
+      dismount: async () => void (await this.#commanded(['dismount'])),
       maintain: async (durationMs) => {
         await this.#commanded(['maintain', durationMs])
         return MAINTENANCE_OF_A_TEST
