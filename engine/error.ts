@@ -132,6 +132,11 @@ export class ReplicationError extends Error {
     this.fields = parts.fields ?? {}
   }
 
+  /** An error that has crossed threads or wires, as {@link toJSON} made it. */
+  static fromJSON({ code, message, hint, retriable: _, ...fields }: ErrorDocument): ReplicationError {
+    return new ReplicationError({ code, message, hint, fields })
+  }
+
   /** Whether the same call may succeed later without anybody's doing. */
   get retriable(): boolean {
     return ERROR_CODES[this.code].retriable

@@ -5,6 +5,7 @@ import { makeDirectoriesDurably } from '../storage/durable-directory.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { authorityOf } from '../transport/loopback.ts'
 import { sharePath } from '../transport/share-paths.ts'
+import { backupsOfStore, connectStore } from './backup/active-store.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
 import type { Cluster, ClusterGroup, ClusterNode } from './cluster.ts'
@@ -143,11 +144,12 @@ async function mount({ node, settings }: NodeParts, { stores, shares }: Hosts, g
     state: join(root, 'share'),
     store: 'mailbox',
     active: store.activeStore,
+    backups: backupsOfStore(store),
     copiesExpected: copies.length,
     passiveGate: settings['truncation.passiveGate'],
     scanIntervalMs: settings['share.scanInterval'],
   })
-  store.watchRequired((required) => share.storeNeeds(required))
+  connectStore(store, share)
 }
 
 async function keep({ node, cluster }: NodeParts, { copies }: Hosts, group: ClusterGroup): Promise<void> {

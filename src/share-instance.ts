@@ -9,8 +9,10 @@ import { stepSource } from '../engine/source/source-instance.ts'
 import { type SourceOptions, type SourceState, startSource } from '../engine/source/source-state.ts'
 import type { StoreKind } from '../engine/store-kind.ts'
 import type { DirectoryScan } from '../storage/directory-contents.ts'
+import { asReplicationError } from '../storage/file-error.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { type LogDirectory, watchLogDirectory } from '../storage/log-directory.ts'
+import type { SurrogateAsk } from '../transport/surrogate-backup.ts'
 import type { ShareCommand, ShareReport } from '../workers/messages.ts'
 import { type ActiveBackups, ShareBackups } from './backup/share-backups.ts'
 import type { Clock } from './clock.ts'
@@ -222,6 +224,9 @@ export class ShareInstance {
         )
         this.#rescan()
         break
+      case 'backup-asked':
+        this.#surrogate(report.request, report.ask)
+        break
       default:
         break
     }
@@ -244,6 +249,14 @@ export class ShareInstance {
     await this.#truncating
     await intents.close()
     await held.release()
+  }
+
+  #surrogate(request: number, ask: SurrogateAsk): void {
+    const { post } = this.#parts
+    this.backups.surrogate(ask).then(
+      (answer) => post({ kind: 'backup-answered', request, answer }),
+      (error: unknown) => post({ kind: 'backup-refused', request, error: asReplicationError(error).toJSON() }),
+    )
   }
 
   #perform(order: ShareOrder): Promise<void> | undefined {

@@ -11,6 +11,7 @@ import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
 import { type ShareStatus, shareStatus } from '../transport/management-documents.ts'
 import { sharePath } from '../transport/share-paths.ts'
+import { backupsOfStore, connectStore } from './backup/active-store.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
 import { crashTo } from './crash.ts'
@@ -113,8 +114,9 @@ async function open(options: ShareServiceOptions, closing: Closing): Promise<Sha
   closing.add(host)
   const active = store?.activeStore ?? 'external'
   // First the directory, then the listener: a copy that knocks finds its share.
-  const share = await host.add({ ...options, state, copiesExpected, active })
-  store?.watchRequired((required) => share.storeNeeds(required))
+  const backups = store === null ? {} : { backups: backupsOfStore(store) }
+  const share = await host.add({ ...options, ...backups, state, copiesExpected, active })
+  if (store !== null) connectStore(store, share)
   await host.start()
   const management = await startManagement({
     listen: manage,

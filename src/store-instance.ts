@@ -57,6 +57,7 @@ export class StoreInstance {
   readonly #mounting: MountIntent
   readonly #requests = new StoreRequests()
   readonly #watchers: ((first: Generation) => void)[] = []
+  readonly #endWatchers: ((error: ReplicationError) => void)[] = []
   readonly #backupWatchers: ((slots: BackupSlots) => void)[] = []
   #state: StoreState = 'recovering'
   #failure = ''
@@ -165,6 +166,11 @@ export class StoreInstance {
     return await this.#requests.send(query, (request) => {
       this.#worker.post({ kind: 'request', request, query })
     })
+  }
+
+  /** Tells whenever the store has ended or failed: what was under way in its memory is lost. */
+  watchEnded(told: (error: ReplicationError) => void): void {
+    this.#endWatchers.push(told)
   }
 
   /** Asks `mayDismount` before each dismount; null lets it go on. */
@@ -332,7 +338,7 @@ export class StoreInstance {
         this.#requests.answered(report.request, report.answer)
         break
       case 'refused':
-        this.#requests.refused(report.request, errorOf(report.error))
+        this.#requests.refused(report.request, ReplicationError.fromJSON(report.error))
         break
       case 'stopped':
         break
@@ -360,11 +366,12 @@ export class StoreInstance {
     log.error({ storageGroup: name, error: document }, 'store-failed')
     events.raise(name, 104, [document.message])
     this.#failure = document.message
+    for (const told of this.#endWatchers) told(ReplicationError.fromJSON(document))
     this.#storeClosed()
     if (this.#closed !== null || !this.#isMounted) return
     this.#state = 'failed'
     if (this.#firstStart !== null) {
-      this.#firstStart(errorOf(document))
+      this.#firstStart(ReplicationError.fromJSON(document))
       this.#firstStart = null
       return
     }
@@ -378,14 +385,10 @@ export class StoreInstance {
     this.#requests.failAll(storeLost(this.name, fault.message))
     this.#parts.events.raise(this.name, 104, [fault.message])
     this.#failure = fault.message
+    for (const told of this.#endWatchers) told(storeLost(this.name, fault.message))
     this.#storeClosed()
     if (this.#closed === null && this.#isMounted) this.#state = 'failed'
     this.#firstStart?.(storeLost(this.name, fault.message))
     this.#firstStart = null
   }
-}
-
-/** An error that has crossed threads. */
-function errorOf({ code, message, hint, retriable: _, ...fields }: ErrorDocument): ReplicationError {
-  return new ReplicationError({ code, message, hint, fields })
 }

@@ -20,6 +20,7 @@ import { type ServedLog, sendLog, TRANSFER_DEFAULTS, type TransferLimits } from 
 import { requestInvalid } from './problem.ts'
 import { parseWholeNumber, singleQuery } from './query.ts'
 import { logPath, parseGeneration, SHARES_PATH, sharePath } from './share-paths.ts'
+import { addSurrogateRoute, type SurrogateDesk } from './surrogate-backup.ts'
 import { chooseLogStreamProtocol, LOG_STREAM_PROTOCOLS } from './wire.ts'
 
 /** A storage group as the source offers it. */
@@ -57,6 +58,8 @@ export interface LogShareAppOptions {
   readonly limits?: Partial<ServerLimits & TransferLimits>
   /** Takes over a connection that asked for frames; everything but the protocol itself has been checked. Answers 101. */
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Is asked about backups of copies. */
+  readonly onBackup: SurrogateDesk
   /** Hears of every log sent over plain HTTP, with the bytes of its body. */
   readonly onServed: (share: string, generation: Generation, bytes: number) => void
   /** Hears of every failure that is ours, also those that come after an answer has begun. */
@@ -65,7 +68,7 @@ export interface LogShareAppOptions {
 
 /** Connections at a time: one per copy and origin, and some other people's tools. */
 const CONNECTIONS_MAX = 256
-/** A request to a log share has no body at all. */
+/** A request to a log share has no body at all, but for those about backups, which have a limit of their own. */
 const BODY_BYTES_MAX = 1
 /** Longest wait of one long poll in milliseconds: below the 30 s after which proxies and tunnels drop a silent connection. */
 const WAIT_MS_MAX = 25_000
@@ -74,13 +77,13 @@ const PAGE_LOGS_MAX = 1_000
 
 /**
  * The replication listener's HTTP surface: what a source shares, what it announces, and the logs themselves, for our own
- * copies and for other people's tools. Read only: no request changes anything at the source.
+ * copies and for other people's tools. Only a backup of a copy changes anything at the source: while one is under way no other begins.
  *
  * Errors are problem documents: `NAME_INVALID` 400, `REQUEST_INVALID` 4xx, `SHARE_UNKNOWN` 404, `LOG_MISSING` 404.
  */
 export function createLogShareApp(served: ServedLogs, options: LogShareAppOptions): FastifyInstance {
   const app = createHardenedApp({
-    methods: ['GET', 'HEAD'],
+    methods: ['GET', 'HEAD', 'POST'],
     limits: { connectionsMax: CONNECTIONS_MAX, ...options.limits, bodyBytesMax: BODY_BYTES_MAX },
     upgrade: {
       path: SHARES_PATH,
@@ -109,6 +112,10 @@ export function createLogShareApp(served: ServedLogs, options: LogShareAppOption
     method: ['GET', 'HEAD'],
     url: '/shares/:share/logs/:generation',
     handler: (request, reply) => serveLog(doors, request, reply),
+  })
+  addSurrogateRoute(app, (share, ask) => {
+    foundShare(served, share)
+    return options.onBackup(share, ask)
   })
   return app
 }

@@ -8,6 +8,7 @@ import { readShareDocument } from './share-document.ts'
 import { logPath, sharePath } from './share-paths.ts'
 import { type ClientLimits, readJson, SourceExchange } from './source-exchange.ts'
 import type { SourceUrl } from './source-url.ts'
+import { type SurrogateAnswer, type SurrogateAsk, surrogatePath } from './surrogate-backup.ts'
 
 /** What a fetch may be told besides what to fetch. */
 export interface FetchOptions {
@@ -83,6 +84,21 @@ export class LogShareClient {
         if (!fetch.mayResume(error) || resumptions >= RESUMPTIONS_MAX || fetch.position === before) throw error
       }
     }
+  }
+
+  /**
+   * Says something about a backup of a copy. Errors: those of the source (`STATE_REFUSED` with the engine's number in the field `eseError`),
+   * `SHARE_UNKNOWN`, `NODE_UNREACHABLE`, `TRANSFER_TIMEOUT`, `WIRE_PROTOCOL`.
+   */
+  async askBackup(source: SourceUrl, body: SurrogateAsk, signal: AbortSignal): Promise<SurrogateAnswer> {
+    const asked = askedOf(source)
+    const call = { path: surrogatePath(source.share), body, signal, asked: () => asked }
+    return await this.#exchange.ask(call, async (answer) => {
+      const told = await readJson(answer, asked)
+      if (typeof told === 'object' && told !== null && 'session' in told && Number.isSafeInteger(told.session))
+        return { session: Number(told.session) }
+      throw wrongAnswer(asked, 'it has no session')
+    })
   }
 
   /**

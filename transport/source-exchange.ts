@@ -42,6 +42,8 @@ export interface SourceCall {
   readonly asked: () => Asked
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Makes it a POST with this document. */
+  readonly body?: object
   /** The head may take this much longer: a long poll waits by agreement. */
   readonly waitMs?: number
   readonly signal: AbortSignal
@@ -56,7 +58,7 @@ export interface SourceAnswer {
 }
 
 /**
- * Plain GET to sources, strict about what comes back: no redirects, no encodings, no answer without an end in time. Every
+ * Plain GET to sources, and the few POSTs that they take, strict about what comes back: no redirects, no encodings, no answer without an end in time. Every
  * call ends, with what `read` returns or with `NODE_UNREACHABLE`, `TRANSFER_TIMEOUT`, `WIRE_PROTOCOL` or what `read` throws;
  * an aborted one with the signal's reason.
  */
@@ -99,8 +101,9 @@ export class SourceExchange {
   async #answered<T>(call: SourceCall, deadline: Deadline, read: (answer: SourceAnswer) => Promise<T>): Promise<T> {
     const { statusCode, headers, body } = await request(`${call.asked().origin}${call.path}`, {
       dispatcher: this.#agent,
-      method: 'GET',
-      headers: { 'accept-encoding': 'identity', ...call.headers },
+      method: call.body === undefined ? 'GET' : 'POST',
+      headers: { 'accept-encoding': 'identity', ...jsonHeaders(call.body), ...call.headers },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       headersTimeout: this.limits.headersMs + (call.waitMs ?? 0),
       signal: AbortSignal.any([call.signal, deadline.signal]),
     })
@@ -114,6 +117,10 @@ export class SourceExchange {
       body.destroy()
     }
   }
+}
+
+function jsonHeaders(body: object | undefined): Record<string, string> {
+  return body === undefined ? {} : { 'content-type': 'application/json' }
 }
 
 /** Reads an answer that must be a JSON document with status 200. */

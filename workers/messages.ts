@@ -1,8 +1,10 @@
 import type { PageDigest } from '../engine/database/page-digest.ts'
+import type { ErrorDocument } from '../engine/error.ts'
 import type { Announcement, CopiedLog, CopyReport, DatabaseProgress, Fault, ReplayFault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import type { StoreKind } from '../engine/store-kind.ts'
+import type { SurrogateAnswer, SurrogateAsk } from '../transport/surrogate-backup.ts'
 
 /**
  * What the main thread and its three kinds of long-lived worker say to each other over a MessagePort. Small values only: the
@@ -27,6 +29,9 @@ export type ShareCommand =
   | { readonly kind: 'accept-copy'; readonly share: string; readonly copyId: string }
   /** The copy may not subscribe (it was disabled); the reason is sent to it. */
   | { readonly kind: 'refuse-copy'; readonly share: string; readonly copyId: string; readonly fault: Fault }
+  /** The answer to a `backup-asked`. */
+  | { readonly kind: 'backup-answered'; readonly request: number; readonly answer: SurrogateAnswer }
+  | { readonly kind: 'backup-refused'; readonly request: number; readonly error: ErrorDocument }
   | { readonly kind: 'stop' }
 
 /** Share worker → main thread. */
@@ -36,6 +41,8 @@ export type ShareReport =
   | { readonly kind: 'copy-subscribed'; readonly share: string; readonly copyId: string; readonly label: string }
   | { readonly kind: 'copy-reported'; readonly share: string; readonly copyId: string; readonly report: CopyReport }
   | { readonly kind: 'copy-lost'; readonly share: string; readonly copyId: string }
+  /** The node of a copy asks about a backup of it; answered once. */
+  | { readonly kind: 'backup-asked'; readonly share: string; readonly request: number; readonly ask: SurrogateAsk }
   /** A copy asked for a log that is not there, cannot be read, or is not a regular file. */
   | { readonly kind: 'log-unreadable'; readonly share: string; readonly generation: Generation; readonly fault: Fault }
   | { readonly kind: 'served'; readonly share: string; readonly logs: number; readonly bytes: number }

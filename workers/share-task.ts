@@ -7,6 +7,7 @@ import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { createLogShareApp } from '../transport/log-share-app.ts'
 import { LogStreamServer } from '../transport/log-stream-server.ts'
 import { type ListenAddress, listenOnLoopback } from '../transport/loopback.ts'
+import { BackupQuestions } from './backup-questions.ts'
 import type { ShareCommand } from './messages.ts'
 import { ShareReports } from './share-reports.ts'
 import { SharedLogs } from './shared-logs.ts'
@@ -28,6 +29,7 @@ interface Parts {
   readonly server: LogStreamServer
   readonly app: FastifyInstance
   readonly reports: ShareReports
+  readonly backups: BackupQuestions
 }
 
 /** The whole replication listener of a source; ends after the command `stop`, or when it cannot listen. */
@@ -53,6 +55,7 @@ async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
   const slab = await createSlab(setup.wasmPath, setup.slots)
   const files = nodeFileOperations({ shortCalls: 'inline' })
   const reports = new ShareReports((report) => setup.port.postMessage(report))
+  const backups = new BackupQuestions((question) => reports.tell({ kind: 'backup-asked', ...question }))
   const shares = new SharedLogs({ files, slab, now: () => performance.now(), startedAtMs: Date.now() })
   const server = new LogStreamServer({
     shares,
@@ -69,9 +72,10 @@ async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
   const app = createLogShareApp(shares, {
     onUpgrade: (request, socket, head) => server.upgrade(request, socket, head),
     onServed: (share, _generation, bytes) => reports.served(share, bytes),
+    onBackup: (share, ask) => backups.ask(share, ask),
     onFault: (fault) => reports.tell({ kind: 'request-failed', fault: faultOf(fault) }),
   })
-  return { shares, server, app, reports }
+  return { shares, server, app, reports, backups }
 }
 
 /** Obeys until `stop`. */
@@ -84,7 +88,7 @@ function commandsFrom(port: MessagePort, parts: Parts): Promise<void> {
   })
 }
 
-function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server }: Parts): void {
+function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server, backups }: Parts): void {
   switch (command.kind) {
     case 'open-share':
       shares.openShare(command.shared)
@@ -102,6 +106,12 @@ function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server
       break
     case 'refuse-copy':
       server.refuseCopy(command.share, command.copyId, command.fault)
+      break
+    case 'backup-answered':
+      backups.answered(command.request, command.answer)
+      break
+    case 'backup-refused':
+      backups.refused(command.request, command.error)
       break
     default:
       unreachable(command)

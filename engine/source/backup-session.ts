@@ -19,6 +19,8 @@ type BackupMethod = 'streaming' | 'vss'
 export interface BackupRequest {
   readonly scope: BackupScope
   readonly method: BackupMethod
+  /** How long the store may stand still for a snapshot, in milliseconds; absent for what is usual. */
+  readonly freezeMs?: number
   /** What a passive copy brings to its backup; null for one of the active. */
   readonly surrogate: SurrogateRange | null
 }

@@ -1,13 +1,19 @@
+import type { BackupSlots } from '../../engine/database/backup-slot.ts'
+import { ReplicationError } from '../../engine/error.ts'
 import type { SourceFact } from '../../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../../engine/generation.ts'
 import type { SourceOrder } from '../../engine/order.ts'
 import type { BackupRequest, BackupSession, FinishedBackupFact } from '../../engine/source/backup-session.ts'
 import type { SourceState } from '../../engine/source/source-state.ts'
+import type { SurrogateAnswer, SurrogateAsk } from '../../transport/surrogate-backup.ts'
 import { faultOf, type UntimedFact } from '../copy-work.ts'
 import type { OperatorRequests } from '../operator-requests.ts'
+import { historyOf } from './active-store.ts'
 
 /** What the store of the active does for a backup. Each rejects when it cannot, and then the backup is given up. */
 export interface ActiveBackups {
+  /** Notes that a backup begins; what its database needs from then on stays. */
+  readonly begin: (session: BackupSession) => Promise<void>
   /**
    * Closes the open log, and for a snapshot stands still from then on. Resolves with the last closed log, and the first log that the
    * database needed then.
@@ -15,6 +21,8 @@ export interface ActiveBackups {
   readonly prepare: (
     session: BackupSession,
   ) => Promise<{ readonly closed: Generation; readonly checkpoint: Generation }>
+  /** Goes on behind a snapshot, and tells how long it stood still and whether its bound had ended that before. */
+  readonly thaw: () => Promise<{ readonly frozenMs: number; readonly timedOut: boolean }>
   /** Resolves when the header of the database has the backup, durably. */
   readonly record: (backup: FinishedBackupFact) => Promise<void>
   /** The backup is given up: goes on where it stands still. Called also when nothing was prepared. */
@@ -60,7 +68,14 @@ export class ShareBackups {
   async begin(request: BackupRequest): Promise<BackupSession> {
     const { requests, tell } = this.#parts
     await requests.put((requestId) => tell({ kind: 'backup-asked', requestId, request }))
-    return this.#present()
+    const session = this.#present()
+    try {
+      await this.#parts.active?.begin(session)
+    } catch (error) {
+      this.broken(session.id, error)
+      throw error
+    }
+    return session
   }
 
   /** Settles which logs belong to the backup; a store stands still from then on where it is a snapshot. Errors: as {@link begin}. */
@@ -70,14 +85,45 @@ export class ShareBackups {
     return this.#present()
   }
 
-  /** The freeze has ended. */
-  thawed(session: number, freeze: { readonly frozenMs: number; readonly timedOut: boolean }): void {
-    this.#parts.tell({ kind: 'backup-thawed', session, ...freeze })
+  /** Lets a store go on that stands still for a snapshot. Answers whether it had not gone on by itself before. Errors: `STATE_REFUSED`. */
+  async thaw(session: number): Promise<boolean> {
+    const { active, tell } = this.#parts
+    const thawed = (await active?.thaw()) ?? { frozenMs: 0, timedOut: false }
+    tell({ kind: 'backup-thawed', session, ...thawed })
+    return !thawed.timedOut
   }
 
-  /** Whoever takes a backup of a passive copy is still at it. */
-  continued(session: number): void {
-    this.#parts.tell({ kind: 'backup-continued', session })
+  /** The header of the database says which backups there were. */
+  known(slots: BackupSlots): void {
+    this.#parts.tell({ kind: 'backups-known', history: historyOf(slots) })
+  }
+
+  /** The store has ended, and with it what it did for a backup. */
+  storeEnded(error: ReplicationError): void {
+    const { session } = this
+    if (session !== null) this.broken(session.id, error)
+  }
+
+  /** What the node of a passive copy asks about a backup of it. Errors: as {@link begin}. */
+  async surrogate(ask: SurrogateAsk): Promise<SurrogateAnswer> {
+    switch (ask.ask) {
+      case 'begin': {
+        const { copyId, scope, first, last, required } = ask
+        const surrogate = { copyId, required, range: { first, last } }
+        const session = await this.begin({ scope, method: 'vss', surrogate })
+        return { session: session.id }
+      }
+      case 'continue':
+        this.#ofCopy(ask)
+        this.#parts.tell({ kind: 'backup-continued', session: ask.session })
+        return { session: ask.session }
+      case 'end': {
+        this.#ofCopy(ask)
+        const { session, outcome, reason } = ask
+        await this.end(session, { outcome, logsRead: true, reason })
+        return { session }
+      }
+    }
   }
 
   /** The service that does its part of the backup has ended. */
@@ -114,6 +160,17 @@ export class ShareBackups {
         await active?.release()
         return null
     }
+  }
+
+  /** Another copy's backup, or one of the active, is nothing that a copy may speak of. */
+  #ofCopy({ copyId, session }: { readonly copyId: string; readonly session: number }): void {
+    const { session: present } = this
+    if (present?.id === session && present.request.surrogate?.copyId === copyId) return
+    throw new ReplicationError({
+      code: 'STATE_REFUSED',
+      message: `backup ${session} of copy ${copyId} is not under way`,
+      hint: 'The source was started again, or has not heard of the backup for a minute: take it again.',
+    })
   }
 
   #present(): BackupSession {

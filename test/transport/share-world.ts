@@ -143,6 +143,7 @@ export async function startShare(world: ShareWorld, options: Partial<LogShareApp
       world.upgrades.push({ request, socket, head })
       socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ccr-log-stream/1\r\n\r\n')
     },
+    onBackup: () => Promise.resolve({ session: 1 }),
     onServed: (_share, generation, bytes) => world.served.push({ generation, bytes }),
     onFault: (fault) => world.faults.push(fault),
     ...options,
