@@ -21,6 +21,7 @@ export function fencedOperations(files: FileOperations, failure: () => Replicati
     write: unlessEnded(files.write),
     datasync: unlessEnded(files.datasync),
     link: unlessEnded(files.link),
+    clone: unlessEnded(files.clone),
     rename: unlessEnded(files.rename),
     unlink: unlessEnded(files.unlink),
     makeDirectory: unlessEnded(files.makeDirectory),

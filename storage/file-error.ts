@@ -10,6 +10,7 @@ export type FileOperation =
   | 'close'
   | 'look up'
   | 'link'
+  | 'clone'
   | 'rename'
   | 'unlink'
   | 'make directory'
@@ -81,6 +82,11 @@ export function hasErrno(error: unknown, errno: string): boolean {
  */
 export function isDirectRefused(error: unknown): boolean {
   return hasErrno(error, 'EINVAL')
+}
+
+/** Whether blocks cannot be shared here: the content has to be copied. */
+export function isCloneRefused(error: unknown): boolean {
+  return ['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOTTY', 'ENOSYS'].some((errno) => hasErrno(error, errno))
 }
 
 /** Whether there was no room: told by the call itself, or only by the sync when the file system had put off looking for blocks. */

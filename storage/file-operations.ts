@@ -28,6 +28,12 @@ export interface FileOperations {
   lookUp(path: string): Promise<FileFacts | null>
   /** Gives a file a second name. Never replaces: `FILE_EXISTS` when `to` is taken. */
   link(from: string, to: string): Promise<void>
+  /**
+   * Makes a file that shares the blocks of another one until either is written: its content as it is now, whatever its length. Nothing of it
+   * is durable. `from` must be a regular file. `FILE_EXISTS` when `to` is taken; `WRITE_FAILED` where the file system does not share
+   * blocks, or the two lie on different ones (see {@link isCloneRefused}).
+   */
+  clone(from: string, to: string): Promise<void>
   /** Replaces `to` atomically. Not for logs: a published log name never changes content. */
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>

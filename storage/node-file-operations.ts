@@ -36,7 +36,19 @@ export function nodeFileOperations(options: NodeFileOptions): FileOperations {
   return { ...openingOver(short), ...dataOperations, ...namingOver(short), ...directoryOver(short) }
 }
 
-const { O_CREAT, O_DIRECT, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
+const {
+  COPYFILE_EXCL,
+  COPYFILE_FICLONE_FORCE,
+  O_CREAT,
+  O_DIRECT,
+  O_DSYNC,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+} = fs.constants
 
 /** A symlink is never followed, and the opening of a FIFO never waits for its other end. */
 const SAFE: number = O_NOFOLLOW | O_NONBLOCK
@@ -144,7 +156,9 @@ function readOnce(file: OpenFile, piece: Piece, position: number): Promise<numbe
 }
 
 /** Names, and what can be known or set without opening. None of these makes anything durable. */
-function namingOver(short: ShortCall): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {
+function namingOver(
+  short: ShortCall,
+): Pick<FileOperations, 'link' | 'clone' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {
   return {
     link: (from, to) =>
       silentCall(short, {
@@ -153,6 +167,10 @@ function namingOver(short: ShortCall): Pick<FileOperations, 'link' | 'rename' | 
         sync: () => fs.linkSync(from, to),
         pooled: (done) => fs.link(from, to, done),
       }),
+    clone: (from, to) =>
+      pooledOnly('clone', to, (done) =>
+        fs.copyFile(from, to, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE, (error) => done(error ?? null)),
+      ),
     rename: (from, to) =>
       silentCall(short, {
         operation: 'rename',

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../engine/error.ts'
-import { isDirectRefused } from '../../storage/file-error.ts'
+import { isCloneRefused, isDirectRefused } from '../../storage/file-error.ts'
 import { ENTRIES_PER_CHUNK_MAX, type FileOperations, wholeOf } from '../../storage/file-operations.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { CrashDisk, DirectoryNode } from '../storage/crash-disk.ts'
@@ -128,6 +128,24 @@ describe.each(MAKERS)('over %s', (_name, make) => {
     await files.unlink(at('a'))
     expect(await get('c')).toBe('one')
     expect(await get('b')).toBe('two')
+  })
+
+  it('a clone has the content of then and goes its own way, or is refused and leaves nothing', async () => {
+    await put('a', 'then')
+    await put('b', 'kept')
+
+    const refused = await files.clone(at('a'), at('c')).then(
+      () => false,
+      (error: unknown) => isCloneRefused(error) || Promise.reject(error),
+    )
+
+    if (refused) expect(await files.lookUp(at('c'))).toBeNull()
+    else {
+      await put('a', 'now')
+      expect(await get('c')).toBe('then')
+      await expect(files.clone(at('a'), at('b'))).rejects.toEqual(refusal('FILE_EXISTS', 'EEXIST'))
+    }
+    expect(await get('b')).toBe('kept')
   })
 
   it('a rename replaces', async () => {

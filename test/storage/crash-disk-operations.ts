@@ -31,6 +31,8 @@ export interface RunPlan {
   readonly faults?: readonly InjectedFault[]
   /** The file system refuses direct I/O when opening, after it has created the file, as Linux does. */
   readonly refusesDirect?: boolean
+  /** The file system shares blocks. */
+  readonly clones?: boolean
 }
 
 /** FileOperations of one process over a disk. */
@@ -205,7 +207,9 @@ function writePiece(
   if (overwrites || mode === 'create-direct-synchronous') node.sync()
 }
 
-function nameCalls(calls: Calls): Pick<FileOperations, 'link' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {
+function nameCalls(
+  calls: Calls,
+): Pick<FileOperations, 'link' | 'clone' | 'rename' | 'unlink' | 'lookUp' | 'setModified'> {
   return {
     link: async (from, to) => {
       calls.enter('link', to)
@@ -214,6 +218,17 @@ function nameCalls(calls: Calls): Pick<FileOperations, 'link' | 'rename' | 'unli
       const { directory, name } = calls.parent('link', to)
       if (directory.entries.has(name)) calls.fail('link', to, 'EEXIST')
       calls.disk.rename(directory, [{ name, node }])
+    },
+    clone: async (from, to) => {
+      calls.enter('clone', to)
+      const node = calls.disk.find(from)
+      if (!(node instanceof FileNode)) return calls.fail('clone', to, 'ENOENT')
+      if (calls.plan.clones !== true) return calls.fail('clone', to, 'ENOTSUP')
+      const { directory, name } = calls.parent('clone', to)
+      if (directory.entries.has(name)) calls.fail('clone', to, 'EEXIST')
+      const copy = calls.disk.newFile()
+      copy.write(0, Buffer.from(node.content))
+      calls.disk.rename(directory, [{ name, node: copy }])
     },
     rename: async (from, to) => {
       calls.enter('rename', to)
