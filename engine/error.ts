@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'STREAM_MISMATCH'
   | 'DATABASE_REJECTED'
   | 'PAGE_REJECTED'
+  | 'BACKUP_REJECTED'
   | 'FILE_UNKNOWN'
   | 'PORT_IN_USE'
   | 'NODE_UNREACHABLE'
@@ -83,6 +84,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   // databases
   DATABASE_REJECTED: { exit: 1, retriable: false },
   PAGE_REJECTED: { exit: 1, retriable: false },
+  BACKUP_REJECTED: { exit: 1, retriable: false },
   FILE_UNKNOWN: { exit: 1, retriable: false },
   // the wire
   PORT_IN_USE: { exit: 1, retriable: true },

@@ -108,6 +108,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
     'A page of the database of a mailbox store is damaged (-1018): what needs it cannot be done, everything else can.',
     'Check the disk, look at the database with ccr verify, and restore it from a backup; a passive copy has the page whole.',
   ),
+  BACKUP_REJECTED: entry(
+    'A backup set is not whole, or cannot be used for what was asked: a file is missing or damaged, the manifest is none, a log lies in no set, or it belongs to another storage group, stream or version.',
+    'Look at it with ccr verify DIR; restore another set, or take the backup anew. Nothing was changed.',
+  ),
   FILE_UNKNOWN: entry(
     'A file is neither a log, nor a checkpoint, nor a database of the ESE engine, or not the one that the command is for.',
     'Check the path; the hint says which command shows the file, where there is one.',

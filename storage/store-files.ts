@@ -14,6 +14,7 @@ import type { FileOperations } from './file-operations.ts'
 import { logNamesOf } from './log-names.ts'
 import { type LogQuestion, LogReader } from './log-reader.ts'
 import { PreparedLog, type StoreTools } from './prepared-log.ts'
+import { refuseHalfRestored } from './restore-note.ts'
 import { StoreDatabaseFiles } from './store-database-files.ts'
 import type { ReachFailpoint } from './store-failpoint.ts'
 import { storeFailure } from './store-failure.ts'
@@ -59,11 +60,12 @@ export type AnswerTo<Question extends StoreQuestion> = Question extends { order:
  * Opens the files of a mailbox store, making its directories when it is new. What a crash left of temporary files is swept; logs
  * and database are not looked at: that is recovery's business, by {@link StoreFiles.list} and {@link StoreFiles.ask}.
  *
- * Errors: `DIRECTORY_MISSING`, `DIRECTORY_CONFLICT`, and those of the file system; a full disk is none, it only leaves the store
+ * Errors: `DIRECTORY_MISSING`, `DIRECTORY_CONFLICT`, `DATABASE_REJECTED` while a restore is not done, and those of the file system; a full disk is none, it only leaves the store
  * without reserve logs. The lock is given back when it fails.
  */
 export async function openStoreFiles(options: StoreFilesOptions): Promise<StoreFiles> {
   try {
+    await refuseHalfRestored(options.files, options.root)
     const layout = await settleStore(options.files, storePlaces(options), options.mustExist)
     const store = new StoreFiles(options, layout)
     await store.makeReserveLogs()

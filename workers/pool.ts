@@ -4,6 +4,8 @@ import { Piscina } from 'piscina'
 import type { Fault } from '../engine/fact.ts'
 import type { ClientTimeouts } from '../transport/log-stream-subscription.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
+import type { BackupCommand, BackupReport } from './backup-messages.ts'
+import type { BackupTaskSetup } from './backup-task.ts'
 import type { ChecksumRequest, ChecksumResult } from './checksum-task.ts'
 import type { CopyTaskSetup } from './copy-task.ts'
 import type { CopyCommand, CopyEvent, ReplayCommand, ReplayEvent, ShareCommand, ShareReport } from './messages.ts'
@@ -59,6 +61,13 @@ export interface StoreWorkerOptions {
   readonly onCrash: (fault: Fault) => void
 }
 
+/** How a backup worker is started. */
+export interface BackupWorkerOptions {
+  readonly onReport: (report: BackupReport) => void
+  /** As {@link ShareWorkerOptions.onCrash}. */
+  readonly onCrash: (fault: Fault) => void
+}
+
 /** How far the checkpoint of a copy may lag behind its replay, in bytes. Source: the checkpoint depth of Exchange 2007, 20 MB. */
 const CHECKPOINT_DEPTH_BYTES = 20 * 1024 * 1024
 /** After so many milliseconds without a log the pages that wait are written: the source keeps its logs until then. */
@@ -68,6 +77,8 @@ const REPLAY_IDLE_MS = 2_000
 const SHARE_SLOTS = 16
 /** Slots of a copy worker, of which one copy may hold three quarters: 24 logs on the wire or being written. */
 const COPY_SLOTS = 32
+/** Slots of a backup worker: four files at a time, each with three pieces before they are looked at, and as many being written. */
+const BACKUP_SLOTS = 16
 /** How long a worker may take to stop, in milliseconds: a log that is being written is finished first. */
 const CLOSE_MS = 10_000
 /** Heap of a worker beside its slab, in MiB; ten times what is used. A leak ends the worker and not the process. */
@@ -118,6 +129,17 @@ export function startStoreWorker(options: StoreWorkerOptions): WorkerHandle<Stor
     setup: (port): StoreTaskSetup => ({ port }),
     onMessage: options.onReport,
     onCrash: options.onCrash,
+  })
+}
+
+/** Starts a worker that writes, verifies and restores backup sets. */
+export function startBackupWorker({ onReport, onCrash }: BackupWorkerOptions): WorkerHandle<BackupCommand> {
+  return startWorker<BackupCommand, BackupReport>({
+    task: 'backup-task',
+    name: 'runBackupTask',
+    setup: (port): BackupTaskSetup => ({ port, slots: BACKUP_SLOTS, wasmPath: xxhashWasmFile() }),
+    onMessage: onReport,
+    onCrash,
   })
 }
 

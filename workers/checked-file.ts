@@ -1,0 +1,209 @@
+import { ReplicationError } from '../engine/error.ts'
+import type { FileOperations, OpenFile } from '../storage/file-operations.ts'
+import { DIRECT_ALIGNMENT_BYTES } from '../storage/file-operations.ts'
+import { NewFile } from '../storage/new-file.ts'
+import { PIECE_BYTES_MAX } from '../transport/wire.ts'
+import type { CopyPace } from './copy-pace.ts'
+import type { Slab, SlabHash, Slot } from './slab.ts'
+import { SlotQueue } from './slot-queue.ts'
+
+/** What files are copied with. */
+export interface CheckingParts {
+  readonly files: FileOperations
+  readonly slab: Slab
+  readonly slots: SlotQueue
+  readonly pace: CopyPace
+}
+
+/** Content that was read, and proved as far as its kind allows. */
+export interface CheckedContent {
+  readonly bytes: number
+  /** 16 lower-case hexadecimal digits. */
+  readonly xxh64: string
+}
+
+/** A stretch of the file that was read. */
+export interface ReadPiece {
+  readonly slot: Slot
+  readonly position: number
+  readonly length: number
+}
+
+/** Looks at what was read, in the order of the file, before it is written. May read it again, in place. */
+export type LookAtPiece = (piece: ReadPiece, again: () => Promise<void>) => Promise<void> | void
+
+/** Pieces that are read before the first of them is looked at. */
+const READ_AHEAD = 3
+
+/** Makes the slots of a slab ready for copying. */
+export function checkingParts(parts: Omit<CheckingParts, 'slots'>): CheckingParts {
+  return { ...parts, slots: new SlotQueue(parts.slab) }
+}
+
+/**
+ * Reads a file once, from its beginning: each piece is looked at, hashed, and written to another file if there is one. Reading, looking
+ * and writing go on side by side, in memory that does not grow.
+ */
+export class FilePass {
+  readonly #parts: CheckingParts
+  readonly #from: OpenFile
+  readonly #to: NewFile | null
+  readonly #look: LookAtPiece
+  readonly #hash: SlabHash
+  #positionBytes = 0
+  #failure: unknown = null
+
+  private constructor(parts: CheckingParts, ends: { from: OpenFile; to: NewFile | null }, look: LookAtPiece) {
+    this.#parts = parts
+    this.#from = ends.from
+    this.#to = ends.to
+    this.#look = look
+    this.#hash = parts.slab.beginHash()
+  }
+
+  /**
+   * Opens a file, and makes the other one.
+   *
+   * @param to the path of the other one; null to read only
+   */
+  static async open(
+    parts: CheckingParts,
+    paths: { readonly from: string; readonly to: string | null },
+    look: LookAtPiece,
+  ): Promise<FilePass> {
+    const from = await parts.files.open(paths.from, 'read')
+    try {
+      const { sizeBytes } = await parts.files.factsOf(from)
+      const isAligned = sizeBytes % DIRECT_ALIGNMENT_BYTES === 0
+      const isOnePiece = sizeBytes <= PIECE_BYTES_MAX
+      const to = paths.to === null ? null : await NewFile.create(parts.files, { path: paths.to, isAligned, isOnePiece })
+      return new FilePass(parts, { from, to }, look)
+    } catch (error) {
+      await parts.files.close(from)
+      throw error
+    }
+  }
+
+  /** How long the file is now. */
+  async sizeBytes(): Promise<number> {
+    return (await this.#parts.files.factsOf(this.#from)).sizeBytes
+  }
+
+  /** How far it was read. */
+  get positionBytes(): number {
+    return this.#positionBytes
+  }
+
+  /** Goes on to this place of the file, which must reach that far. */
+  async readTo(endBytes: number): Promise<void> {
+    const reads: Promise<ReadPiece>[] = []
+    const writes = new Set<Promise<void>>()
+    let askedBytes = this.#positionBytes
+    this.#parts.pace.expect(endBytes - askedBytes)
+    try {
+      while (askedBytes < endBytes || reads.length > 0) {
+        while (reads.length < READ_AHEAD && askedBytes < endBytes) {
+          const length = Math.min(this.#parts.pace.pieceBytes(PIECE_BYTES_MAX), endBytes - askedBytes)
+          reads.push(this.#read(askedBytes, length))
+          reads.at(-1)?.catch(() => undefined) // thrown when it is its turn
+          askedBytes += length
+        }
+        const piece = await reads.shift()
+        if (piece !== undefined) await this.#pass(piece, writes)
+      }
+      await Promise.all(writes)
+      if (this.#failure !== null) throw this.#failure
+    } finally {
+      await this.#settle(reads, writes)
+    }
+  }
+
+  /** Puts more behind what was read: bytes that the other file has and this one has not. They take one slot at most. */
+  async append(bytes: Uint8Array): Promise<void> {
+    const slot = await this.#parts.slots.take()
+    slot.bytes.set(bytes)
+    const writes = new Set<Promise<void>>()
+    this.#send({ slot, position: this.#positionBytes, length: bytes.length }, writes)
+    await Promise.all(writes)
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Makes the other file durable, and closes both. */
+  async finish(): Promise<CheckedContent> {
+    await this.#parts.files.close(this.#from)
+    await this.#to?.finish()
+    return { bytes: this.#positionBytes, xxh64: this.#hash.digest().toString(16).padStart(16, '0') }
+  }
+
+  /** Closes both files, and removes the other one. */
+  async abandon(): Promise<void> {
+    this.#hash.abandon()
+    await this.#parts.files.close(this.#from).catch(() => undefined) // it was only read
+    await this.#to?.abandon()
+  }
+
+  async #read(position: number, length: number): Promise<ReadPiece> {
+    const { pace, slots } = this.#parts
+    await pace.take(length)
+    const piece = { slot: await slots.take(), position, length }
+    try {
+      await this.#fill(piece)
+      return piece
+    } catch (error) {
+      slots.give(piece.slot)
+      throw error
+    }
+  }
+
+  async #fill({ slot, position, length }: ReadPiece): Promise<void> {
+    const count = await this.#parts.files.read(this.#from, { bytes: slot.bytes, offset: 0, length }, position)
+    if (count < length) throw becameShorter(this.#from.path, position + count)
+  }
+
+  async #pass(piece: ReadPiece, writes: Set<Promise<void>>): Promise<void> {
+    try {
+      if (this.#failure !== null) throw this.#failure
+      await this.#look(piece, () => this.#fill(piece))
+    } catch (error) {
+      this.#parts.slots.give(piece.slot)
+      throw error
+    }
+    this.#send(piece, writes)
+  }
+
+  #send(piece: ReadPiece, writes: Set<Promise<void>>): void {
+    const { slot, position, length } = piece
+    this.#hash.update(slot, length)
+    this.#positionBytes = position + length
+    if (this.#to === null) {
+      this.#parts.slots.give(slot)
+      return
+    }
+    const write = this.#to
+      .write({ bytes: slot.bytes, offset: 0, length }, position)
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+      .finally(() => {
+        this.#parts.slots.give(slot)
+        writes.delete(write)
+      })
+    writes.add(write)
+  }
+
+  /** After it nothing reads or writes, and every slot is given back. */
+  async #settle(reads: readonly Promise<ReadPiece>[], writes: ReadonlySet<Promise<void>>): Promise<void> {
+    for (const read of await Promise.allSettled(reads))
+      if (read.status === 'fulfilled') this.#parts.slots.give(read.value.slot)
+    await Promise.all(writes) // their failures are kept
+  }
+}
+
+function becameShorter(path: string, endBytes: number): ReplicationError {
+  return new ReplicationError({
+    code: 'READ_FAILED',
+    message: `${path} became shorter while it was read: it ends at byte ${endBytes}`,
+    hint: 'Look who changes the file, and take the backup anew.',
+    fields: { path },
+  })
+}
