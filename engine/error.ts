@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'USAGE'
   | 'CONFIG_INVALID'
+  | 'SCENARIO_INVALID'
   | 'LOG_FORMAT_INVALID'
   | 'NAME_INVALID'
   | 'URL_INVALID'
@@ -58,6 +59,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   // usage
   USAGE: { exit: 2, retriable: false },
   CONFIG_INVALID: { exit: 2, retriable: false },
+  SCENARIO_INVALID: { exit: 2, retriable: false },
   LOG_FORMAT_INVALID: { exit: 2, retriable: false },
   NAME_INVALID: { exit: 2, retriable: false },
   URL_INVALID: { exit: 2, retriable: false },

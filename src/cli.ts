@@ -15,6 +15,7 @@ import { addExplainCommand } from './command/explain.ts'
 import { addLoadCommand } from './command/load.ts'
 import { addDismountCommand, addMountCommand } from './command/mount.ts'
 import { addNodeCommand } from './command/node.ts'
+import { addScenarioCommand } from './command/scenario.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
 import { addStoreCommand } from './command/store.ts'
@@ -95,6 +96,7 @@ const COMMANDS = [
   addWriteLogsCommand,
   addLoadCommand,
   addCompareCommand,
+  addScenarioCommand,
   addVerifyCommand,
   addDumpCommand,
   addConfigCommand,

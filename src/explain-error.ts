@@ -16,6 +16,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
     'The configuration file, a CCR_ variable or a flag has an unknown key, a value out of bounds, or YAML that is none.',
     'Mend the place that the message names by line and column; ccr config print shows every key.',
   ),
+  SCENARIO_INVALID: entry(
+    'A scenario file has an unknown verb or field, a value that is none, a name that nothing has given, or YAML that is none.',
+    'Mend the place that the message names by line and column; docs/SCENARIOS.md has every verb, and ccr scenario check FILE looks without running it.',
+  ),
   LOG_FORMAT_INVALID: entry(
     'The base name is not three letters or digits, or the pattern of a numbered format has no group for the number or could take too long to match.',
     'Give --base-name E00, or a --pattern with one group (?<hex>…) or (?<decimal>…).',

@@ -1,0 +1,46 @@
+import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import type { Act, CommandContext } from '../cli-context.ts'
+import { writeJson, writeLines } from '../cli-io.ts'
+
+/** `ccr scenario`. */
+export function addScenarioCommand(program: CommandUnknownOpts, act: Act): void {
+  const scenario = program.command('scenario').description('scenario files: what is done, and what has to come of it')
+  scenario
+    .command('check')
+    .description('read scenario files without playing them')
+    .argument('<file...>', 'scenario files')
+    .addHelpText(
+      'after',
+      '\nThe first mistake of a file is told with its line and column.\n\nExample:\n  ccr scenario check nightly.yaml',
+    )
+    .action((paths) => act((context) => check(context, paths)))
+  scenario
+    .command('schema')
+    .description('the JSON Schema of scenario files, for editors and checks')
+    .addHelpText('after', '\nExample:\n  ccr scenario schema > scenario.schema.json')
+    .action(() => act(printSchema))
+}
+
+async function check({ io, globals }: CommandContext, paths: readonly string[]): Promise<number> {
+  const { readScenarioFile } = await import('../scenario/scenario-file.ts')
+  const files = paths.map((path) => ({ path, file: readScenarioFile(path) }))
+  const documents = files.map(({ path, file }) => ({
+    path,
+    name: file.name,
+    only: file.only,
+    steps: file.steps.length,
+  }))
+  if (globals.json === true) writeJson(io.stdout, { scenarios: documents })
+  else
+    writeLines(
+      io.stdout,
+      documents.map(({ path, name, steps }) => `${path}: ${name}, ${steps} steps`),
+    )
+  return 0
+}
+
+async function printSchema({ io }: CommandContext): Promise<number> {
+  const { scenarioSchema } = await import('../scenario/scenario-file.ts')
+  io.stdout.write(`${JSON.stringify(scenarioSchema(), null, 2)}\n`)
+  return 0
+}
