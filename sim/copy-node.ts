@@ -41,6 +41,8 @@ export class CopyNode implements CopyEnd, CopySight {
   readonly label: string
   state: ReplicaState
   condition: 'down' | 'starting' | 'up' = 'down'
+  /** False while somebody wants the process to stay down after its end. */
+  restartsByItself = true
   readonly #parts: CopyParts
   readonly #orders: OrderQueue<ReplicaOrder>
   readonly #work: CopyWork
@@ -109,7 +111,9 @@ export class CopyNode implements CopyEnd, CopySight {
     this.state = startReplica(this.label, { replays: core.scenario.replays })
     oracle.copyDied(this, this.disk.truncatedBelow)
     for (const told of this.#onDeath) told()
-    core.after(core.delay(RESTART_MS), () => this.start())
+    core.after(core.delay(RESTART_MS), () => {
+      if (this.restartsByItself) this.start()
+    })
   }
 
   /** Takes a fact in, checks what came of it, and sets about the orders. */

@@ -29,6 +29,8 @@ export class Link implements CopyLink, SourceLink {
   readonly #copy: CopyEnd
   phase: 'down' | 'introducing' | 'open' = 'down'
   isPartitioned = false
+  /** Logs whose next transfers arrive damaged, each with how many. */
+  readonly spoilt: Map<Generation, number> = new Map()
   /** Counts connections; what belongs to an older one arrives nowhere. */
   #connection = 0
   #failures = 0
@@ -133,8 +135,14 @@ export class Link implements CopyLink, SourceLink {
   }
 
   #onTheWire(served: Served): Served {
-    if (served.log === null || !this.#core.strikes('wire-flip')) return served
+    if (served.log === null || !(this.#spoils(served.log.generation) || this.#core.strikes('wire-flip'))) return served
     return { log: damagedLog(served.log, 'body'), fault: null }
+  }
+
+  #spoils(generation: Generation): boolean {
+    const times = this.spoilt.get(generation) ?? 0
+    if (times > 0) this.spoilt.set(generation, times - 1)
+    return times > 0
   }
 
   #lostForCopy(fault: Fault): void {

@@ -3,7 +3,7 @@ import type { CopyNode } from './copy-node.ts'
 import type { FaultName } from './fault.ts'
 import type { Link } from './link.ts'
 import type { ToyReplayError } from './toy-database.ts'
-import { DAMAGES, damagedLog } from './toy-log.ts'
+import { DAMAGES, type Damage, damagedLog } from './toy-log.ts'
 import type { World } from './world.ts'
 
 /** How often each fault of the clock gets its occasion, in milliseconds. */
@@ -88,12 +88,12 @@ export class Mischief {
     if (database !== null) database.isLost = true
   }
 
-  /** A log of a copy decays. */
-  rotOnCopy(copy: CopyNode, generation: Generation): void {
+  /** A log of a copy decays, or is changed otherwise. */
+  rotOnCopy(copy: CopyNode, generation: Generation, damage: Damage = 'body'): void {
     const log = copy.logs.get(generation)?.log
     if (log === undefined) return
     this.#world.oracle.excuse(copy.copyId, generation)
-    copy.logs.place(generation, damagedLog(log, 'body'))
+    copy.logs.place(generation, damagedLog(log, damage))
   }
 
   /**

@@ -11,7 +11,7 @@ import type { ToyLog } from './toy-log.ts'
 const OPEN_MS = 2
 const REDO_MS = 2
 const FLUSH_MS = 2
-/** Logs whose pages stay in memory at the end of a batch: the toy's checkpoint depth. */
+/** Logs whose pages stay in memory at the end of a batch, unless the scenario says otherwise: the toy's checkpoint depth. */
 const CHECKPOINT_LAG_LOGS = 2
 /** A database that nothing was replayed into for so long is written out, in milliseconds. */
 const IDLE_MS = 1_000
@@ -121,11 +121,13 @@ export class ReplayWork {
     this.#io(this.#parts.core.delay(FLUSH_MS), () => {
       if (this.#isStopping) return
       this.#parts.touch('the end of a batch')
-      this.#checkpoint(CHECKPOINT_LAG_LOGS)
+      const { copyLag = CHECKPOINT_LAG_LOGS, idles = true } = this.#parts.core.scenario
+      this.#checkpoint(copyLag)
       const round = this.#round
-      this.#parts.later(IDLE_MS, () => {
-        if (this.#round === round) this.#writeOut(session)
-      })
+      if (idles)
+        this.#parts.later(IDLE_MS, () => {
+          if (this.#round === round) this.#writeOut(session)
+        })
       this.#tell('logs-replayed', session)
     })
   }

@@ -45,6 +45,8 @@ export class SourceNode implements SourceEnd {
   readonly disk: SourceDisk = new SourceDisk()
   state: SourceState
   condition: 'down' | 'starting' | 'up' = 'down'
+  /** False while somebody wants the process to stay down after its end. */
+  restartsByItself = true
   readonly #parts: SourceParts
   readonly #orders: OrderQueue<SourceOrder>
   /** Connections that introduced themselves and were not lost, by copy. */
@@ -97,7 +99,9 @@ export class SourceNode implements SourceEnd {
     this.disk.forgetExtent()
     this.state = startSource(this.state.name, this.state.options)
     for (const told of this.#onDeath) told()
-    core.after(core.delay(RESTART_MS), () => this.start())
+    core.after(core.delay(RESTART_MS), () => {
+      if (this.restartsByItself) this.start()
+    })
   }
 
   /** Takes a fact in, checks what came of it, and sets about the orders. */

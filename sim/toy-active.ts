@@ -26,6 +26,7 @@ export class ToyActive {
     this.#newest = higherOf(this.#newest, generation)
     const newest = this.#newest
     this.#core.after(WRITE_MS, () => this.#checkpoint(asGeneration(Math.max(1, newest + 1 - this.#lagLogs))))
+    if (this.#core.scenario.idles === false) return
     this.#core.after(IDLE_MS, () => {
       if (this.#newest === newest) this.#checkpoint(nextGeneration(newest))
     })

@@ -1,10 +1,27 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
+import { wholeBetween } from '../whole-argument.ts'
+
+/** What a generator of the toy world takes. */
+const SEED_MAX = 2 ** 32 - 1
 
 /** `ccr scenario`. */
 export function addScenarioCommand(program: CommandUnknownOpts, act: Act): void {
   const scenario = program.command('scenario').description('scenario files: what is done, and what has to come of it')
+  scenario
+    .command('run')
+    .description('play scenario files, one after the other; exit code 3 when one of them fails, 2 when one is wrong')
+    .argument('<file...>', 'scenario files')
+    .requiredOption('--virtual', 'in the toy world and its virtual time, within milliseconds')
+    .option('--seed <number>', 'in virtual runs: varies all delays', (text: string) => wholeBetween(0, SEED_MAX, text))
+    .addHelpText('after', '\nExample:\n  ccr scenario run --virtual labs/scenarios/*.yaml')
+    .action((paths, options) =>
+      act(async (context) => {
+        const { runScenarioCommand } = await import('../scenario/scenario-command.ts')
+        return await runScenarioCommand(context, paths, options)
+      }),
+    )
   scenario
     .command('check')
     .description('read scenario files without playing them')

@@ -1,0 +1,13 @@
+import { ScenarioStage } from '../../sim/scenario-stage.ts'
+import type { Stage } from './stage.ts'
+
+/** The toy world as a stage; it has nothing to close. */
+export function virtualStage(seed: number | null): Stage {
+  const stage = new ScenarioStage(seed)
+  return {
+    mode: 'virtual',
+    answer: (question) => stage.answer(question),
+    trace: () => stage.trace,
+    close: async () => undefined,
+  }
+}

@@ -1,0 +1,127 @@
+// Goal: ccr scenario run says whether a scenario holds, where it does not, and ends with the exit code that CI needs.
+// Method: scenarios of a few steps in the toy world, right, failing and wrong, run by the command.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type CliOutcome, ccr, temporaryDirectory } from './cli-harness.ts'
+
+const FULL = `
+name: full backup, all caught up
+world: {toy: {active: 20, copy: 0}}
+steps:
+  - close: 100
+  - let: {chk: active.checkpoint}
+  - mark: \${active.current - 1}
+  - wait:
+      until: {active.logs: "\${chk}..\${active.current - 1}", copy1.logs: "\${chk}..100"}
+      within: 60s
+  - expect:
+      events: [{id: 224, of: active}]
+      explain: {81..100: [checkpoint]}
+      virtual: {active.logs: 81..100}
+`
+const FAILING =
+  'name: too few logs\nsteps:\n  - close: 3\n  - expect: {active.logs: 1..2, copy1.status: Healthy}\n  - close: 1\n'
+
+async function run(files: Readonly<Record<string, string>>, options: readonly string[] = []): Promise<CliOutcome> {
+  const directory = temporaryDirectory()
+  const paths = Object.entries(files).map(([name, text]) => {
+    const path = join(directory, name)
+    writeFileSync(path, text)
+    return path
+  })
+  return await ccr(['scenario', 'run', '--virtual', ...paths, ...options])
+}
+
+describe('ccr scenario run --virtual', () => {
+  it('plays a scenario that holds', async () => {
+    const { exitCode, stdout, stderr } = await run({ 'full.yaml': FULL })
+
+    expect(stderr).toBe('')
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('  ok      let: {chk: active.checkpoint} (chk is 81)\n')
+    expect(stdout).toMatch(/1 scenario: 1 passed\n$/)
+  })
+
+  it('holds for any delays', async () => {
+    for (const seed of ['1', '2', '3'])
+      expect(await run({ 'full.yaml': FULL }, ['--seed', seed])).toMatchObject({ exitCode: 0 })
+  })
+
+  it('tells what was expected and found, what happened last and what was not played, and ends with 3', async () => {
+    const { exitCode, stdout } = await run({ 'few.yaml': FAILING, 'full.yaml': FULL })
+
+    expect(exitCode).toBe(3)
+    expect(stdout).toContain('          active.logs: expected 1..2, found 1..3\n')
+    expect(stdout).toMatch(/at .*few\.yaml:4:5\n/)
+    expect(stdout).not.toContain('copy1.status: expected')
+    expect(stdout).toContain('source > announce lowest 1, through 3')
+    expect(stdout).toContain('  1 more steps were not played\n')
+    expect(stdout).toMatch(/2 scenarios: 1 passed, 1 failed\n$/)
+  })
+
+  it('ends with 2 when a file is wrong, and plays the others', async () => {
+    const { exitCode, stdout } = await run({
+      'wrong.yaml': 'steps: [{clsoe: 3}]',
+      'few.yaml': FAILING,
+      'full.yaml': FULL,
+    })
+
+    expect(exitCode).toBe(2)
+    expect(stdout).toMatch(/wrong\.yaml:1:10: unknown verb clsoe\n +hint: Did you mean close\?/)
+    expect(stdout).toMatch(/3 scenarios: 1 passed, 1 failed, 1 could not be played\n$/)
+  })
+
+  it('skips a scenario that is for real runs only', async () => {
+    const { exitCode, stdout } = await run({ 'real.yaml': 'only: real\nsteps: [{close: 1}]' })
+
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/1 scenario: 0 passed, 1 skipped\n$/)
+  })
+
+  it('fails when a node is asked that is down', async () => {
+    const { exitCode, stdout } = await run({
+      'down.yaml':
+        'steps:\n  - crash: copy1\n  - advance: 60s\n  - expect: {copy1.status: ServiceDown}\n  - suspend: copy1\n',
+    })
+
+    expect(exitCode).toBe(3)
+    expect(stdout).toContain('expected done, found refused (NODE_UNREACHABLE)')
+  })
+
+  it('starts a node again that was crashed', async () => {
+    const { exitCode } = await run({
+      'up.yaml': `steps:
+  - close: 5
+  - crash: copy1
+  - close: 5
+  - expect: {copy1.logs: 1..5}
+  - start: copy1
+  - wait: {until: {copy1.inspected: 10, copy1.status: Healthy}, within: 60s}
+`,
+    })
+
+    expect(exitCode).toBe(0)
+  })
+
+  it('prints one document with --json', async () => {
+    const { exitCode, stdout } = await run({ 'few.yaml': FAILING, 'wrong.yaml': 'steps: 3' }, ['--json', '--seed', '7'])
+    const document = JSON.parse(stdout)
+
+    expect(exitCode).toBe(2)
+    expect(document.exitCode).toBe(2)
+    expect(document.scenarios).toMatchObject([
+      {
+        name: 'too few logs',
+        outcome: 'failed',
+        seed: 7,
+        steps: [
+          { outcome: 'passed' },
+          { outcome: 'failed', mismatches: [{ subject: 'active.logs', expected: '1..2', actual: '1..3' }] },
+        ],
+        notPlayed: [{ title: 'close: 1' }],
+      },
+      { outcome: 'error', error: { code: 'SCENARIO_INVALID', line: 1, column: 8 } },
+    ])
+  })
+})
