@@ -28,6 +28,7 @@ interface Subject {
 
 const RULES: Readonly<Record<HoldingRule, true>> = {
   'not-backed-up': true,
+  backup: true,
   checkpoint: true,
   circular: true,
   'no-copy': true,
