@@ -1,6 +1,7 @@
 import type { BackupScope } from '../engine/database/backup-slot.ts'
 import type { BackupFact } from '../engine/fact.ts'
 import { type Generation, type GenerationRange, higherOf, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import type { Refusal } from '../engine/order.ts'
 import { type BackupRequest, lastBackedUp, logsToRead } from '../engine/source/backup-session.ts'
 import type { CopyNode } from './copy-node.ts'
 import type { World } from './world.ts'
@@ -53,6 +54,8 @@ export class BackupTool {
   readonly #world: World
   /** What became of the last backup, for stories. */
   outcome = ''
+  /** Why the last backup was refused; null when it was not. */
+  refusal: Refusal | null = null
 
   constructor(world: World) {
     this.#world = world
@@ -63,6 +66,7 @@ export class BackupTool {
     const { source, copies } = this.#world
     if (!source.isUp || (request.copy !== null && !copies.includes(request.copy))) return
     this.outcome = 'under way'
+    this.refusal = null
     const asked = this.#requestOf(request)
     if (asked === null) {
       this.outcome = 'the copy has nothing to back up'
@@ -187,7 +191,10 @@ export class BackupTool {
     if (answered !== undefined) {
       const { refusal } = answered.answer
       if (refusal === null) done()
-      else this.outcome = `refused: ${refusal.message}`
+      else {
+        this.refusal = refusal
+        this.outcome = `refused: ${refusal.message}`
+      }
       return
     }
     if (looks > 0) core.after(LOOK_MS, () => this.#await(requestId, done, looks - 1))

@@ -40,6 +40,10 @@ function seeActive({ source, generated }: World, { numbers, words, logs }: Draft
   numbers.set('active.current', generated + 1)
   numbers.set('active.backedUp', source.state.mark?.through ?? 0)
   numbers.set('active.truncatable', explainTruncation(source.state).truncatableThrough)
+  for (const [scope, backup] of Object.entries(source.state.backups)) {
+    numbers.set(`active.slots.${scope}.first`, backup?.range.first ?? 0)
+    numbers.set(`active.slots.${scope}.last`, backup?.range.last ?? 0)
+  }
   if (source.disk.required !== null) numbers.set('active.checkpoint', source.disk.required)
 }
 

@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
 import { asGeneration, type Generation, nextGeneration } from '../engine/generation.ts'
 import type { StageAnswer, StageQuestion } from '../engine/scenario/play.ts'
-import type { Act, ActRefusal, ScenarioWorld } from '../engine/scenario/step.ts'
+import type { Act, ActRefusal, BackupAct, ScenarioWorld } from '../engine/scenario/step.ts'
 import { listedChoices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { WORLD_STARTS_MS } from './core.ts'
@@ -126,6 +126,10 @@ export class ScenarioStage {
         return this.#answerTo(this.#operator.disable(act.copy))
       case 'mark':
         return this.#answerTo(this.#operator.mark(act.through))
+      case 'backup':
+        return this.#backUp(act)
+      case 'database':
+        throw new Error('the toy world has no database to dismount or mount: put the step into a block real:')
       case 'network':
         this.#link(act.copy)[act.change === 'cut' ? 'partition' : 'heal']()
         return null
@@ -148,6 +152,24 @@ export class ScenarioStage {
       this.#pass(CLOSE_MS)
     }
     return null
+  }
+
+  /** Has a backup taken, and runs until the tool has ended. */
+  #backUp({ scope, method, of, outcome }: BackupAct): ActRefusal | null {
+    const { core, source } = this.#world
+    const { backups } = this.#operator
+    const copy = of === 'active' ? null : this.#copy(of)
+    if (!source.isUp || copy?.isUp === false) return refused('NODE_UNREACHABLE', 'the node is down')
+    if (copy !== null && method === 'streaming')
+      return refused('STATE_REFUSED', 'a passive copy is backed up as a snapshot only')
+    backups.take({ scope, method, copy, ending: outcome })
+    const givesUpMs = core.nowMs + ANSWER_MS_MAX
+    while (backups.outcome === 'under way' && core.nowMs < givesUpMs) this.#pass(1)
+    const { refusal } = backups
+    if (refusal !== null) return refused(refusal.code, refusal.message, refusal.eseError)
+    if (backups.outcome === 'under way') return refused('WAIT_TIMED_OUT', 'the backup has not ended')
+    const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished' }[outcome]
+    return backups.outcome === meant ? null : refused('STATE_REFUSED', backups.outcome)
   }
 
   #changeNode(node: SourceNode | CopyNode, change: 'crash' | 'stop' | 'start'): void {
@@ -189,7 +211,7 @@ export class ScenarioStage {
     const answered = oracle.answers.get(requestId)
     if (answered === undefined) return refused('WAIT_TIMED_OUT', 'the request was not answered')
     const { refusal } = answered.answer
-    return refusal === null ? null : refused(refusal.code, refusal.message)
+    return refusal === null ? null : refused(refusal.code, refusal.message, refusal.eseError)
   }
 
   #node(name: string): SourceNode | CopyNode {
@@ -209,6 +231,6 @@ export class ScenarioStage {
   }
 }
 
-function refused(code: ErrorCode, message: string): ActRefusal {
-  return { code, eseError: 0, message, exit: ERROR_CODES[code].exit }
+function refused(code: ErrorCode, message: string, eseError = 0): ActRefusal {
+  return { code, eseError, message, exit: ERROR_CODES[code].exit }
 }

@@ -21,6 +21,8 @@ export function resolveAct<From, To>(act: Act<From>, value: (count: From) => To)
     case 'network':
     case 'node':
     case 'disable':
+    case 'backup':
+    case 'database':
       return act
   }
 }

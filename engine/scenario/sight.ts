@@ -50,6 +50,7 @@ export const ACTIVE_NAMES: Readonly<Record<string, LiveName>> = {
   checkpoint: { kind: 'number', about: 'the first log that the database of the active needs to recover' },
   backedUp: { kind: 'number', about: 'everything through this log is backed up; 0 before the first backup' },
   truncatable: { kind: 'number', about: 'no rule holds a log through this one; 0 when nothing may go' },
+  ...slotNames(),
   status: { kind: 'word', about: '`running`, `ServiceDown`, or what the store says of itself: `recovering`, `failed`' },
 }
 
@@ -70,6 +71,16 @@ export const COPY_NAMES: Readonly<Record<string, LiveName>> = {
   replayed: { kind: 'number', about: 'LastLogReplayed: everything through this log is replayed' },
   required: { kind: 'number', about: 'the first log that the database of the copy needs to recover' },
   comment: { kind: 'word', about: 'SuspendComment' },
+}
+
+/** The newest backup of each scope, as the header of the active's database says. */
+function slotNames(): Readonly<Record<string, LiveName>> {
+  const names: Record<string, LiveName> = {}
+  for (const scope of ['full', 'incremental', 'copy', 'differential']) {
+    names[`slots.${scope}.first`] = { kind: 'number', about: `the first log of the newest ${scope} backup; 0 for none` }
+    names[`slots.${scope}.last`] = { kind: 'number', about: `the last log of the newest ${scope} backup; 0 for none` }
+  }
+  return names
 }
 
 /** The live names of a world with so many copies, in full. */

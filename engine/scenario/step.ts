@@ -1,3 +1,4 @@
+import type { BackupScope } from '../database/backup-slot.ts'
 import type { PassiveGate } from '../source/source-state.ts'
 import type { Expectation } from './expectation.ts'
 import type { Formula } from './formula.ts'
@@ -92,6 +93,24 @@ export type Act<Count> =
   | { readonly kind: 'delete-logs'; readonly first: Count; readonly last: Count; readonly on: Owner }
   /** Somebody stops counting on a copy. */
   | { readonly kind: 'disable'; readonly copy: Owner }
+  | BackupAct
+  /** The database of the active is dismounted, or mounted again; the toy world has none. */
+  | { readonly kind: 'database'; readonly change: 'dismount' | 'mount' }
+
+/** A backup, from its beginning to its end. */
+export interface BackupAct {
+  readonly kind: 'backup'
+  readonly scope: BackupScope
+  readonly method: 'streaming' | 'vss'
+  readonly of: Owner
+  /** What the set is called; null where nobody restores it. */
+  readonly to: string | null
+  /** A tool that `vanished` leaves its backup under way. */
+  readonly outcome: BackupOutcome
+}
+
+/** How the tool of a backup ends it. */
+type BackupOutcome = 'completed' | 'aborted' | 'vanished'
 
 /** What an act came to: null when it was done. */
 export interface ActRefusal {

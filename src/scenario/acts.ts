@@ -31,6 +31,19 @@ const MAIL = {
   messages: { shape: formula, about: 'so many messages' },
   logs: { shape: formula, about: 'until so many logs were closed' },
 }
+const BACKUP = {
+  kind: {
+    shape: word(['full', 'incremental', 'copy', 'differential']),
+    about: 'what it backs up, and whether it truncates',
+  },
+  method: { shape: word(['streaming', 'vss']), about: 'page by page while the store runs, or as a snapshot' },
+  of: { shape: owner(true), about: 'the active, or a copy (by vss only)' },
+  to: { shape: text('NAME', 64), about: 'what the set is called; only where it is restored' },
+  outcome: {
+    shape: word(['completed', 'aborted', 'vanished']),
+    about: 'how the tool ends it; `vanished` leaves it under way; `completed` when nothing is said',
+  },
+}
 const NETWORK = {
   cut: { shape: owner(false), about: 'nothing gets through between the active and this copy' },
   heal: { shape: owner(false), about: 'everything gets through again' },
@@ -86,6 +99,21 @@ export const ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     shape: formula,
     does: (through): FormulaAct => ({ kind: 'mark', through }),
   }),
+  backup: verb({
+    about: 'a backup, from its beginning to its end',
+    example: 'backup: {kind: full, method: vss, of: copy1}',
+    shape: map(BACKUP, ['kind', 'method', 'of']),
+    does: ({ kind = 'full', method = 'vss', of = 'active', to = null, outcome = 'completed' }): FormulaAct => ({
+      kind: 'backup',
+      scope: kind,
+      method,
+      of,
+      to,
+      outcome,
+    }),
+  }),
+  dismount: databaseVerb('dismount', 'Dismount-Database on the active; in real runs only'),
+  mount: databaseVerb('mount', 'Mount-Database on the active; in real runs only'),
   corrupt: verb({
     about: 'a log is damaged, on a disk or on its way',
     example: 'corrupt: {log: 7, on: active, how: body}',
@@ -109,6 +137,15 @@ function nodeVerb(change: 'crash' | 'stop' | 'start', about: string): Verb<Formu
     example: `${change}: copy1`,
     shape: owner(true),
     does: (node): FormulaAct => ({ kind: 'node', change, node }),
+  })
+}
+
+function databaseVerb(change: 'dismount' | 'mount', about: string): Verb<FormulaAct> {
+  return verb({
+    about,
+    example: `${change}: active`,
+    shape: word(['active']),
+    does: (): FormulaAct => ({ kind: 'database', change }),
   })
 }
 

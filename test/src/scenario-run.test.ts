@@ -104,6 +104,25 @@ describe('ccr scenario run --virtual', () => {
     expect(exitCode).toBe(0)
   })
 
+  it('backs up, sees the slots of the header, and expects the number of a refusal', async () => {
+    const { exitCode, stdout } = await run({
+      'backup.yaml': `world: {toy: {active: 3, copy: 0}}
+steps:
+  - close: 10
+  - attempt: {backup: {kind: incremental, method: vss, of: active}, refused: -560}
+  - attempt: {backup: {kind: full, method: streaming, of: copy1}, refused: STATE_REFUSED}
+  - backup: {kind: full, method: streaming, of: active}
+  - wait: {until: {active.logs: 8..11, events: [206, 224]}, within: 10s}
+  - expect: {active.slots.full.last: 11, active.slots.incremental.last: 0}
+  - backup: {kind: full, method: streaming, of: active, outcome: vanished}
+  - attempt: {backup: {kind: copy, method: vss, of: active}, refused: -505}
+`,
+    })
+
+    expect(stdout).toContain('refused (STATE_REFUSED, -505)')
+    expect(exitCode).toBe(0)
+  })
+
   it('prints one document with --json', async () => {
     const { exitCode, stdout } = await run({ 'few.yaml': FAILING, 'wrong.yaml': 'steps: 3' }, ['--json', '--seed', '7'])
     const document = JSON.parse(stdout)
