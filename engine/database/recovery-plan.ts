@@ -85,7 +85,9 @@ const END_ACTIONS: Readonly<Record<EndOfLog['state'], OpenLogAction>> = {
  * 1. A log that the database file already relies on is never given up: the error of that log stands.
  * 2. A log that is only committed, or that lies beyond what the header knows of, is given up when the loss is accepted; then
  *    it and everything behind it is removed.
- * 3. Without an open log, a prepared one explains it; otherwise that, too, is a loss that somebody has to accept.
+ * 3. That there is no open log is explained by a prepared one, or by a database that knows of no log behind the last one that is there:
+ *    so does one that was restored with the logs of its backup. A database that knows of none says nothing, and then that, too, is a
+ *    loss that somebody has to accept. One that runs writes the newest log into its header at each roll.
  */
 export function planRecovery(evidence: RecoveryEvidence): RecoveryPlan {
   const { minRequired } = evidence.range
@@ -138,7 +140,8 @@ function faultOfEnd(open: OpenLogEvidence): Run['fault'] {
 function afterWholeRun(evidence: RecoveryEvidence, run: Run): RecoveryPlan {
   const { ignoreLostLogs, range } = evidence
   const next = nextGeneration(run.last)
-  if (evidence.open === null && !evidence.hasPreparedLog && !ignoreLostLogs)
+  const isWhole = range.maxCommitted !== 0 && range.maxCommitted <= run.last
+  if (evidence.open === null && !evidence.hasPreparedLog && !isWhole && !ignoreLostLogs)
     return refuse(MISSING_LOG, next, 'there is neither an open log nor a prepared one')
   const mount = judgeMount({ range, last: run.last, lastIsFollowedByDamage: false, ignoreLostLogs })
   if (mount.verdict !== 'complete' && mount.verdict !== 'lossy')

@@ -17,6 +17,13 @@ const RANGE: RequiredRange = {
   committedCreateTime: 'time of 7',
 }
 
+const NOTHING = {
+  minRequired: 0,
+  maxRequired: 0,
+  maxCommitted: 0,
+  committedCreateTime: '',
+} as unknown as RequiredRange // no range
+
 interface StreamPlan {
   readonly from?: number
   readonly missing?: readonly number[]
@@ -95,8 +102,15 @@ describe('the open log', () => {
   })
 
   test('is missed where nothing explains that it is not there', () => {
-    expect(plan({ open: null, prepared: false })).toBe('refuse -528 at 8')
-    expect(plan({ open: null, prepared: false, ignoreLostLogs: true })).toBe('through 7 create')
+    const stream = { open: null, prepared: false, range: NOTHING } as const
+
+    expect(plan(stream)).toBe('refuse -528 at 8')
+    expect(plan({ ...stream, ignoreLostLogs: true })).toBe('through 7 create')
+  })
+
+  test('is not missed by a database that knows of no log behind the last one, as one that was restored', () => {
+    expect(plan({ open: null, prepared: false })).toBe('through 7 create')
+    expect(plan({ open: null, prepared: false, openGeneration: 7 })).toBe('refuse -528 at 7')
   })
 
   test('of another history does not go on', () => {
@@ -156,13 +170,6 @@ describe('a closed log', () => {
 })
 
 describe('a database', () => {
-  const NOTHING = {
-    minRequired: 0,
-    maxRequired: 0,
-    maxCommitted: 0,
-    committedCreateTime: '',
-  } as unknown as RequiredRange // no range
-
   test('that was shut down in order needs no log, but its stream must be whole', () => {
     expect(plan({ range: NOTHING })).toBe('through 8 continue')
     expect(plan({ range: NOTHING, rejected: { 4: 'corrupt-checksum' } })).toBe('refuse -501 at 4')
