@@ -20,6 +20,7 @@ export const ESE_ERRORS: Readonly<Record<number, string>> = {
   [-531]: 'BadDbSignature: the database belongs to another stream.',
   [-532]: 'BadCheckpointSignature: the checkpoint belongs to another stream.',
   [-533]: 'CheckpointCorrupt: the checkpoint file is damaged; recovery begins at the lowest log instead.',
+  [-535]: 'BadPatchPage: the trailer of a backed-up database is not the one of the backup that its header tells of.',
   [-536]: 'RedoAbruptEnded: the log ended in the middle of what was to be redone.',
   [-539]: 'DatabaseLogSetMismatch: the database does not belong to this set of logs.',
   [-541]: 'LogFileSizeMismatch: the log has not the length that its header, or its stream, states.',

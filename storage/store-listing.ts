@@ -22,6 +22,8 @@ export interface StoreListing {
   readonly checkpoint: Uint8Array | null
   /** The first bytes of the database, which hold both copies of its header whatever its page size; null where there is none. */
   readonly databaseStart: Uint8Array | null
+  /** Its length; 0 where there is none. */
+  readonly databaseBytes: number
   /** What else lies among the logs. It is listed, never touched. */
   readonly foreign: ForeignFiles
 }
@@ -35,6 +37,7 @@ export async function listStore({ files, places, names }: StoreTools): Promise<S
   const scan = { directory: places.logs, names, examine: () => false, expected: EXPECTED_AMONG_LOGS }
   const { present, foreign } = await scanLogs(scan, files)
   const closed = present.ranges()
+  const database = pathIn(places.database, places.databaseName)
   let reserveLogs = 0
   for (const name of places.reserveLogNames) if (await isThere(name)) reserveLogs++
   return {
@@ -44,7 +47,8 @@ export async function listStore({ files, places, names }: StoreTools): Promise<S
     gaps: gapsBetween(closed),
     reserveLogs,
     checkpoint: await startOf(files, logPath(places, places.checkpointName), CHECKPOINT_FILE_BYTES),
-    databaseStart: await startOf(files, pathIn(places.database, places.databaseName), DATABASE_HEADERS_BYTES_MAX),
+    databaseStart: await startOf(files, database, DATABASE_HEADERS_BYTES_MAX),
+    databaseBytes: (await files.lookUp(database))?.sizeBytes ?? 0,
     foreign,
   }
 }

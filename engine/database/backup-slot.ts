@@ -117,7 +117,7 @@ export function readBackupSlot(view: DataView, offset: number): BackupSlot {
 }
 
 /** Writes a BKINFO at `offset`. */
-function writeBackupSlot(view: DataView, offset: number, slot: BackupSlot): void {
+export function writeBackupSlot(view: DataView, offset: number, slot: BackupSlot): void {
   writeLogPosition(view, offset, slot.mark)
   writeLogTime(view, offset + MARK_TIME, slot.markTime)
   view.setUint32(offset + FIRST_GENERATION, slot.firstGeneration, true)

@@ -1,13 +1,17 @@
-import { type BackupSlot, readBackupSlot } from './backup-slot.ts'
-import { isBlockSealed } from './block-checksum.ts'
-import type { LogBytes } from './log-bytes.ts'
-import { type LogSignature, readSignature } from './log-signature.ts'
+import { assert } from '../assert.ts'
+import type { Generation } from '../generation.ts'
+import { type BackupSlot, readBackupSlot, writeBackupSlot } from './backup-slot.ts'
+import { isBlockSealed, sealBlock } from './block-checksum.ts'
+import type { DatabaseHeader } from './database-header.ts'
+import { type LogBytes, openLogBytes } from './log-bytes.ts'
+import { type LogSignature, readSignature, writeSignature } from './log-signature.ts'
 
 /**
  * PATCHHDR: the page that a streaming backup puts behind the last page of the database it copied. It says which logs the copy
  * needs, since the header in front was copied before the backup ended.
  */
 export interface BackupTrailer {
+  /** The mark of the header that was copied; of the logs, the first that any page may need and the last that any may have changes of. */
   readonly backup: BackupSlot
   /** Of the database, as in its header. */
   readonly signature: LogSignature
@@ -32,4 +36,28 @@ export function readBackupTrailer(log: LogBytes, lo: number, pageBytes: number):
     signature: readSignature(bytes, view, lo + AT.signature),
     logSignature: readSignature(bytes, view, lo + AT.logSignature),
   }
+}
+
+/**
+ * The trailer of a streaming backup, by the header that it copied, which has it as the current one.
+ *
+ * @param last the log that was closed when the last page had been read
+ */
+export function trailerOf({ backups, signature, logSignature }: DatabaseHeader, last: Generation): BackupTrailer {
+  return { backup: { ...backups.currentFull, lastGeneration: last }, signature, logSignature }
+}
+
+/**
+ * Writes the trailer of a backup as a page of its own, and seals it.
+ *
+ * @param target one page of the database, on a multiple of four in its memory
+ */
+export function writeBackupTrailer(target: Uint8Array, { backup, signature, logSignature }: BackupTrailer): void {
+  assert(backup.firstGeneration >= 1 && backup.firstGeneration <= backup.lastGeneration, 'a backup has logs')
+  const page = openLogBytes(target)
+  target.fill(0)
+  writeBackupSlot(page.view, AT.backup, backup)
+  writeSignature(page.view, AT.signature, signature)
+  writeSignature(page.view, AT.logSignature, logSignature)
+  sealBlock(page, 0, target.byteLength)
 }

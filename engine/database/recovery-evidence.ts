@@ -21,6 +21,8 @@ export interface StoreFiles {
   readonly hasPreparedLog: boolean
   /** Null where there is no database file. */
   readonly database: DatabaseHeader | null
+  /** Whole pages behind its header. */
+  readonly databasePages: number
   /** Null where there is none, or none that can be read: replay begins at the lowest log that may be needed. */
   readonly checkpoint: CheckpointFile | null
 }

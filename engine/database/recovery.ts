@@ -15,6 +15,7 @@ import { mendPages } from './page-mending.ts'
 import { type GatheredEvidence, gatherEvidence, judgeClosed, type StoreFiles } from './recovery-evidence.ts'
 import { planRecovery, type RecoveryPlan } from './recovery-plan.ts'
 import { sameSignature, signatureDigits } from './redo-mark.ts'
+import { restoreDatabase } from './restore.ts'
 import { logFault, STORE_ERROR, type StoreFault } from './store-fault.ts'
 import { askLog, execute, type StoreMachine } from './store-machine.ts'
 import type { LogOrder } from './store-order.ts'
@@ -60,7 +61,7 @@ type Recover = Extract<RecoveryPlan, { plan: 'recover' }>
  * Brings the files of an active store into the state that its log tells of: everything that was logged is redone. What was not
  * committed is undone afterwards, by who knows the trees, through the store that goes on from here.
  *
- * 1. Pages that a crash tore are put back.
+ * 1. A database of a streaming backup becomes an ordinary one (`restoreDatabase`); pages that a crash tore are put back.
  * 2. Every log that may be needed is read and judged; the plan decides how far the run of them goes (see `planRecovery`).
  * 3. Logs of an accepted loss leave the directory; the open log is mended.
  * 4. The logs are redone, from the start of the first that the header requires. The checkpoint file is not relied on: it only
@@ -69,10 +70,18 @@ type Recover = Extract<RecoveryPlan, { plan: 'recover' }>
  * A crash at any moment is followed by the same recovery.
  */
 export function* recoverStore(start: RecoveryStart): StoreMachine<RecoveryOutcome> {
-  const { files } = start
-  const fault = faultOfFiles(files)
+  const fault = faultOfFiles(start.files)
   if (fault !== null) return { outcome: 'refused', fault }
-  if (files.closed.length === 0 && !files.hasOpenLog) return { outcome: 'nothing-there' }
+  const restored = yield* restoreDatabase(start.files)
+  if (restored.outcome === 'refused') return restored
+  if (restored.outcome === 'nothing-to-restore') return yield* recoverFiles(start)
+  return yield* recoverFiles({ ...start, files: { ...start.files, database: restored.database } })
+}
+
+function* recoverFiles(start: RecoveryStart): StoreMachine<RecoveryOutcome> {
+  const { files } = start
+  const needsLogs = files.database !== null && files.database.required.maxRequired !== 0
+  if (files.closed.length === 0 && !files.hasOpenLog && !needsLogs) return { outcome: 'nothing-there' }
   const mended = files.database === null ? [] : yield* mendPages()
   const first = firstLogOf(files)
   const signature = files.database === null ? null : signatureDigits(files.database.logSignature)

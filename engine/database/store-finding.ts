@@ -17,6 +17,8 @@ export interface FoundStore {
   readonly checkpoint: Uint8Array | null
   /** The first bytes of the database, best `DATABASE_HEADERS_BYTES_MAX` of them; null where there is none. */
   readonly databaseStart: Uint8Array | null
+  /** The length of the database's file; 0 where there is none. */
+  readonly databaseBytes: number
 }
 
 /** What a recovery or a replay begins with, or why it cannot begin. */
@@ -26,6 +28,9 @@ export type StoreFinding =
 
 /** ESE's number of a database whose pages have another size. */
 const PAGE_SIZE_MISMATCH = -1213
+
+/** Both copies of the header come before page 1. */
+const HEADER_PAGES = 2
 
 /**
  * Reads what was found. A checkpoint file that cannot be read counts as none, since the header of the database says where a redo
@@ -42,6 +47,7 @@ export function readStore(found: FoundStore): StoreFinding {
       hasOpenLog: found.hasOpenLog,
       hasPreparedLog: found.hasPreparedLog,
       database,
+      databasePages: Math.max(0, Math.floor(found.databaseBytes / PAGE_BYTES) - HEADER_PAGES),
       checkpoint: checkpoint?.verdict === 'read' ? checkpoint.checkpoint : null,
     },
   }

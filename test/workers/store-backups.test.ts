@@ -1,15 +1,22 @@
 // Goal: a backup finds a running store as it needs it: its log closed, its files still as long as it says, and its header that remembers.
 // Method: the store over real files; what lies there is compared byte by byte while clients go on, and copies of it are started.
 import { createHash } from 'node:crypto'
-import { cp, readdir, readFile, unlink } from 'node:fs/promises'
+import { cp, mkdir, open, readdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { NO_BACKUPS } from '../../engine/database/backup-slot.ts'
+import { trailerOf, writeBackupTrailer } from '../../engine/database/backup-trailer.ts'
 import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
+import { type LogBytes, openLogBytes } from '../../engine/database/log-bytes.ts'
+import { checkContinuation } from '../../engine/database/log-chain.ts'
+import { verifyLog } from '../../engine/database/log-file.ts'
 import { PAGE_BYTES } from '../../engine/database/page.ts'
+import { readPage } from '../../engine/database/page-reading.ts'
+import { startPageTally, tallyPages } from '../../engine/database/page-tally.ts'
 import { asGeneration } from '../../engine/generation.ts'
+import type { LogIdentity } from '../../engine/log-identity.ts'
 import type { MailboxHost } from '../../workers/mailbox-host.ts'
-import { insert, isContent, MailboxWorld, transaction } from './mailbox-rig.ts'
+import { insert, isContent, MailboxWorld, remove, transaction } from './mailbox-rig.ts'
 
 const MINUTE_MS = 60_000
 
@@ -203,6 +210,117 @@ describe('a frozen store', () => {
     expect((await world.start()).opening.outcome).toBe('clean')
   })
 })
+
+describe('a folder that a backup was put into', () => {
+  it('of a snapshot needs no open log, and goes on in the same stream', async () => {
+    const store = await world.start()
+    await fill(store, from(0, 120))
+    await store.backups.begin({ scope: 'full', method: 'vss' })
+    const { closed, required } = await store.backups.freezing.begin(MINUTE_MS)
+    const copy = await MailboxWorld.make()
+    await put(copy, await readFile(databaseOf(world)), await logsOf(world, required.low, closed))
+    store.backups.freezing.thaw()
+
+    const restored = await copy.start()
+    await fill(restored, [999])
+    expect(await restored.roll()).toBe(closed + 1)
+
+    const [before, after] = [...(await logsOf(copy, closed, closed + 1)).values()].map(identityOf)
+    expect(before !== undefined && after !== undefined && checkContinuation(before, after)).toBeNull()
+    for (const id of from(0, 120)) expect(isContent(await restored.read({ mailbox: 1, id }), 3_000, id)).toBe(true)
+    expect(restored.backups.slots.currentSnapshot).toEqual(NO_BACKUPS.currentSnapshot)
+    await copy.end()
+  })
+
+  it('of a running store, page by page under load, has all that was acknowledged when the last page was read', async () => {
+    const store = await world.start()
+    await fill(store, from(0, 200))
+    let isCopied = false
+    const acknowledged: number[] = []
+    const client = async (first: number): Promise<void> => {
+      for (let id = first; !isCopied; id += 4) {
+        await store.transact([transaction(insert(id, 2_000), remove(id - 200))])
+        acknowledged.push(id)
+      }
+    }
+    const { required } = await store.backups.begin({ scope: 'full', method: 'streaming' })
+    const clients = [200, 201, 202, 203].map(client)
+    const database = await copyUnderLoad()
+    const known = [...acknowledged]
+    const { closed } = await store.backups.prepare()
+    isCopied = true
+    await Promise.all(clients)
+    const header = readDatabaseHeader(database)
+    if (header.verdict !== 'read') throw new Error('the header is whole')
+    const trailer = new Uint8Array(PAGE_BYTES)
+    writeBackupTrailer(trailer, trailerOf(header.header, closed))
+    const copy = await MailboxWorld.make()
+    await put(copy, Buffer.concat([database, trailer]), await logsOf(world, required, closed))
+
+    const restored = await copy.start()
+
+    expect(known.length).toBeGreaterThan(20)
+    for (const id of known)
+      expect([id, isContent(await restored.read({ mailbox: 1, id }), 2_000, id)]).toEqual([id, true])
+    for (const id of known) expect(await restored.read({ mailbox: 1, id: id - 200 })).toBeNull()
+    await restored.close()
+    const pages = await pagesIn(copy)
+    const tally = startPageTally(PAGE_BYTES, pages.bytes.length + 2 * PAGE_BYTES)
+    expect(tallyPages(tally, pages)).toMatchObject({ trailer: null, findings: [] })
+    await copy.end()
+  })
+})
+
+const databaseOf = ({ root }: MailboxWorld): string => join(root, 'database', 'priv1.edb')
+const nameOf = (generation: number): string => `E00${generation.toString(16).toUpperCase().padStart(8, '0')}.log`
+
+async function logsOf({ root }: MailboxWorld, first: number, last: number): Promise<Map<string, Uint8Array>> {
+  const logs = new Map<string, Uint8Array>()
+  for (const generation of from(first, last - first + 1))
+    logs.set(nameOf(generation), await readFile(join(root, 'logs', nameOf(generation))))
+  return logs
+}
+
+async function put({ root }: MailboxWorld, database: Uint8Array, logs: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  for (const name of ['logs', 'database']) await mkdir(join(root, name))
+  await writeFile(join(root, 'database', 'priv1.edb'), database)
+  for (const [name, bytes] of logs) await writeFile(join(root, 'logs', name), bytes)
+}
+
+function identityOf(bytes: Uint8Array): LogIdentity {
+  const verdict = verifyLog(bytes)
+  if (verdict.verdict !== 'sound') throw new Error('the log is sound')
+  return verdict.identity
+}
+
+async function pagesIn(copy: MailboxWorld): Promise<LogBytes> {
+  return openLogBytes(new Uint8Array(await readFile(databaseOf(copy))).subarray(2 * PAGE_BYTES))
+}
+
+/** The header first, then pages from the last to the first and those that came meanwhile, each again until it is whole. */
+async function copyUnderLoad(): Promise<Uint8Array> {
+  const file = await open(databaseOf(world), 'r')
+  const read = async (position: number, length: number): Promise<Uint8Array> => {
+    const bytes = new Uint8Array(length)
+    await file.read(bytes, 0, length, position)
+    return bytes
+  }
+  const pages = new Map<number, Uint8Array>()
+  let header = await read(0, 2 * PAGE_BYTES)
+  while (readDatabaseHeader(header).verdict !== 'read') header = await read(0, 2 * PAGE_BYTES)
+  const count = async (): Promise<number> => Math.floor((await file.stat()).size / PAGE_BYTES) - 2
+  for (let last = 0; last < (await count()); ) {
+    const [first, next] = [last + 1, await count()]
+    for (let number = next; number >= first; ) {
+      const bytes = await read((number + 1) * PAGE_BYTES, PAGE_BYTES)
+      if (readPage(number, bytes).reading === 'bad' && bytes.some((byte) => byte !== 0)) continue
+      pages.set(number--, bytes)
+    }
+    last = next
+  }
+  await file.close()
+  return Buffer.concat([header, ...[...pages].sort(([a], [b]) => a - b).map(([, bytes]) => bytes)])
+}
 
 /** The files that a snapshot is made of. */
 async function snapshotDigest(closed: number): Promise<Record<string, string>> {

@@ -91,6 +91,7 @@ export class ModelStoreDisk {
       hasOpenLog: this.files.has(OPEN_LOG),
       hasPreparedLog: this.files.has(PREPARED_LOG),
       databaseStart: this.files.get(DATABASE)?.content ?? null,
+      databaseBytes: this.files.get(DATABASE)?.content.byteLength ?? 0,
       checkpoint: this.files.get(CHECKPOINT)?.content ?? null,
     })
     if (finding.finding === 'unreadable') throw new Error(finding.fault.detail)
@@ -110,6 +111,16 @@ export class ModelStoreDisk {
   /** A closed log appears whole, as the inspector of a copy lets it in. */
   letIn(generation: Generation, bytes: Uint8Array): void {
     this.files.set(nameOf(generation), new ModelFile(bytes.slice()))
+  }
+
+  /** A database appears whole, as a restore puts it there. */
+  putDatabase(bytes: Uint8Array): void {
+    this.files.set(DATABASE, new ModelFile(bytes.slice()))
+  }
+
+  /** Both copies of the header as they lie in the file. */
+  headerCopies(): Uint8Array {
+    return this.#file(DATABASE).content.slice(0, 2 * PAGE_BYTES)
   }
 
   /** A page as it lies in the file; zeros behind its end. */

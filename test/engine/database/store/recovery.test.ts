@@ -183,7 +183,7 @@ describe('the files beside the logs', () => {
   })
 
   it('may not have a database whose header says nonsense: it is not begun with', () => {
-    const found = { hasOpenLog: false, hasPreparedLog: false, closed: [], checkpoint: null }
+    const found = { hasOpenLog: false, hasPreparedLog: false, closed: [], checkpoint: null, databaseBytes: 0 }
     const header = newDatabaseHeader(SIGNATURE, SIGNATURE)
     const [two, three] = [asGeneration(2), asGeneration(3)]
     const range = { ...NOTHING_REQUIRED, minRequired: three, maxRequired: two, maxCommitted: two }
@@ -198,10 +198,19 @@ describe('the files beside the logs', () => {
   })
 
   it('may have a checkpoint that cannot be read, which counts as none', () => {
-    const found = { hasOpenLog: true, hasPreparedLog: true, databaseStart: null, checkpoint: new Uint8Array(8192) }
+    const logs = { hasOpenLog: true, hasPreparedLog: true }
+    const found = { ...logs, databaseStart: null, databaseBytes: 0, checkpoint: new Uint8Array(8192) }
     const closed = [{ first: asGeneration(2), last: asGeneration(4) }]
 
     expect(readStore({ ...found, closed })).toMatchObject({ files: { closed: [2, 3, 4], checkpoint: null } })
+  })
+
+  it('may not lack all logs where the database needs some', () => {
+    const disk = aKilledStore()
+    for (const name of [...disk.files.keys()]) if (name.endsWith('.log')) disk.files.delete(name)
+
+    expect(errorOf(recover(disk, { ignoreLostLogs: true }))).toBe(-543)
+    expect(errorOf(recover(disk))).toBe(-543)
   })
 
   it('may lack the database where the first log is there, which creates it', () => {
