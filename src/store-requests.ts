@@ -6,10 +6,20 @@ import type { StoreAnswers, StoreQuery } from '../workers/store-messages.ts'
 type Answer = StoreAnswers[keyof StoreAnswers]
 
 interface Pending {
-  readonly bytes: number
+  /** What it takes of the budget; null for nothing. */
+  readonly bytes: number | null
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: ReplicationError) => void
 }
+
+/** There is one of them at a time, and the one that thaws a store must not be refused for those that wait for the thaw. */
+const OF_BACKUPS: ReadonlySet<StoreQuery['ask']> = new Set([
+  'begin-backup',
+  'prepare-backup',
+  'freeze',
+  'thaw',
+  'end-backup',
+])
 
 /** The requests that a store worker has not answered yet, within a budget. */
 export class StoreRequests {
@@ -22,8 +32,8 @@ export class StoreRequests {
     query: Query,
     post: (request: number) => void,
   ): Promise<StoreAnswers[Query['ask']]> {
-    const bytes = query.ask === 'transact' ? bytesOfTransactions(query.transactions) : 0
-    this.#budget.take(bytes)
+    const bytes = budgetOf(query)
+    if (bytes !== null) this.#budget.take(bytes)
     this.#last += 1
     const request = this.#last
     const answer = await new Promise<Answer>((resolve, reject) => {
@@ -49,7 +59,12 @@ export class StoreRequests {
   #settle(request: number): Pending | undefined {
     const pending = this.#pending.get(request)
     this.#pending.delete(request)
-    if (pending !== undefined) this.#budget.give(pending.bytes)
+    if (pending !== undefined && pending.bytes !== null) this.#budget.give(pending.bytes)
     return pending
   }
+}
+
+function budgetOf(query: StoreQuery): number | null {
+  if (OF_BACKUPS.has(query.ask)) return null
+  return query.ask === 'transact' ? bytesOfTransactions(query.transactions) : 0
 }

@@ -52,6 +52,29 @@ describe('an active node', () => {
     expect((await logs()).length).toBeGreaterThanOrEqual(3)
   })
 
+  it('serves the logs of a dismounted store, also after its next start, and truncates none', async () => {
+    const first = await start({}, { copiesExpected: 0 })
+    await deliver(first, 0, 30)
+    const closed = await first.store.ask({ ask: 'roll' })
+    await first.whenStatus(({ generated }) => generated >= closed, patience())
+    await first.store.dismount()
+    const before = await logs()
+    await first.close()
+
+    const second = await start({}, { copiesExpected: 0 })
+    const copy = await world.copy(second.url)
+    await second.whenStatus(({ generated }) => generated >= closed, patience())
+    await second.markBackup(closed)
+    await copy.whenStatus(({ LastLogReplayed }) => LastLogReplayed >= closed, patience())
+
+    expect(await second.store.status()).toMatchObject({ state: 'dismounted' })
+    expect(await logs()).toEqual(before)
+    await second.store.mount()
+    expect(isContent((await second.store.ask({ ask: 'read', name: { mailbox: 1, id: 7 } })) ?? null, 100_000, 7)).toBe(
+      true,
+    )
+  })
+
   it('truncates below the checkpoint only, however much was backed up, and goes on as the checkpoint moves', async () => {
     const service = await start({ checkpointDepthBytes: 8 * MEBIBYTE }, { copiesExpected: 0 })
     await deliver(service, 0, 60)

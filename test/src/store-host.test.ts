@@ -192,6 +192,18 @@ it('what a backup leaves behind is told to who watches, over a start of the stor
   })
 })
 
+it('a frozen store refuses what is too much to wait, and thaws all the same', async () => {
+  const store = await start()
+  await store.ask({ ask: 'freeze', boundMs: 60_000 })
+  const asked = Promise.allSettled(Array.from({ length: 1030 }, (_, id) => transact(store, id)))
+
+  expect(await store.ask({ ask: 'thaw' })).toMatchObject({ timedOut: false })
+
+  const refused = (await asked).filter((answer) => answer.status === 'rejected')
+  expect(refused).toHaveLength(1030 - 1024)
+  for (const { reason } of refused) expect(reason).toMatchObject({ code: 'STORE_BUSY' })
+})
+
 it('a store that is dismounted stays so over a start of the service, until it is mounted', async () => {
   const store = await start()
   await transact(store, 1)

@@ -157,7 +157,7 @@ describe('a copy', () => {
     const copy = aCopy(anActive(), 1, LOGS)
     replay(copy, 3)
 
-    const rig = startRig(copy, { ignoreLostLogs: true })
+    const rig = startRig(copy)
     expect(rig.values([5])).toEqual([{ 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6 }])
     expect(rig.store.buffer.header.generation).toBe(LOGS + 1)
   })
