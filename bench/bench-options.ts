@@ -32,6 +32,8 @@ export interface BenchScale {
   readonly commitSeconds: number
   /** Logs of 1 MiB that are replayed. */
   readonly redoLogs: number
+  /** Length of the database that is backed up, in MiB. */
+  readonly databaseMebibytes: number
 }
 
 const FULL: BenchScale = {
@@ -42,6 +44,7 @@ const FULL: BenchScale = {
   idleSeconds: 60,
   commitSeconds: 10,
   redoLogs: 256,
+  databaseMebibytes: 2_048,
 }
 /** Everything runs, nothing means anything: to see in a minute whether the bench itself works. */
 const QUICK: BenchScale = {
@@ -52,6 +55,7 @@ const QUICK: BenchScale = {
   idleSeconds: 3,
   commitSeconds: 1,
   redoLogs: 16,
+  databaseMebibytes: 32,
 }
 const LOGS_FULL = 2_000
 const LOGS_QUICK = 60
@@ -61,6 +65,7 @@ export const BENCH_USAGE = `usage: npm run bench [-- OPTIONS]
   --only NAME     a measure to run, may be given several times (--list names them)
   --runs N        rounds in which every contender runs once (default 3)
   --logs N        logs of 1 MiB in the catch-up (default ${LOGS_FULL})
+  --database N    MiB of the database that is backed up (default ${FULL.databaseMebibytes})
   --quick         tiny sizes: shows that the bench works, measures nothing
   --dir DIR       a directory on the disk to be measured (default: the temporary directory)
   --json FILE     where the result goes (default bench-results/<time>.json)
@@ -76,6 +81,7 @@ export function readBenchOptions(args: readonly string[], now: Date): BenchOptio
       only: { type: 'string', multiple: true },
       runs: { type: 'string' },
       logs: { type: 'string' },
+      database: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
       dir: { type: 'string' },
@@ -85,6 +91,8 @@ export function readBenchOptions(args: readonly string[], now: Date): BenchOptio
     },
   })
   const quick = values.quick === true
+  const scale = quick ? QUICK : FULL
+  const databaseMebibytes = positive('--database', values.database ?? String(scale.databaseMebibytes))
   return {
     only: values.only ?? [],
     runs: positive('--runs', values.runs ?? (quick ? '1' : '3')),
@@ -92,7 +100,7 @@ export function readBenchOptions(args: readonly string[], now: Date): BenchOptio
     json: values.json ?? `bench-results/${now.toISOString().replaceAll(':', '-')}.json`,
     markdown: values.markdown ?? null,
     directory: values.dir ?? null,
-    scale: quick ? QUICK : FULL,
+    scale: { ...scale, databaseMebibytes },
     from: values.from ?? [],
     list: values.list === true,
   }

@@ -9,6 +9,7 @@ import { BENCH_USAGE, type BenchOptions, readBenchOptions } from './bench-option
 import { makeFastDirectory } from './freed-inodes.ts'
 import { describeMachine, fileSystemType } from './machine.ts'
 import { BACKLOG_MEMORY, START_UP } from './measures/backlog.ts'
+import { BACKUP } from './measures/backup.ts'
 import { CATCH_UP } from './measures/catch-up.ts'
 import { COMMITS } from './measures/commits.ts'
 import { ENGINE_STEPS } from './measures/engine-steps.ts'
@@ -16,6 +17,7 @@ import { IDLE_GROUPS } from './measures/idle-groups.ts'
 import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
 import type { BenchRun, Measure } from './measures/measure.ts'
 import { REDO } from './measures/redo.ts'
+import { TRUNCATION } from './measures/truncation.ts'
 import { markdownOf, reportLines } from './report.ts'
 import type { BenchResult, MeasureResult } from './result.ts'
 import { runWithOwnMounts } from './scratch-disk.ts'
@@ -31,6 +33,8 @@ const MEASURES: readonly Measure[] = [
   ENGINE_STEPS,
   COMMITS,
   REDO,
+  BACKUP,
+  TRUNCATION,
 ]
 
 async function main(args: readonly string[]): Promise<number> {
