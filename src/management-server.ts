@@ -7,7 +7,7 @@ import type { ServiceLog } from './service-log.ts'
 import { VERSION } from './version.ts'
 
 /** What a management listener shows and does. */
-export interface ManagementParts extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'ready'> {
+export interface ManagementParts extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'backups' | 'ready'> {
   /** Null: no listener at all. */
   readonly listen: ListenAddress | null
   readonly events: EventLog
@@ -25,7 +25,7 @@ export interface ManagementServer {
 
 /** Opens the management listener. Errors: `BIND_REFUSED`, `PORT_IN_USE`. */
 export async function startManagement(parts: ManagementParts): Promise<ManagementServer> {
-  const { listen, events, metrics, log, ready, copies, shares, stores } = parts
+  const { listen, events, metrics, log, ready, copies, shares, stores, backups } = parts
   if (listen === null) return { url: null, close: () => Promise.resolve() }
   const app = createManagementApp({
     server: hostname(),
@@ -33,6 +33,7 @@ export async function startManagement(parts: ManagementParts): Promise<Managemen
     ...(copies === undefined ? {} : { copies }),
     ...(shares === undefined ? {} : { shares }),
     ...(stores === undefined ? {} : { stores }),
+    ...(backups === undefined ? {} : { backups }),
     events: { page: (wanted) => events.page(wanted), follow: (wanted) => events.follow(wanted) },
     metrics: { text: metrics.text, contentType: metrics.contentType },
     ready,

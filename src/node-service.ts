@@ -6,6 +6,8 @@ import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { authorityOf } from '../transport/loopback.ts'
 import { sharePath } from '../transport/share-paths.ts'
 import { backupsOfStore, connectStore } from './backup/active-store.ts'
+import { BackupHost } from './backup/backup-host.ts'
+import { copyToBackUp } from './backup/copy-to-back-up.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
 import type { Cluster, ClusterGroup, ClusterNode } from './cluster.ts'
@@ -91,6 +93,7 @@ async function open(options: NodeServiceOptions, closing: Closing): Promise<Node
     stores: hosts.stores.port,
     shares: hosts.shares.port,
     copies: hosts.copies.port,
+    backups: hosts.backups.port,
     ready: () => hosts.stores.isReady && hosts.shares.isReady && hosts.copies.isReady,
     events,
     metrics: hosts.metrics,
@@ -118,6 +121,7 @@ interface Hosts {
   readonly stores: StoreHost
   readonly shares: ShareHost
   readonly copies: CopyHost
+  readonly backups: BackupHost
   readonly metrics: Metrics
 }
 
@@ -129,7 +133,10 @@ function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   const shares = closing.add(new ShareHost({ listen: node.listen, events, log, clock, random, metrics, onCrash }))
   const { 'copy.workers': workers, 'copy.cache': cacheBytes } = settings
   const copies = closing.add(new CopyHost({ events, log, clock, random, workers, cacheBytes, metrics, onCrash }))
-  return { stores, shares, copies, metrics }
+  const find = (storageGroup: string, of: 'active' | 'passive') =>
+    copyToBackUp({ stores, shares, node: node.name }, storageGroup, of)
+  const backups = closing.add(new BackupHost({ find, events, clock }))
+  return { stores, shares, copies, backups, metrics }
 }
 
 /** The store first: its share must not announce logs that its recovery still mends. */

@@ -110,6 +110,11 @@ export class StoreInstance {
     return join(this.#parts.root, 'logs')
   }
 
+  /** The file of the database. */
+  get database(): string {
+    return join(this.#parts.root, 'database', this.#parts.databaseName)
+  }
+
   /** Three letters or digits that every log begins with. */
   get baseName(): string {
     return this.#parts.baseName

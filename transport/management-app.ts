@@ -2,6 +2,7 @@ import { fastifySwagger } from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { assert } from '../engine/assert.ts'
 import { createHardenedApp, type ServerLimits } from './hardening.ts'
+import { addBackupRoutes, type BackupsPort } from './management-backups.ts'
 import { addCopyRoutes, type CopiesPort } from './management-copies.ts'
 import { addEventRoutes, type EventsPort } from './management-events.ts'
 import { addPagesRoute } from './management-pages.ts'
@@ -21,6 +22,8 @@ export interface ManagementPorts {
   readonly shares?: SharesPort
   /** Absent in a process that runs no mailbox store. */
   readonly stores?: StoresPort
+  /** Absent in a process that has no database. */
+  readonly backups?: BackupsPort
   readonly events: EventsPort
   /** The text of `/metrics` in the format that `contentType` names. */
   readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
@@ -61,6 +64,7 @@ export function createManagementApp(ports: ManagementPorts): FastifyInstance {
     addCopyRoutes(api, ports.server, ports.copies)
     addShareRoutes(api, ports.shares)
     addStoreRoutes(api, ports.stores)
+    addBackupRoutes(api, ports.backups)
     addPagesRoutes(api, ports, closing.signal)
     addEventRoutes(api, { events: ports.events, closing: closing.signal, onFault })
     done()

@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../engine/error.ts'
-import type { GenerationRange } from '../engine/generation.ts'
+import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { BackupManifest, SetFile } from '../storage/backup-manifest.ts'
 import type { RestoreRequest, RestoreResult } from '../storage/restore-set.ts'
 
@@ -27,14 +27,11 @@ export type BackupQuery =
    * `end-database`.
    */
   | { readonly ask: 'copy-database'; readonly path: string; readonly mode: 'snapshot' | 'streaming' }
-  /** Copies what a streaming copy has grown by, puts the trailer page behind it, and makes it durable. */
-  | {
-      readonly ask: 'end-database'
-      /** One page; null for none. */
-      readonly trailer: Uint8Array | null
-      /** The logs that the copy needs, as the trailer says. */
-      readonly required: GenerationRange
-    }
+  /**
+   * Copies what a streaming copy has grown by, and makes it durable. The page behind it says which logs it needs: those from the one that
+   * its header has as the first of the backup under way, through `last`, which was closed when the last page had been read.
+   */
+  | { readonly ask: 'end-database'; readonly last: Generation }
   /** Copies a checkpoint file. */
   | { readonly ask: 'copy-checkpoint'; readonly path: string }
   /**

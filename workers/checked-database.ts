@@ -88,12 +88,12 @@ export class DatabasePass {
     }
   }
 
-  /** Reads what it has grown by, puts `trailer` behind it if there is one, and makes the copy durable. */
-  async finish(trailer: Uint8Array | null): Promise<CheckedDatabase> {
+  /** Reads what it has grown by, puts behind it what `trailer` makes of its header, if anything, and makes the copy durable. */
+  async finish(trailer: ((header: DatabaseHeader) => Uint8Array) | null): Promise<CheckedDatabase> {
     if (this.#reading.state === 'in-use') await this.readOn()
     try {
       const { header, pages } = this.#look.ended(this.#pass.positionBytes)
-      if (trailer !== null) await this.#pass.append(trailer)
+      if (trailer !== null) await this.#pass.append(trailer(header))
       return { header, pages, ...(await this.#pass.finish()) }
     } catch (error) {
       await this.abandon()

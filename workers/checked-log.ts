@@ -22,8 +22,9 @@ export interface CheckedLog extends CheckedContent {
 /** Reads a whole closed log of this generation. Errors: `LOG_REJECTED`, and those of the file system. */
 export async function checkLog(parts: CheckingParts, ends: FileEnds, generation: Generation): Promise<CheckedLog> {
   let found: Pick<CheckedLog, 'identity' | 'header'> | null = null
-  const content = await checkWhole(parts, ends, (bytes) => {
-    const verdict = verifyLog(bytes, { expectedGeneration: generation, wideXor: parts.slab.wideXor })
+  const content = await checkWhole(parts, ends, (bytes, isInSlab) => {
+    const wideXor = isInSlab ? parts.slab.wideXor : null
+    const verdict = verifyLog(bytes, { expectedGeneration: generation, wideXor })
     if (verdict.verdict === 'rejected') throw rejectedLog(ends.from, generation, verdict.rejection)
     found = { identity: verdict.identity, header: verdict.header }
   })
@@ -59,16 +60,16 @@ export function rejectedLog(path: string, generation: Generation, { reason, deta
 async function checkWhole(
   parts: CheckingParts,
   ends: FileEnds,
-  look: (bytes: Uint8Array) => void,
+  look: (bytes: Uint8Array, isInSlab: boolean) => void,
 ): Promise<CheckedContent> {
   let sizeBytes = 0
   let whole: Uint8Array | null = null
   const pass = await FilePass.open(parts, ends, ({ slot, position, length }) => {
-    if (length === sizeBytes) return look(slot.bytes.subarray(0, length))
+    if (length === sizeBytes) return look(slot.bytes.subarray(0, length), true)
     // Only logs longer than any of Exchange come in several pieces, and what is copied slowly.
     whole ??= new Uint8Array(sizeBytes)
     whole.set(slot.bytes.subarray(0, length), position)
-    if (position + length === sizeBytes) look(whole)
+    if (position + length === sizeBytes) look(whole, false)
   })
   try {
     sizeBytes = await pass.sizeBytes()

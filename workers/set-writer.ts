@@ -1,3 +1,4 @@
+import { trailerOf, writeBackupTrailer } from '../engine/database/backup-trailer.ts'
 import type { DatabaseHeader } from '../engine/database/database-header.ts'
 import { checkContinuation } from '../engine/database/log-chain.ts'
 import { signatureDigits } from '../engine/database/redo-mark.ts'
@@ -72,12 +73,13 @@ export class SetWriter {
   }
 
   /** Ends a streaming copy. */
-  async endDatabase({ trailer, required }: Asked<'end-database'>): Promise<SetFile> {
+  async endDatabase({ last }: Asked<'end-database'>): Promise<SetFile> {
     const streaming = this.#streaming
     if (streaming === null) throw outOfOrder('no streaming copy of a database is under way')
     this.#streaming = null
-    const checked = await streaming.pass.finish(trailer)
-    this.#database = { header: checked.header, required }
+    const checked = await streaming.pass.finish((header) => trailerPage(header, last))
+    const first = asGeneration(trailerOf(checked.header, last).backup.firstGeneration)
+    this.#database = { header: checked.header, required: { first, last } }
     return this.#add(streaming.path, checked)
   }
 
@@ -263,4 +265,11 @@ function outOfOrder(why: string): ReplicationError {
     message: `the set cannot be written: ${why}`,
     hint: 'This is a fault of the program that asked: report it.',
   })
+}
+
+/** The page behind the last one of a database that was copied while it was in use. */
+function trailerPage(header: DatabaseHeader, last: Generation): Uint8Array {
+  const page = new Uint8Array(header.pageBytes)
+  writeBackupTrailer(page, trailerOf(header, last))
+  return page
 }

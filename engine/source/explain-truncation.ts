@@ -103,7 +103,7 @@ const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => {
   }),
   backup: (_, through) => ({
     why: `a backup is under way that needs the logs above ${through}`,
-    release: 'the backup completing or being given up: ccr backup status SG',
+    release: 'the backup completing or being given up: ccr backup list',
   }),
   checkpoint: (_, through) => ({
     why:

@@ -54,6 +54,7 @@ export type BackupOrder = Extract<SourceOrder, { kind: 'prepare-backup' | 'recor
 /** The backups of one share: what is asked of its instance, and what the instance orders of the store. */
 export class ShareBackups {
   readonly #parts: ShareBackupsParts
+  #slots: BackupSlots | null = null
 
   constructor(parts: ShareBackupsParts) {
     this.#parts = parts
@@ -93,8 +94,14 @@ export class ShareBackups {
     return !thawed.timedOut
   }
 
+  /** What the header of the active's database remembers; null where there is none, or it is not known yet. */
+  get slots(): BackupSlots | null {
+    return this.#slots
+  }
+
   /** The header of the database says which backups there were. */
   known(slots: BackupSlots): void {
+    this.#slots = slots
     this.#parts.tell({ kind: 'backups-known', history: historyOf(slots) })
   }
 

@@ -4,10 +4,14 @@ import { writeJson, writeLines } from '../cli-io.ts'
 import { truncationLines } from '../format-truncation.ts'
 import { parseGeneration } from '../generation-argument.ts'
 import { storageGroupArgument, withManagement } from '../management.ts'
+import { addBackupTakers } from './backup-take.ts'
 
 /** `ccr backup`. */
 export function addBackupCommand(program: CommandUnknownOpts, act: Act): void {
-  const backup = program.command('backup').description('tell the source what was backed up')
+  const backup = program
+    .command('backup')
+    .description('back up the active or the passive copy into a directory, or tell the source what was backed up')
+  addBackupTakers(backup, act)
   backup
     .command('mark')
     .description(

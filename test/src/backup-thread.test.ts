@@ -102,27 +102,4 @@ describe('a backup thread', () => {
     await thread.close()
     expect(await readdir(scratch)).toEqual([])
   })
-
-  it('appends the trailer of a streaming copy, and what the file has grown by', async () => {
-    const last = await fill(1, 50)
-    const set = join(scratch, 'set')
-    const from = join(world.root, 'database', 'priv1.edb')
-    await thread.ask({ ask: 'begin-set', directory: set })
-    const open = await thread.ask({ ask: 'copy-database', path: from, mode: 'streaming' })
-    const before = await readFile(from)
-    await writeFile(from, Buffer.concat([before, Buffer.alloc(8192)]))
-    const trailer = new Uint8Array(8192).fill(7)
-
-    const file = await thread.ask({
-      ask: 'end-database',
-      trailer,
-      required: { first: asGeneration(1), last: asGeneration(last) },
-    })
-
-    expect(open).toBeNull()
-    expect(file.bytes).toBe(before.length + 2 * 8192)
-    const copied = await readFile(join(set, 'database', 'priv1.edb'))
-    expect(copied.subarray(0, before.length).equals(before)).toBe(true)
-    expect(copied.subarray(before.length + 8192).equals(trailer)).toBe(true)
-  })
 })
