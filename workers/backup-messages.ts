@@ -28,7 +28,7 @@ export type BackupQuery =
    */
   | { readonly ask: 'copy-database'; readonly path: string; readonly mode: 'snapshot' | 'streaming' }
   /**
-   * Copies what a streaming copy has grown by, and makes it durable. The page behind it says which logs it needs: those from the one that
+   * Makes a streaming copy durable. No page is read any more, since the log is closed. The page behind it says which logs it needs: those from the one that
    * its header has as the first of the backup under way, through `last`, which was closed when the last page had been read.
    */
   | { readonly ask: 'end-database'; readonly last: Generation }

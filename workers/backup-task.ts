@@ -4,6 +4,7 @@ import { unreachable } from '../engine/assert.ts'
 import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { lockStore } from '../storage/store-lock.ts'
+import type { StoreNames } from '../storage/store-places.ts'
 import type { BackupAnswers, BackupCommand, BackupQuery, BackupReport } from './backup-messages.ts'
 import { type CheckingParts, checkingParts } from './checked-file.ts'
 import { CopyPace } from './copy-pace.ts'
@@ -11,6 +12,7 @@ import { restoreWith } from './set-restoring.ts'
 import { verifySet } from './set-verification.ts'
 import { SetWriter } from './set-writer.ts'
 import { createSlab } from './slab.ts'
+import { recoverStreaming } from './streaming-recovery.ts'
 
 /** What a backup worker is started with. */
 export interface BackupTaskSetup {
@@ -125,7 +127,8 @@ class BackupWorker {
   async #restore({ restore }: Extract<BackupQuery, { ask: 'restore-sets' }>): Promise<BackupAnswers['restore-sets']> {
     const { files, pace } = this.#parts
     const lock = (root: string) => lockStore({ root, files, onLost: (error) => pace.stop(error) })
-    const others = { lock, newId, nowMs: () => Date.now(), recoverStreaming: null }
+    const recover = (names: StoreNames) => recoverStreaming({ files, newId }, names)
+    const others = { lock, newId, nowMs: () => Date.now(), recoverStreaming: recover }
     return await restoreWith(this.#parts, others, restore)
   }
 

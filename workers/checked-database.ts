@@ -88,9 +88,11 @@ export class DatabasePass {
     }
   }
 
-  /** Reads what it has grown by, puts behind it what `trailer` makes of its header, if anything, and makes the copy durable. */
+  /**
+   * Puts behind what was read what `trailer` makes of its header, if anything, and makes the copy durable. What a file in use has grown by
+   * since is left out: it was written behind the log that was closed for the backup, or the logs bring it.
+   */
   async finish(trailer: ((header: DatabaseHeader) => Uint8Array) | null): Promise<CheckedDatabase> {
-    if (this.#reading.state === 'in-use') await this.readOn()
     try {
       const { header, pages } = this.#look.ended(this.#pass.positionBytes)
       if (trailer !== null) await this.#pass.append(trailer(header))

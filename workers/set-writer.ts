@@ -1,4 +1,4 @@
-import { trailerOf, writeBackupTrailer } from '../engine/database/backup-trailer.ts'
+import { trailerOf, trailerPage } from '../engine/database/backup-trailer.ts'
 import type { DatabaseHeader } from '../engine/database/database-header.ts'
 import { checkContinuation } from '../engine/database/log-chain.ts'
 import { signatureDigits } from '../engine/database/redo-mark.ts'
@@ -77,7 +77,7 @@ export class SetWriter {
     const streaming = this.#streaming
     if (streaming === null) throw outOfOrder('no streaming copy of a database is under way')
     this.#streaming = null
-    const checked = await streaming.pass.finish((header) => trailerPage(header, last))
+    const checked = await streaming.pass.finish((header) => trailerPage(trailerOf(header, last), header.pageBytes))
     const first = asGeneration(trailerOf(checked.header, last).backup.firstGeneration)
     this.#database = { header: checked.header, required: { first, last } }
     return this.#add(streaming.path, checked)
@@ -265,11 +265,4 @@ function outOfOrder(why: string): ReplicationError {
     message: `the set cannot be written: ${why}`,
     hint: 'This is a fault of the program that asked: report it.',
   })
-}
-
-/** The page behind the last one of a database that was copied while it was in use. */
-function trailerPage(header: DatabaseHeader, last: Generation): Uint8Array {
-  const page = new Uint8Array(header.pageBytes)
-  writeBackupTrailer(page, trailerOf(header, last))
-  return page
 }

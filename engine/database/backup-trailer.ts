@@ -47,17 +47,13 @@ export function trailerOf({ backups, signature, logSignature }: DatabaseHeader, 
   return { backup: { ...backups.currentFull, lastGeneration: last }, signature, logSignature }
 }
 
-/**
- * Writes the trailer of a backup as a page of its own, and seals it.
- *
- * @param target one page of the database, on a multiple of four in its memory
- */
-export function writeBackupTrailer(target: Uint8Array, { backup, signature, logSignature }: BackupTrailer): void {
+/** The trailer of a backup as a page of its own, of the size of the pages of its database. */
+export function trailerPage({ backup, signature, logSignature }: BackupTrailer, pageBytes: number): Uint8Array {
   assert(backup.firstGeneration >= 1 && backup.firstGeneration <= backup.lastGeneration, 'a backup has logs')
-  const page = openLogBytes(target)
-  target.fill(0)
+  const page = openLogBytes(new Uint8Array(pageBytes))
   writeBackupSlot(page.view, AT.backup, backup)
   writeSignature(page.view, AT.signature, signature)
   writeSignature(page.view, AT.logSignature, logSignature)
-  sealBlock(page, 0, target.byteLength)
+  sealBlock(page, 0, pageBytes)
+  return page.bytes
 }

@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { asGeneration } from '../../engine/generation.ts'
 import { BackupThread } from '../../src/backup/backup-thread.ts'
+import { nodeFileOperations } from '../../storage/node-file-operations.ts'
+import { recoverStreaming } from '../../workers/streaming-recovery.ts'
 import { turnBit } from '../engine/database/database-build.ts'
 import { insert, isContent, MailboxWorld, transaction } from '../workers/mailbox-rig.ts'
-import { aDescription, aRestore } from '../workers/set-rig.ts'
+import { aDescription, aRestore, newId } from '../workers/set-rig.ts'
 
 let world: MailboxWorld
 let scratch: string
@@ -23,6 +25,8 @@ afterEach(async () => {
   await world.end()
   await rm(scratch, { recursive: true })
 })
+
+const namesOf = (root: string) => ({ root, baseName: 'E00', databaseName: 'priv1.edb' })
 
 /** Lets a store take messages, and stops it. Answers the last closed log. */
 async function fill(from: number, through: number): Promise<number> {
@@ -60,6 +64,59 @@ describe('a backup thread', () => {
     expect(result).toMatchObject({ wasInterrupted: false, logs: { first: 1, last } })
     expect(result.rolledForward?.first).toBe(last + 1)
     for (const id of [1, 200, 201, 300]) expect(isContent(await store.read({ mailbox: 1, id }), 3000, id)).toBe(true)
+  })
+
+  it('backs up a store that goes on, and puts back what it had acknowledged when its last page was read', async () => {
+    const store = await world.start()
+    await store.transact(Array.from({ length: 200 }, (_, id) => transaction(insert(id, 3000))))
+    const acknowledged: number[] = []
+    let goesOn = true
+    const client = async (first: number): Promise<void> => {
+      for (let id = first; goesOn; id += 2) {
+        await store.transact([transaction(insert(id, 3000))])
+        acknowledged.push(id)
+      }
+    }
+    const clients = [200, 201].map(client)
+    const { required: first } = await store.backups.begin({ scope: 'full', method: 'streaming' })
+    const [set, logs] = [join(scratch, 'set'), join(world.root, 'logs')]
+    await thread.ask({ ask: 'begin-set', directory: set })
+    await thread.ask({ ask: 'copy-database', path: join(world.root, 'database', 'priv1.edb'), mode: 'streaming' })
+    const known = [...acknowledged]
+    const { closed } = await store.backups.prepare()
+    while (acknowledged.length < known.length + 40) await store.status()
+    const range = { first, last: closed }
+    await thread.ask({ ask: 'end-database', last: closed })
+    await thread.ask({ ask: 'copy-logs', directory: logs, baseName: 'E00', range })
+    await thread.ask({ ask: 'finish-set', description: aDescription({ method: 'streaming', closed }) })
+    goesOn = false
+    await Promise.all(clients)
+    await store.close()
+
+    const verified = await thread.ask({ ask: 'verify-set', directory: set })
+    await thread.ask({ ask: 'restore-sets', restore: { ...aRestore(world.root, [set]), pointInTime: true } })
+    await recoverStreaming({ files: nodeFileOperations({ shortCalls: 'inline' }), newId }, namesOf(world.root))
+    const restored = await world.start()
+
+    expect(verified).toMatchObject({ sound: true, manifest: { required: range } })
+    expect(restored.opening).toMatchObject({ outcome: 'recovered', redone: { last: closed } })
+    for (const id of known)
+      expect([id, isContent(await restored.read({ mailbox: 1, id }), 3000, id)]).toEqual([id, true])
+    await restored.transact([transaction(insert(1_000_000, 3000))])
+    await restored.close()
+    expect((await world.start()).opening.outcome).toBe('clean')
+  })
+
+  it('does not recover a streaming backup that lacks its trailer, and changes nothing of it', async () => {
+    await fill(1, 50)
+    const files = nodeFileOperations({ shortCalls: 'inline' })
+    const before = await readFile(join(world.root, 'database', 'priv1.edb'))
+
+    await expect(recoverStreaming({ files, newId }, namesOf(world.root))).rejects.toMatchObject({
+      code: 'DATABASE_REJECTED',
+      fields: { eseError: -535 },
+    })
+    expect((await readFile(join(world.root, 'database', 'priv1.edb'))).equals(before)).toBe(true)
   })
 
   it('names what is wrong with a set', async () => {

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { layBackupStep, stepOfGroup } from '../../../../engine/database/backup-record.ts'
 import { withCurrent } from '../../../../engine/database/backup-slot.ts'
-import { trailerOf, writeBackupTrailer } from '../../../../engine/database/backup-trailer.ts'
+import { trailerOf, trailerPage } from '../../../../engine/database/backup-trailer.ts'
 import { readDatabaseHeader } from '../../../../engine/database/database-header-copies.ts'
 import { BACKUP_PHASE } from '../../../../engine/database/log-record-database.ts'
 import { logTimeAt } from '../../../../engine/database/log-time.ts'
@@ -119,23 +119,24 @@ function takeFuzzyCopy(source: Loaded): FuzzyCopy {
   })
   living.rig.settle(() => store.header.backups.currentFull.firstGeneration === first)
   const { header, pages } = readPages(source)
+  source.load(source.below(8))
   const last = store.forceRoll('a backup copies the logs')
   const { messages } = source
   living.rig.settle(() => store.openGeneration > last)
   const read = readDatabaseHeader(header)
   if (read.verdict !== 'read') throw new Error('one copy of the header is whole')
-  const trailer = new Uint8Array(PAGE_BYTES)
-  writeBackupTrailer(trailer, trailerOf(read.header, last))
+  const trailer = trailerPage(trailerOf(read.header, last), PAGE_BYTES)
   return { header, pages, trailer, first, last, messages }
 }
 
-/** Page 0 stands for the header. Whatever comes first comes first, and the file may grow meanwhile. */
+/** Page 0 stands for the header. Whatever comes first comes first; what the file has grown by meanwhile is read too, or left out. */
 function readPages(source: Loaded): Pick<FuzzyCopy, 'header' | 'pages'> {
   const { disk } = source
   const pages = new Map<number, Uint8Array>()
   let header: Uint8Array | null = null
+  const end = source.below(2) === 0 ? disk.pageCount() : Number.POSITIVE_INFINITY
   for (;;) {
-    const left = Array.from({ length: disk.pageCount() + 1 }, (_, number) => number).filter(
+    const left = Array.from({ length: Math.min(end, disk.pageCount()) + 1 }, (_, number) => number).filter(
       (number) => (number === 0 && header === null) || (number > 0 && !pages.has(number)),
     )
     const number = left[source.below(Math.max(1, left.length))]
@@ -320,7 +321,7 @@ describe('a store that is frozen', () => {
       expect(disk.scan().database?.required.maxCommitted).toBeLessThanOrEqual(closed)
       const living = startMailbox(disk, { fuse: new Fuse(), choose: () => 0, cachePages: 48 })
       expect(sorted(messagesOf(living))).toBe(sorted(messages))
-      expect(living.rig.store.openGeneration).toBe(closed + 1)
+      expect(living.rig.store.openGeneration).toBeGreaterThan(closed)
     })
   })
 })
