@@ -77,6 +77,8 @@ export interface Scenario {
   readonly replays: boolean
   /** How many logs the checkpoint of the active lags behind; null where no mailbox store writes the logs. */
   readonly activeLag: number | null
+  /** Whether that store has circular logging, as far as its source is concerned; false when absent. */
+  readonly circular?: boolean
   /** How many logs the checkpoint of a copy lags behind at the end of a batch; 2 when absent. */
   readonly copyLag?: number
   /** Whether databases are written out when nothing happens for a while; true when absent. */

@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
 import { asGeneration, type Generation, nextGeneration } from '../engine/generation.ts'
 import type { StageAnswer, StageQuestion } from '../engine/scenario/play.ts'
-import type { Act, ActRefusal, BackupAct, ScenarioWorld } from '../engine/scenario/step.ts'
+import { type Act, type ActRefusal, type BackupAct, eseErrorIn, type ScenarioWorld } from '../engine/scenario/step.ts'
 import { listedChoices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { WORLD_STARTS_MS } from './core.ts'
@@ -68,11 +68,12 @@ export class ScenarioStage {
   }
 
   #begin(wanted: ScenarioWorld): void {
-    const { copies, databases, gate, toyLag } = wanted
+    const { copies, late, databases, gate, circular, toyLag } = wanted
     this.#world = this.#build({
       ...CALM_SCENARIO,
       copies,
-      copiesExpected: copies,
+      copiesExpected: copies - late.length,
+      circular,
       replays: databases,
       activeLag: databases ? toyLag.active : null,
       copyLag: toyLag.copy,
@@ -82,7 +83,8 @@ export class ScenarioStage {
     })
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)
-    this.#world.start()
+    this.#world.source.start()
+    for (const copy of this.#world.copies) if (!late.includes(copy.copyId)) copy.start()
     this.#pass(BUILD_MS)
   }
 
@@ -231,6 +233,6 @@ export class ScenarioStage {
   }
 }
 
-function refused(code: ErrorCode, message: string, eseError = 0): ActRefusal {
+function refused(code: ErrorCode, message: string, eseError = eseErrorIn(message)): ActRefusal {
   return { code, eseError, message, exit: ERROR_CODES[code].exit }
 }

@@ -62,8 +62,8 @@ export class SourceNode implements SourceEnd {
 
   constructor(parts: SourceParts) {
     this.#parts = parts
-    const { copiesExpected, passiveGate, activeLag } = parts.core.scenario
-    const active = activeLag === null ? 'external' : 'mailbox'
+    const { copiesExpected, passiveGate, activeLag, circular = false } = parts.core.scenario
+    const active = activeLag === null ? 'external' : circular ? 'circular' : 'mailbox'
     this.state = startSource('SG1', { copiesExpected, passiveGate, active })
     this.#orders = new OrderQueue((order, done) => this.#perform(order, done))
   }

@@ -181,7 +181,14 @@ function judgeEvents(
   const wrong = events.filter((wanted) => since.some((seen) => isWanted(seen, wanted)) === none)
   if (wrong.length === 0) return null
   const expected = `${none ? 'no ' : ''}${wrong.map(({ id, of }) => (of === null ? `${id}` : `${id} of ${of}`)).join(', ')}`
-  return { expected, actual: since.map(({ id, of }) => `${id} of ${of}`).join(', ') || 'no events since the last look' }
+  return { expected, actual: eventsText(since) || 'no events since the last look' }
+}
+
+/** Each event once, with how often it came. */
+function eventsText(events: readonly SeenEvent[]): string {
+  const counts = new Map<string, number>()
+  for (const { id, of } of events) counts.set(`${id} of ${of}`, (counts.get(`${id} of ${of}`) ?? 0) + 1)
+  return [...counts].map(([event, count]) => (count === 1 ? event : `${event} (${count} times)`)).join(', ')
 }
 
 function isWanted(seen: SeenEvent, { id, of }: WantedEvent): boolean {

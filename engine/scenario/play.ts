@@ -44,8 +44,8 @@ export interface ScenarioResult {
 /** A scenario under way: it yields a question, its stage answers, and so on to the end. */
 export type ScenarioMachine<Result> = Generator<StageQuestion, Result, StageAnswer>
 
-/** Between two looks while something is waited for, in milliseconds. */
-const LOOK_MS = 20
+/** Between two looks while something is waited for, in milliseconds. A look at processes costs some requests. */
+const LOOK_MS: Readonly<Record<ScenarioMode, number>> = { virtual: 20, real: 100 }
 /** As long as time passes at once in real processes, in milliseconds: what needs longer is waited for. */
 const REAL_ADVANCE_MS_MAX = 10_000
 
@@ -179,7 +179,7 @@ function* playExpect(expectations: readonly Expectation[], memory: Memory): Scen
 function* playWait(does: Extract<StepBody, { verb: 'wait' }>, memory: Memory): ScenarioMachine<Came> {
   const names = namesWanted(does.until)
   const beganMs = yield* askTime(0)
-  for (let nowMs = beganMs; ; nowMs = yield* askTime(LOOK_MS)) {
+  for (let nowMs = beganMs; ; nowMs = yield* askTime(LOOK_MS[memory.mode])) {
     const sight = yield* askLook(names)
     const found = mismatches(does.until, evidenceOf(sight, memory))
     if (found.length === 0) {

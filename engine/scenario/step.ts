@@ -21,6 +21,8 @@ export interface ScenarioFile {
 export interface ScenarioWorld {
   /** Copies of the storage group, from 0 to 3: `copy1`, `copy2`, `copy3`. */
   readonly copies: number
+  /** Copies that nobody has set up yet: their nodes are down until they are started for the first time. */
+  readonly late: readonly Owner[]
   /** Whether a mailbox store writes the logs and the copies replay them; else logs only. */
   readonly databases: boolean
   readonly gate: PassiveGate
@@ -111,6 +113,11 @@ export interface BackupAct {
 
 /** How the tool of a backup ends it. */
 type BackupOutcome = 'completed' | 'aborted' | 'vanished'
+
+/** The number of ESE that a refusal names, where it gives none by itself: `(error -526)`, `(-617)`; 0 for none. */
+export function eseErrorIn(message: string): number {
+  return Number(/\((?:error )?(-\d+)\)/.exec(message)?.[1] ?? 0)
+}
 
 /** What an act came to: null when it was done. */
 export interface ActRefusal {

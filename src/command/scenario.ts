@@ -13,9 +13,18 @@ export function addScenarioCommand(program: CommandUnknownOpts, act: Act): void 
     .command('run')
     .description('play scenario files, one after the other; exit code 3 when one of them fails, 2 when one is wrong')
     .argument('<file...>', 'scenario files')
-    .requiredOption('--virtual', 'in the toy world and its virtual time, within milliseconds')
-    .option('--seed <number>', 'in virtual runs: varies all delays', (text: string) => wholeBetween(0, SEED_MAX, text))
-    .addHelpText('after', '\nExample:\n  ccr scenario run --virtual labs/scenarios/*.yaml')
+    .option(
+      '--virtual',
+      'in the toy world and its virtual time, within milliseconds; else with processes on this machine',
+    )
+    .option('--data <directory>', 'where processes keep their files, each scenario in a folder; temporary when absent')
+    .option('--seed <number>', 'varies all delays in virtual runs, and the mail in real ones', (text: string) =>
+      wholeBetween(0, SEED_MAX, text),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ccr scenario run --virtual labs/scenarios/*.yaml\n  ccr scenario run labs/scenarios/02-queue.yaml --data /tmp/look',
+    )
     .action((paths, options) =>
       act(async (context) => {
         const { runScenarioCommand } = await import('../scenario/scenario-command.ts')

@@ -26,8 +26,10 @@ export interface RunOptions {
   readonly paths: readonly string[]
   readonly mode: ScenarioMode
   readonly seed: number | null
-  /** A stage for one file. */
-  readonly stageFor: (file: ScenarioFile) => Stage
+  /** Ends the run behind the step under way. */
+  readonly signal: AbortSignal
+  /** A stage for the scenario of a file. */
+  readonly stageFor: (path: string) => Stage
   readonly onFile: (name: string, path: string) => void
   readonly onStep: (result: StepResult) => void
   readonly onEnd: (result: FileResult) => void
@@ -37,6 +39,7 @@ export interface RunOptions {
 export async function runScenarios(options: RunOptions): Promise<readonly FileResult[]> {
   const results: FileResult[] = []
   for (const path of options.paths) {
+    if (options.signal.aborted) break
     const result = await runFile(path, options)
     results.push(result)
     options.onEnd(result)
@@ -65,7 +68,7 @@ async function runFile(path: string, options: RunOptions): Promise<FileResult> {
     const file = readScenarioFile(path)
     name = file.name
     options.onFile(name, path)
-    const { result, trace } = await play(file, options)
+    const { result, trace } = await play(file, path, options)
     return { ...told, name, result, error: null, trace, tookMs: performance.now() - beganMs }
   } catch (error) {
     if (!(error instanceof ReplicationError)) throw error
@@ -75,9 +78,10 @@ async function runFile(path: string, options: RunOptions): Promise<FileResult> {
 
 async function play(
   file: ScenarioFile,
+  path: string,
   { stageFor, onStep }: RunOptions,
 ): Promise<{ readonly result: ScenarioResult; readonly trace: readonly string[] }> {
-  const stage = stageFor(file)
+  const stage = stageFor(path)
   try {
     const result = await playOn(stage, file, onStep)
     return { result, trace: result.outcome === 'failed' ? await stage.trace() : [] }

@@ -11,8 +11,10 @@ import {
   type FieldsOf,
   flag,
   type JsonSchema,
+  listOf,
   map,
   membersOf,
+  owner,
   type Shape,
   scalarIn,
   text,
@@ -48,6 +50,10 @@ const TOY = {
 
 const WORLD_FIELDS = {
   copies: { shape: whole(0, COPIES_MAX), about: 'how many copies there are, `copy1` and so on; 1' },
+  late: {
+    shape: listOf(owner(false)),
+    about: 'copies that are set up later, with a step `start`; the active does not count on them before',
+  },
   databases: {
     shape: flag,
     about: 'whether a mailbox store writes the logs and copies replay them; true. Without, in virtual runs only',
@@ -122,10 +128,11 @@ export function scenarioSchema(): JsonSchema {
 function worldIn(node: YamlNode | undefined): ScenarioWorld {
   const said: Partial<FieldsOf<typeof WORLD_FIELDS>> =
     node === undefined ? {} : map(WORLD_FIELDS).read(node, new Scope(COPIES_MAX))
-  const { copies = 1, databases = true, gate = 'replayed', circular = false, release = 'sp1', toy } = said
+  const { copies = 1, late = [], databases = true, gate = 'replayed', circular = false, release = 'sp1', toy } = said
   const { active = 20, copy = 10, idle = false } = toy ?? {}
   return {
     copies,
+    late,
     databases,
     gate,
     circular,

@@ -156,7 +156,7 @@ function refusalIn(node: YamlNode): string | number {
   throw unknownWord(node.place, `refusal ${node.written}`, codes)
 }
 
-/** A live name may stand by itself here, where nothing else than a number can. */
+/** Nothing else than a number can stand here, so a formula needs no signs around it. */
 function readBinding({ name, place, value }: YamlMember, scope: Scope): Binding {
   if (!new RegExp(BINDING_NAME).test(name) || TAKEN_NAMES.includes(name) || /^copy\d/.test(name))
     throw invalidScenario(place, `${name} cannot be given as a name`, 'Take another word of letters and digits.')
@@ -166,7 +166,7 @@ function readBinding({ name, place, value }: YamlMember, scope: Scope): Binding 
     content: { kind: 'scalar', value: `\${${written}}` },
     placeOf: (at) => value.placeOf(at - 2),
   }
-  const read = formula.read(scope.isNumber(written) ? bare : value, scope)
+  const read = formula.read(written.includes('${') || written === '' ? value : bare, scope)
   scope.bind(name)
   return { name, formula: read }
 }

@@ -13,11 +13,15 @@ export interface ChildService {
   readonly ended: Promise<void>
   /** Asks it to stop and waits for its end; idempotent. */
   readonly stop: () => Promise<void>
+  /** Ends it at once, as a crash does, and waits for its end; idempotent. */
+  readonly kill: () => Promise<void>
 }
 
 /** What a service tells when it has started. */
 interface StartedService {
   readonly managementUrl: string
+  /** The shares of a node, with the URL that copies connect to; empty where it has none. */
+  readonly shares: readonly { readonly storageGroup: string; readonly url: string }[]
 }
 
 /** What a service is started with. */
@@ -56,7 +60,11 @@ export async function startChild(options: ChildOptions): Promise<ChildService> {
   })
   const first = await Promise.race([firstLine(child.stdout), ended.then(() => null)])
   if (first === null) throw failureIn(options)
-  return { started: readStarted(first), ended, stop: () => stopChild(child, ended) }
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await ended
+  }
+  return { started: readStarted(first), ended, stop: () => stopChild(child, ended), kill }
 }
 
 /** This program itself: the built file, or its source where that runs. */
@@ -71,8 +79,8 @@ async function firstLine(stdout: Readable | null): Promise<string | null> {
 }
 
 function readStarted(line: string): StartedService {
-  const { managementUrl } = JSON.parse(line) as Partial<StartedService> // our own document; checked below
-  if (typeof managementUrl === 'string') return { managementUrl }
+  const { managementUrl, shares } = JSON.parse(line) as Partial<StartedService> // our own document; checked below
+  if (typeof managementUrl === 'string') return { managementUrl, shares: Array.isArray(shares) ? shares : [] }
   throw new Error(`a service tells where it is, not ${line}`)
 }
 

@@ -1,0 +1,90 @@
+import { join } from 'node:path'
+import { ReplicationError } from '../../engine/error.ts'
+import { type Act, type ActRefusal, type BackupAct, eseErrorIn } from '../../engine/scenario/step.ts'
+import { startCommand } from '../up/child-command.ts'
+import { damageLog, deleteLogs } from './log-damage.ts'
+import type { RealMail } from './real-mail.ts'
+import { STORAGE_GROUP } from './real-node.ts'
+import type { RealWorld } from './real-world.ts'
+
+/** Where acts are carried out. */
+interface Scene {
+  readonly world: RealWorld
+  readonly mail: RealMail
+}
+
+/** Carries an act out against processes; a refusal is what the product itself said. Errors: whatever else went wrong. */
+export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRefusal | null> {
+  try {
+    if (act.kind === 'backup') return await backUp(act, scene.world)
+    await carryOut(act, scene)
+    return null
+  } catch (error) {
+    if (!(error instanceof ReplicationError) || error.code === 'INTERNAL') throw error
+    return refusalOf(error.toJSON(), error.exitCode)
+  }
+}
+
+async function carryOut(act: Exclude<Act<number>, BackupAct>, { world, mail }: Scene): Promise<void> {
+  const { active } = world
+  switch (act.kind) {
+    case 'close':
+      return await mail.close(act.logs)
+    case 'load':
+      return await mail.load(act)
+    case 'suspend':
+      return void (await world.node(act.copy).client.suspend(STORAGE_GROUP, act.comment))
+    case 'resume':
+      return void (await world.node(act.copy).client.resume(STORAGE_GROUP))
+    case 'disable':
+      return await disable(world, act.copy)
+    case 'mark':
+      return void (await active.client.markBackup(STORAGE_GROUP, act.through))
+    case 'database':
+      return void (await active.connection.json('POST', `/api/v1/stores/${STORAGE_GROUP}/${act.change}`, {}))
+    case 'network':
+      return world.network(act.copy)[act.change]()
+    case 'node':
+      return await changeNode(world, act)
+    case 'corrupt-log':
+      return damageLog(world.node(act.on).logs, act.log, act.how)
+    case 'corrupt-transfer':
+      return world.network(act.copy).damageNext(act.times)
+    case 'delete-logs':
+      return deleteLogs(world.node(act.on).logs, act)
+  }
+}
+
+async function changeNode(world: RealWorld, { node, change }: Extract<Act<number>, { kind: 'node' }>): Promise<void> {
+  if (change === 'start') await world.startNode(world.node(node))
+  else await world.node(node).end(change)
+}
+
+/** The active knows a copy by an identifier, and calls it by host and node. */
+async function disable(world: RealWorld, name: string): Promise<void> {
+  const { copies } = await world.active.client.share(STORAGE_GROUP)
+  const copy = copies.find(({ label }) => label.endsWith(`:${name}`))
+  if (copy === undefined) throw new Error(`the active knows no ${name}`)
+  await world.active.client.disableCopy(STORAGE_GROUP, copy.copyId)
+}
+
+/** By the command that people use, in a process of its own. */
+async function backUp({ scope, method, of, to }: BackupAct, world: RealWorld): Promise<ActRefusal | null> {
+  const node = world.node(of)
+  const side = of === 'active' ? 'active' : 'passive'
+  const directory = join(world.data, 'sets', to ?? `${Date.now()}`)
+  const line = ['backup', scope, STORAGE_GROUP, '--of', side, '--method', method, '--to', directory]
+  const { exitCode, complaint } = await startCommand({
+    line: [...line, '--server', node.connection.origin],
+    env: world.env,
+  }).ended
+  if (exitCode === 0) return null
+  const told: unknown = JSON.parse(complaint)
+  return refusalOf(typeof told === 'object' && told !== null ? { ...told } : {}, exitCode ?? 1)
+}
+
+function refusalOf(told: Readonly<Record<string, unknown>>, exit: number): ActRefusal {
+  const message = String(told['message'] ?? 'no reason was given')
+  const number = Number(told['eseError'] ?? eseErrorIn(message))
+  return { code: String(told['code'] ?? 'INTERNAL'), eseError: number, message, exit }
+}

@@ -1,0 +1,117 @@
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ReplicationError } from '../../engine/error.ts'
+import type { StageAnswer, StageQuestion } from '../../engine/scenario/play.ts'
+import { actForReal } from './real-acts.ts'
+import { RealMail } from './real-mail.ts'
+import { RealSight } from './real-sight.ts'
+import { RealWorld } from './real-world.ts'
+import type { Stage } from './stage.ts'
+
+/** How a stage of processes is made. */
+export interface RealStageOptions {
+  /** Where the nodes keep their files; null for a temporary directory that is removed at the end. */
+  readonly data: string | null
+  /** Of the load; null for one that is drawn. */
+  readonly seed: number | null
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+}
+
+/** What is there once the world was built. */
+interface Scene {
+  readonly world: RealWorld
+  readonly mail: RealMail
+  readonly sight: RealSight
+  readonly builtAtMs: number
+}
+
+/** Events that are shown of a scenario that failed. */
+const TRACE_EVENTS = 40
+
+/** A stage of real processes on loopback. It ends all that it has started, also when it could not be built. */
+export function realStage(options: RealStageOptions): Stage {
+  const stage = new RealStage(options)
+  return {
+    mode: 'real',
+    answer: (question) => stage.answer(question),
+    trace: () => stage.trace(),
+    close: () => stage.close(),
+  }
+}
+
+class RealStage {
+  readonly #options: RealStageOptions
+  #scene: Scene | null = null
+  #temporary: string | null = null
+
+  constructor(options: RealStageOptions) {
+    this.#options = options
+  }
+
+  async answer(question: Exclude<StageQuestion, { ask: 'tell' }>): Promise<StageAnswer> {
+    this.#options.signal.throwIfAborted()
+    if (question.ask === 'build') {
+      await this.#build(question)
+      return null
+    }
+    const { world, mail, sight, builtAtMs } = this.#built()
+    switch (question.ask) {
+      case 'act':
+        return await actForReal(question.act, { world, mail })
+      case 'look':
+        return await sight.look(question.names, question.names.includes('messages') ? await mail.check() : null)
+      case 'pass':
+        if (question.ms > 0) await delay(question.ms, undefined, { signal: this.#options.signal })
+        return Math.round(performance.now() - builtAtMs)
+    }
+  }
+
+  async trace(): Promise<readonly string[]> {
+    return this.#options.signal.aborted ? [] : await this.#built().sight.lastEvents(TRACE_EVENTS)
+  }
+
+  async close(): Promise<void> {
+    await this.#scene?.world.close()
+    this.#scene = null
+    if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
+    this.#temporary = null
+  }
+
+  async #build({ world: wanted }: Extract<StageQuestion, { ask: 'build' }>): Promise<void> {
+    if (!wanted.databases)
+      throw new ReplicationError({
+        code: 'STATE_REFUSED',
+        message: 'a world without databases is for virtual runs',
+        hint: 'Leave databases: false out, or say only: virtual.',
+      })
+    const { env, signal, seed } = this.#options
+    const world = await RealWorld.start({ world: wanted, data: this.#directory(), env, signal })
+    const mail = new RealMail(world, seed)
+    this.#scene = { world, mail, sight: new RealSight(world), builtAtMs: performance.now() }
+  }
+
+  #directory(): string {
+    const { data } = this.#options
+    if (data === null) {
+      this.#temporary = mkdtempSync(join(tmpdir(), 'ccr-scenario-'))
+      return this.#temporary
+    }
+    const path = resolve(data)
+    if (!existsSync(path) || readdirSync(path).length === 0) return path
+    throw new ReplicationError({
+      code: 'DIRECTORY_CONFLICT',
+      message: `${path} is not empty`,
+      hint: 'A scenario begins with nothing: give another directory, or remove what is in it.',
+      fields: { path },
+    })
+  }
+
+  #built(): Scene {
+    if (this.#scene === null) throw new Error('the world was built first')
+    return this.#scene
+  }
+}
