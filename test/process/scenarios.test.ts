@@ -1,0 +1,94 @@
+// Goal: the same scenario files hold against real processes, and a run of them leaves nothing behind.
+// Method: the built program runs files of labs/scenarios with nodes on loopback; crash, cut and damage are done to what it started.
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type FinishedCommand, runCcr } from '../../bench/product.ts'
+
+const labs = join(import.meta.dirname, '../../labs/scenarios')
+const PLAYED = ['07-service-down-on-the-passive', '14-automatic-seed', '16-corrupt-on-the-wire', '24-circular-logging']
+
+function bed(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'ccr-scenarios-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+async function play(steps: string, options: readonly string[] = []): Promise<FinishedCommand> {
+  const path = join(bed(), 'played.yaml')
+  writeFileSync(path, steps)
+  return await runCcr(['scenario', 'run', path, ...options])
+}
+
+describe('ccr scenario run, with processes', () => {
+  it.each(PLAYED)('plays %s', { timeout: 240_000 }, async (name) => {
+    const { exitCode, stdout } = await runCcr(['scenario', 'run', join(labs, `${name}.yaml`)])
+
+    expect(stdout).toMatch(/1 scenario: 1 passed\n$/)
+    expect(exitCode).toBe(0)
+  })
+
+  it('kills nodes and starts them again, and no acknowledged message is lost', { timeout: 240_000 }, async () => {
+    const { exitCode, stdout } = await play(`
+steps:
+  - load: {messages: 200}
+  - crash: active
+  - expect: {active.status: ServiceDown}
+  - attempt: {close: 1, refused: NODE_UNREACHABLE}
+  - start: active
+  - load: {messages: 100}
+  - crash: copy1
+  - expect: {copy1.status: ServiceDown}
+  - start: copy1
+  - close: 2
+  - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
+  - expect: {messages: all acknowledged}
+`)
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
+  it.each(['body', 'torn', 'signature', 'generation', 'previous'])(
+    'has a copy refuse a log with a wrong %s',
+    { timeout: 240_000 },
+    async (how) => {
+      const { exitCode, stdout } = await play(`
+steps:
+  - close: 5
+  - wait: {until: {copy1.replayed: 5}, within: 60s}
+  - suspend: copy1
+  - close: 3
+  - corrupt: {log: 7, on: active, how: ${how}}
+  - resume: copy1
+  - wait: {until: {copy1.status: Failed, copy1.inspected: 6}, within: 90s}
+`)
+
+      expect(exitCode, stdout).toBe(0)
+    },
+  )
+
+  it('keeps the files of a scenario where it is told, and refuses a directory with something in it', async () => {
+    const data = bed()
+    const first = await play('steps: [{close: 2}, {expect: {active.logs: 1..3}}]', ['--data', data])
+    const second = await play('steps: [{close: 2}]', ['--data', data])
+
+    expect(first.exitCode).toBe(3)
+    expect(first.stdout).toContain('active.logs: expected 1..3, found 1..2')
+    expect(first.stdout).toMatch(/active 2001 {2}The Replication service started/)
+    expect(existsSync(join(data, 'played/active/SG1/logs/E0000000002.log'))).toBe(true)
+    expect(second.exitCode).toBe(2)
+    expect(second.stdout).toContain('played is not empty')
+  })
+
+  it('removes what it has made when nobody wants it, also where a scenario fails', async () => {
+    const before = scenarioDirectories()
+    await play('steps: [{close: 1}, {expect: {active.logs: none}}]')
+
+    expect(scenarioDirectories()).toEqual(before)
+  })
+})
+
+function scenarioDirectories(): readonly string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith('ccr-scenario-'))
+}
