@@ -88,7 +88,12 @@ export function readSteps(node: YamlNode, scope: Scope): readonly ScenarioStep[]
 /** The JSON Schemas of a step and of an attempt, for `$defs`. */
 export function stepSchemas(): { readonly step: JsonSchema; readonly attempt: JsonSchema } {
   const acts = schemasOf(ACTS)
-  const refused = { anyOf: [{ enum: Object.keys(ERROR_CODES) }, { type: 'integer', maximum: -1 }] }
+  const refused = {
+    anyOf: [
+      { type: 'string', pattern: '^[A-Z_]+$' },
+      { type: 'integer', maximum: -1 },
+    ],
+  }
   return {
     step: {
       type: 'object',

@@ -9,6 +9,7 @@ import { ESE_ERROR_OF } from '../../engine/log-identity.ts'
 import { SETTING_KEYS } from '../../src/config.ts'
 import { ERROR_EXPLANATIONS } from '../../src/explain-error.ts'
 import { ESE_ERRORS } from '../../src/explain-ese-error.ts'
+import { scenarioSchema } from '../../src/scenario/scenario-file.ts'
 import { cliPage, configPage, errorsPage, eventsPage } from './reference-pages.ts'
 
 describe('the reference', () => {
@@ -37,6 +38,12 @@ describe('the reference', () => {
 
   it('of the command line has every verb', async () => {
     await expect(cliPage()).toMatchFileSnapshot('../../docs/CLI.md')
+  })
+
+  it('of scenario files is their JSON Schema', async () => {
+    await expect(`${JSON.stringify(scenarioSchema(), null, 2)}\n`).toMatchFileSnapshot(
+      '../../docs/scenario.schema.json',
+    )
   })
 
   it('knows every error number that the inspector and the checks of files give', () => {

@@ -1,7 +1,5 @@
 // Goal: a scenario file is read as it was meant, a wrong one is told with its place and what was meant, and the schema says the same.
 // Method: texts with one mistake each; the examples of all verbs, read by the parser and by a JSON Schema validator.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -126,12 +124,6 @@ describe('the schema', () => {
     'name: x',
   ])('refuses %s', (text) => {
     expect(validate(parse(text))).toBe(false)
-  })
-
-  it('is published in docs/scenario.schema.json', () => {
-    const published = readFileSync(join(import.meta.dirname, '../../docs/scenario.schema.json'), 'utf8')
-
-    expect(published).toBe(`${JSON.stringify(scenarioSchema(), null, 2)}\n`)
   })
 
   it('is printed by the command', async () => {
