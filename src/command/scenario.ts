@@ -1,4 +1,4 @@
-import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
 import { wholeBetween } from '../whole-argument.ts'
@@ -16,6 +16,10 @@ export function addScenarioCommand(program: CommandUnknownOpts, act: Act): void 
     .option(
       '--virtual',
       'in the toy world and its virtual time, within milliseconds; else with processes on this machine',
+    )
+    .option('--junit <file>', 'write the results as a JUnit document, also where files are wrong')
+    .addOption(
+      new Option('--tap', 'results in the Test Anything Protocol, version 14, on standard output').conflicts('json'),
     )
     .option('--data <directory>', 'where processes keep their files, each scenario in a folder; temporary when absent')
     .option('--seed <number>', 'varies all delays in virtual runs, and the mail in real ones', (text: string) =>
