@@ -56,7 +56,7 @@ function stepAlone(): Round {
     state = stepReplica(state, fact)[0]
     steps++
   }
-  step({ kind: 'copy-started', nowMs: 1, contents, suspension: null })
+  step({ kind: 'copy-started', nowMs: 1, contents, suspension: null, stream: 0 })
   step({ kind: 'source-connected', nowMs: 1 })
   const began = cpuSeconds()
   for (let g = 1; g <= LOGS; g++) for (const fact of factsOf(asGeneration(g), () => state)) step(fact)
@@ -71,6 +71,7 @@ function* factsOf(generation: Generation, now: () => ReplicaState): Generator<Re
     generated: generation,
     missing: asGeneration(0),
     truncatedBelow: asGeneration(0),
+    stream: 0,
     logTimeMs,
   }
   const log = { generation, name: 'E00.log', arrivingName: 'a', identity, logTimeMs, rejection: null }

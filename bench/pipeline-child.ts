@@ -66,7 +66,15 @@ function announcementOf(last: number): Announcement {
   const highest = asGeneration(last)
   const none = asGeneration(0)
   const lowest = asGeneration(last > 0 ? 1 : 0)
-  return { lowest, closedThrough: highest, generated: highest, missing: none, truncatedBelow: none, logTimeMs: 0 }
+  return {
+    lowest,
+    closedThrough: highest,
+    generated: highest,
+    missing: none,
+    truncatedBelow: none,
+    logTimeMs: 0,
+    stream: 0,
+  }
 }
 
 function endWith(close: () => Promise<void>): void {

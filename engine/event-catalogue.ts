@@ -96,6 +96,8 @@ export type EventId =
   | 9007
   | 9008
   | typeof SHADOW_FREEZE_STARTED
+  | 9020
+  | 9021
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
@@ -250,6 +252,16 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
     'MSExchangeRepl',
     'warning',
     'The replayer of %1 set log %2 aside, which was sound when it was inspected; it is copied again (attempt %3 of %4).',
+  ),
+  9020: ours(
+    'MSExchangeRepl',
+    'warning',
+    'The logs of %1 were restored on the source, whose newest log is now %2. The copy goes on waiting for log %3 and copies nothing until it is suspended and resumed.',
+  ),
+  9021: ours(
+    'MSExchangeRepl',
+    'information',
+    'The logs of %1 were restored; the newest closed log is %2. None is truncated before every copy was suspended and resumed.',
   ),
   [SHADOW_FREEZE_STARTED]: ours('ESE', 'information', '%1: Shadow copy %2: the freeze has started.'),
 }

@@ -92,6 +92,8 @@ export type ReplicaFact =
       /** Null when the copy is suspended: then its store is not read before Resume. */
       readonly contents: StoreContents | null
       readonly suspension: Suspension | null
+      /** Stream of the source that the logs here were last known to belong to, as the journal has it; 0 for one never restored. */
+      readonly stream: number
     })
   /** The store of a new copy was made for a source whose logs are replayed: from now on the copy has a database. */
   | (Noticed & { readonly kind: 'database-wanted' })
@@ -144,6 +146,11 @@ export interface Announcement {
   readonly truncatedBelow: Generation
   /** Log time of `generated` in milliseconds since 1970; 0 when there is none. */
   readonly logTimeMs: number
+  /**
+   * Number of the stream that these logs are: 0 at first, one more with each restore after which not all logs are what they
+   * were. Generations of two streams do not mean the same logs.
+   */
+  readonly stream: number
 }
 
 /** How a copy stands, as it tells its source. The source believes the latest report, also when it says less than before. */
@@ -157,6 +164,11 @@ export interface CopyReport {
    */
   readonly requiredLow: Generation | null
   readonly condition: CopyCondition
+  /**
+   * The source's stream that all of this is about, seen with the copy's own eyes since the source announced it; null when its logs
+   * are known to belong to no stream of the source. The source lets no log go on the word of a report about another stream.
+   */
+  readonly stream: number | null
   /** Since when the condition holds: milliseconds since 1970. */
   readonly sinceMs: number
 }
@@ -175,9 +187,22 @@ export type SourceFact =
       readonly truncatedBelow: Generation
       /** Backups that the journal keeps; those of a mailbox store come with `backups-known`. */
       readonly history?: BackupHistory
+      /** How often the logs were restored, as the journal has it. */
+      readonly stream: number
     })
   | (Noticed & { readonly kind: 'directory-scanned'; readonly closed: ClosedLogs })
   | (Noticed & { readonly kind: 'directory-lost'; readonly fault: Fault })
+  /**
+   * The logs were replaced by those of a backup, and not all that were closed before are there still. A restore that goes forward
+   * to the newest log leaves them as they were, and is not told. No deletion is under way.
+   */
+  | (Noticed & {
+      readonly kind: 'stream-restored'
+      readonly closed: ClosedLogs
+      /** What the restored state says of truncation and backups: usually nothing, that is 0 and null. */
+      readonly truncatedBelow: Generation
+      readonly mark: BackupMark | null
+    })
   | (Noticed & { readonly kind: 'copy-enrolled'; readonly copy: EnrolledCopy })
   | (Noticed & { readonly kind: 'copy-reported'; readonly copyId: string; readonly report: CopyReport })
   | (Noticed & { readonly kind: 'copy-lost'; readonly copyId: string })

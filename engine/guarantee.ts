@@ -6,7 +6,7 @@ import { ATTEMPTS_MAX, COPY_WINDOW_LOGS, outstandingLogs } from './replication/c
 import { copyStatus } from './replication/copy-status.ts'
 import { replayGuarantees } from './replication/replay-guarantee.ts'
 import { replayedThrough } from './replication/replayer.ts'
-import { mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
+import { isLooking, mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
 import { backupGuarantees } from './source/backup-guarantee.ts'
 import type { SourceState } from './source/source-state.ts'
 import { truncatableThrough } from './source/truncation-rule.ts'
@@ -61,6 +61,8 @@ export function brokenGuarantee<State, Fact, Order>(
 
 const WORK_ON_STORE: readonly ReplicaOrder['kind'][] = [
   'copy-logs',
+  'compare-log',
+  'discard-log',
   'inspect-logs',
   'quarantine-log',
   'check-store',
@@ -192,7 +194,7 @@ function reportIsHonest({ after, orders }: ReplicaStep): string | null {
 }
 
 function copierIsNotIdle({ after }: ReplicaStep): string | null {
-  if (!after.connected || !mayCopy(after) || after.failure !== null) return null
+  if (!after.connected || !mayCopy(after) || isLooking(after) || after.failure !== null) return null
   const next = nextNeeded(after)
   const isAvailable = next >= after.announcement.lowest && next <= after.announcement.closedThrough
   if (!isAvailable || after.requested >= next || after.inspecting.length + after.accepted.length > 0) return null
@@ -279,6 +281,7 @@ function copiesStay({ before, after, fact }: SourceStep): string | null {
 /** What a full backup grants is less than before when a passive that lags behind was backed up. */
 function markGrows({ before, fact, after }: SourceStep): string | null {
   if (fact.kind === 'backup-recorded' && before.session?.request.scope === 'full') return null
+  if (fact.kind === 'stream-restored') return null
   const old = before.mark?.through ?? 0
   const fresh = after.mark?.through ?? 0
   return fresh >= old ? null : `from ${old} to ${fresh}`

@@ -12,6 +12,15 @@ import type { BackupSession, FinishedBackupFact } from './source/backup-session.
 export type ReplicaOrder =
   /** Ask the source for these logs. Each ends in a `log-copied` or `copy-failed` of the same session. */
   | { readonly kind: 'copy-logs'; readonly session: number; readonly range: GenerationRange }
+  /**
+   * Ask the source once more for a log that is inspected already, only to compare; ends in `log-copied` or `copy-failed` of the same
+   * session.
+   */
+  | { readonly kind: 'compare-log'; readonly session: number; readonly generation: Generation }
+  /** Take a log that was compared out of `inspector/`. Awaited. */
+  | { readonly kind: 'discard-log'; readonly log: CopiedLog }
+  /** Make durable to which stream of the source the logs here belong. Awaited. */
+  | { readonly kind: 'record-stream'; readonly stream: number }
   /** Give up all copying and inspecting, and touch the store no more. Awaited: returns when no I/O is left. */
   | { readonly kind: 'stop-copying' }
   /** Move these logs, whose chain was checked, from `inspector/` into the log directory, in ascending order, durably. */
@@ -64,6 +73,13 @@ export type SourceOrder =
   | { readonly kind: 'announce'; readonly announcement: Announcement }
   /** Make a backup mark durable. Awaited. */
   | { readonly kind: 'record-mark'; readonly mark: BackupMark }
+  /** Make durable that the logs were restored, with what holds of the new stream. Awaited. */
+  | {
+      readonly kind: 'record-restore'
+      readonly stream: number
+      readonly truncatedBelow: Generation
+      readonly mark: BackupMark | null
+    }
   /** Make an enrolment durable. Awaited: from then on the copy holds truncation. */
   | { readonly kind: 'record-enrolment'; readonly copy: EnrolledCopy }
   /** Let an enrolled copy subscribe: its enrolment is durable, so it holds truncation from its first log on. */

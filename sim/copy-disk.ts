@@ -15,6 +15,8 @@ export class CopyDisk {
   readonly quarantine: ToyLog[] = []
   /** Journal: the suspension in force, durable. */
   suspension: Suspension | null = null
+  /** Journal: the stream of the source that the logs here belong to, durable. */
+  stream = 0
   /** Marker of the store, durable: logs below it are leftovers of a deletion. */
   truncatedBelow: Generation = NO_GENERATION
   /** The volume is not mounted, or the directory was moved away. */

@@ -171,7 +171,7 @@ export class CopyNode implements CopyEnd, CopySight {
     const contents = suspension === null ? this.disk.scan() : null
     if (contents !== null && contents.run === null) oracle.foundEmpty(this.copyId)
     this.condition = 'up'
-    this.notice({ kind: 'copy-started', nowMs: core.nowMs, contents, suspension })
+    this.notice({ kind: 'copy-started', nowMs: core.nowMs, contents, suspension, stream: this.disk.stream })
     this.#link?.connect()
   }
 
@@ -180,6 +180,8 @@ export class CopyNode implements CopyEnd, CopySight {
     switch (order.kind) {
       case 'record-suspension':
         return this.#record(() => (this.disk.suspension = order.suspension), done)
+      case 'record-stream':
+        return this.#record(() => (this.disk.stream = order.stream), done)
       case 'report-progress':
         oracle.copyReports(this, order.report)
         this.#link?.report(order.report)
@@ -235,7 +237,7 @@ export class CopyNode implements CopyEnd, CopySight {
       touch: (what) => oracle.touched(this.copyId, what),
       makesAnew: () => oracle.replay.excuse(this.copyId),
       redoes: (generation) => oracle.replay.redoes(this, generation),
-      truth: (generation) => oracle.truth.get(generation),
+      wasTrue: (log) => oracle.wasTrue(log),
     }
   }
 

@@ -1,5 +1,5 @@
 import type { CopiedLog, Fault, ReplicaFact } from '../engine/fact.ts'
-import type { Generation, GenerationRange } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, nextGeneration } from '../engine/generation.ts'
 import type { ReplicaOrder } from '../engine/order.ts'
 import type { CopyDisk } from './copy-disk.ts'
 import type { Core } from './core.ts'
@@ -15,9 +15,9 @@ const UNLINK_MS = 1
 const SCAN_MS = 2
 
 type Order<Kind extends ReplicaOrder['kind']> = Extract<ReplicaOrder, { kind: Kind }>
-type WorkOrder = Order<
-  'copy-logs' | 'stop-copying' | 'inspect-logs' | 'quarantine-log' | 'set-aside-log' | 'check-store' | 'truncate-logs'
->
+type WorkOrder =
+  | Order<'copy-logs' | 'compare-log' | 'discard-log' | 'stop-copying' | 'inspect-logs'>
+  | Order<'quarantine-log' | 'set-aside-log' | 'check-store' | 'truncate-logs'>
 
 /** What the work on a store needs from the process around it. */
 export interface CopyWorkParts {
@@ -59,8 +59,14 @@ export class CopyWork {
   perform(order: WorkOrder, done: () => void): 'begun' | 'awaited' {
     switch (order.kind) {
       case 'copy-logs':
-        this.#copy(order)
+        this.#copy(order.session, order.range)
         return 'begun'
+      case 'compare-log':
+        this.#copy(order.session, { first: order.generation, last: order.generation })
+        return 'begun'
+      case 'discard-log':
+        this.#discard(order.log, done)
+        return 'awaited'
       case 'stop-copying':
         this.#stop(done)
         return 'awaited'
@@ -105,12 +111,11 @@ export class CopyWork {
     else if (served.log !== null) this.#land(session, generation, served.log)
   }
 
-  #copy({ session, range }: Order<'copy-logs'>): void {
-    for (let g = range.first; g <= range.last; g = (g + 1) as Generation) this.#asked.set(g, session) // walks a range
+  #copy(session: number, range: GenerationRange): void {
+    for (let g = range.first; g <= range.last; g = nextGeneration(g)) this.#asked.set(g, session)
     if (this.#parts.request(session, range)) return
     this.#parts.later(0, () => {
-      for (let g = range.first; g <= range.last; g = (g + 1) as Generation) {
-        // walks a range
+      for (let g = range.first; g <= range.last; g = nextGeneration(g)) {
         if (this.#asked.get(g) !== session) continue
         this.#asked.delete(g)
         this.#copyFailed(session, g, { code: 'NODE_UNREACHABLE', message: 'the connection was lost' })
@@ -200,6 +205,15 @@ export class CopyWork {
         disk.inspector.unlink(arrivingName)
         disk.quarantine.push(log)
       }
+      done()
+    })
+  }
+
+  #discard({ arrivingName }: CopiedLog, done: () => void): void {
+    const { core, disk } = this.#parts
+    this.#io(core.delay(UNLINK_MS), () => {
+      this.#parts.touch('discarding a log')
+      if (disk.fault === null) disk.inspector.unlink(arrivingName)
       done()
     })
   }

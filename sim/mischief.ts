@@ -107,7 +107,20 @@ export class Mischief {
       copy.logs.unlink(generation)
     }
     copy.logs.sync()
+    oracle.replay.excuse(copy.copyId, copy.state.database?.progress.requiredLow)
     copy.disk.database?.bring(generated)
+  }
+
+  /** An operator empties the directories of a copy, logs and database. The copy has to be suspended. */
+  emptyCopy(copy: CopyNode): void {
+    for (const generation of copy.logs.sortedNames()) {
+      this.#world.oracle.excuse(copy.copyId, generation)
+      copy.logs.unlink(generation)
+    }
+    copy.logs.sync()
+    // No longer held by anybody: whoever opens it next finds none.
+    this.#world.oracle.replay.excuse(copy.copyId, copy.state.database?.progress.requiredLow)
+    copy.disk.database?.bring(NO_GENERATION)
   }
 
   #rotSomewhereOn(copy: CopyNode): void {

@@ -54,6 +54,10 @@ export interface Answered {
 export class Oracle {
   /** The true content of every log ever closed. */
   readonly truth: Map<Generation, ToyLog> = new Map<Generation, ToyLog>()
+  /** What was true before the logs were restored: right on a copy that has not looked since, and nowhere else. */
+  readonly #former = new Set<ToyLog>()
+  /** The highest edge of truncation before the last restore: what was ordered under it may still go from a copy. */
+  #formerEdge: Generation = NO_GENERATION
   /** Answers that came back, by request. */
   readonly answers: Map<number, Answered> = new Map<number, Answered>()
   /** Sees the databases. */
@@ -118,6 +122,22 @@ export class Oracle {
   /** A fault of the world takes or spoils a log of a copy: its loss is nobody's fault. */
   excuse(copyId: string, generation: Generation): void {
     this.#copy(copyId).excused.add(generation)
+  }
+
+  /** The source's logs above this one are no longer true: a backup was restored. */
+  restored(through: Generation): void {
+    this.#formerEdge = higherOf(this.#formerEdge, this.#source?.truncatedBelow ?? NO_GENERATION)
+    for (const [generation, log] of [...this.truth]) {
+      if (generation <= through) continue
+      this.#former.add(log)
+      this.truth.delete(generation)
+      this.#truncated.delete(generation)
+    }
+  }
+
+  /** Whether this is the content of its generation, now or before the logs were restored. */
+  wasTrue(log: ToyLog): boolean {
+    return this.truth.get(log.generation) === log || this.#former.has(log)
   }
 
   /** Notes a request of the operator and gives it its number. */
@@ -199,6 +219,7 @@ export class Oracle {
     for (const { copyId } of source.enrolled) {
       const copy = this.#copy(copyId)
       this.#mustHold(copy, generation)
+      this.#mustBeOfThisStream(copy, generation)
       if (copy.isAccepted && generation >= copy.owedFrom) this.replay.sourceUnlinks(copy.sight, generation)
     }
   }
@@ -212,7 +233,8 @@ export class Oracle {
     const hasNeighbour = sight.state.identity !== null && isTrue(sight, before, this.truth)
     const isUnprovable = !hasNeighbour && log?.damage === null
     if (log !== this.truth.get(generation)) {
-      if (!isUnprovable) this.#core.fail('I12 corruption', `log ${generation} of ${sight.copyId} is not the true one`)
+      if (!isUnprovable && !(log !== undefined && this.#former.has(log)))
+        this.#core.fail('I12 corruption', `log ${generation} of ${sight.copyId} is not the true one`)
       copy.excused.add(generation)
     }
     if (copy.first === 0) copy.first = generation
@@ -224,7 +246,7 @@ export class Oracle {
   /** I6: a copy deletes only what its source gave up for deletion, and what it has held until now. */
   copyUnlinks(sight: CopySight, generation: Generation): void {
     const copy = this.#copy(sight.copyId)
-    if ((this.#source?.truncatedBelow ?? 0) <= generation)
+    if (higherOf(this.#source?.truncatedBelow ?? NO_GENERATION, this.#formerEdge) <= generation)
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes log ${generation}, which its source keeps`)
     if (generation >= sight.state.inspected)
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes its newest log ${generation}`)
@@ -315,10 +337,17 @@ export class Oracle {
     // What was truncated before a copy came is not owed to it, also when somebody puts it back.
     if (generation < copy.owedFrom || (copy.first !== 0 && generation < copy.first)) return
     const durable = copy.sight.logs.durable(generation)
-    if (durable?.isSynced !== true || durable.log !== this.truth.get(generation)) {
+    if (durable?.isSynced !== true || !this.wasTrue(durable.log)) {
       const what = durable === undefined ? 'not durable' : durable.isSynced ? 'not the true log' : 'not synced'
       this.#core.fail('I3 ack is durable', `log ${generation} of ${copy.sight.copyId} is ${what}`)
     }
+  }
+
+  /** I27: what a copy had before the logs were restored is no second copy of what goes now. */
+  #mustBeOfThisStream({ sight, isAccepted }: CopyRecord, generation: Generation): void {
+    const held = sight.logs.get(generation)?.log
+    if (isAccepted && held !== undefined && this.#former.has(held))
+      this.#core.fail('I27 restored logs', `log ${generation} goes, ${sight.copyId} has one of before the restore`)
   }
 
   #copy(copyId: string): CopyRecord {

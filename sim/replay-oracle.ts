@@ -37,9 +37,12 @@ export class ReplayOracle {
       this.#core.fail('I3 ack is durable', `${copyId} reports ${requiredLow}, its header says ${database.header.low}`)
   }
 
-  /** A fault has taken a database, and it is made anew: what was reported of the old one counts until the source hears of it. */
-  excuse(copyId: string): void {
-    this.#forgiven.set(copyId, this.#reported.get(copyId) ?? NO_GENERATION)
+  /**
+   * A fault has taken a database, and it is made anew: what was reported of the old one counts until the source hears of it, and what
+   * a suspended copy knows of it until it looks again.
+   */
+  excuse(copyId: string, known: Generation = NO_GENERATION): void {
+    this.#forgiven.set(copyId, higherOf(known, this.#reported.get(copyId) ?? NO_GENERATION))
   }
 
   /** I1: the source deletes nothing that the header of a copy's database requires, with Exchange's gate. */

@@ -36,8 +36,8 @@ export interface ReplayWorkParts {
   readonly makesAnew: () => void
   /** A log is about to be redone. */
   readonly redoes: (generation: Generation) => void
-  /** The true content of a log: a database knows a log of another history. */
-  readonly truth: (generation: Generation) => ToyLog | undefined
+  /** Whether a log is what its source has closed: a database knows a log of another history. */
+  readonly wasTrue: (log: ToyLog) => boolean
 }
 
 /** Everything that a copy does on its database, as a replay worker does it. */
@@ -108,7 +108,8 @@ export class ReplayWork {
         return
       }
       this.#parts.redoes(at)
-      database.redo(at, disk.logs.get(at)?.log.logTimeMs ?? 0)
+      const log = disk.logs.get(at)?.log
+      if (log !== undefined) database.redo(log)
       if (at === range.last) this.#endBatch(session)
       else {
         if (at % TELL_EVERY_LOGS === 0) this.#tell('logs-replayed', session)
@@ -176,8 +177,8 @@ export class ReplayWork {
     const log = disk.logs.get(generation)?.log
     if (log === undefined) return failed(-543, 'LOG_MISSING', 'a required log is not there')
     if (log.damage !== null) return failed(-501, 'LOG_REJECTED', log.damage.detail)
-    if (log !== this.#parts.truth(generation))
-      return failed(-551, 'STREAM_MISMATCH', 'the log is one of another history')
+    if (!this.#parts.wasTrue(log)) return failed(-551, 'STREAM_MISMATCH', 'the log is one of another history')
+    if (!database.continues(log)) return failed(-567, 'STREAM_MISMATCH', 'a page is newer than the log that changes it')
     return null
   }
 

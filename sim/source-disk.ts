@@ -19,6 +19,7 @@ export class SourceDisk {
   disabled: readonly string[] = []
   truncatedBelow: Generation = NO_GENERATION
   backups: BackupHistory = NEVER_BACKED_UP
+  stream = 0
   /** Durable in the header of the active's database: the first log that it needs; null where no mailbox store writes the logs. */
   required: Generation | null = null
   /** Extent of the logs; null when it has to be read anew. A directory of 100,000 logs is not sorted at every scan. */
@@ -48,6 +49,17 @@ export class SourceDisk {
   unlink(generation: Generation): boolean {
     this.#extent = null
     return this.logs.unlink(generation)
+  }
+
+  /** The logs through this one, as a backup has them, with the journal that says so: one act, as its note makes it. */
+  restore(last: ToyLog): void {
+    for (const generation of this.logs.sortedNames()) if (generation > last.generation) this.unlink(generation)
+    this.place(last)
+    this.#extent = null
+    this.stream++
+    this.truncatedBelow = NO_GENERATION
+    this.mark = null
+    this.backups = NEVER_BACKED_UP
   }
 
   /** Forgets what was known of the directory: after a power cut. */

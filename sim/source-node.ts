@@ -11,6 +11,7 @@ import type { CopyLink, Served, SourceEnd } from './ports.ts'
 import type { StepSource } from './rules.ts'
 import { sawSourceStep } from './situations.ts'
 import { SourceDisk } from './source-disk.ts'
+import type { ToyLog } from './toy-log.ts'
 import { factLine, orderLine } from './trace.ts'
 
 /** How long the process takes to start, and the least time after its end before it is started again, in milliseconds. */
@@ -29,7 +30,7 @@ const RESCAN_MS = 5_000
 /** Orders that the journal carries out. */
 type JournalOrder = Extract<
   SourceOrder,
-  { kind: 'record-mark' | 'record-enrolment' | 'record-disablement' | 'record-truncation' }
+  { kind: 'record-mark' | 'record-enrolment' | 'record-disablement' | 'record-truncation' | 'record-restore' }
 >
 
 /** What a source is made of. */
@@ -122,6 +123,22 @@ export class SourceNode implements SourceEnd {
     this.#orders.give(orders)
   }
 
+  /** Nothing is being recorded or deleted: the service is up, and its logs may be exchanged. */
+  get isAtRest(): boolean {
+    const { truncating, session } = this.state
+    const isQuiet = this.isUp && this.#orders.isIdle && truncating === null && session === null
+    return isQuiet && !this.disk.isGone && !this.disk.isFull
+  }
+
+  /** The logs are those of a backup now, which ends with this one. */
+  restored(last: ToyLog): void {
+    const { core } = this.#parts
+    this.disk.restore(last)
+    const closed = this.disk.scan()
+    this.notice({ kind: 'stream-restored', nowMs: core.nowMs, closed, truncatedBelow: NO_GENERATION, mark: null })
+    if (this.disk.required !== null) this.checkpointed(this.disk.required)
+  }
+
   /** Something changed in the directory: the watcher may tell. */
   directoryChanged(): void {
     const { core } = this.#parts
@@ -163,9 +180,11 @@ export class SourceNode implements SourceEnd {
 
   #boot(): void {
     const { core } = this.#parts
-    const { enrolled, disabled, mark, truncatedBelow, required, backups: history } = this.disk
+    const { required, backups: history } = this.disk
+    const { enrolled, disabled, mark, truncatedBelow, stream } = this.disk
     this.condition = 'up'
-    this.notice({ kind: 'share-started', nowMs: core.nowMs, enrolled, disabled, mark, truncatedBelow, history })
+    const known = { enrolled, disabled, mark, truncatedBelow, history, stream }
+    this.notice({ kind: 'share-started', nowMs: core.nowMs, ...known })
     if (required !== null) this.checkpointed(required)
     this.#scanSoon(SCAN_MS)
     this.#rescanLater()
@@ -195,6 +214,7 @@ export class SourceNode implements SourceEnd {
       case 'record-mark':
       case 'record-enrolment':
       case 'record-disablement':
+      case 'record-restore':
       case 'record-truncation':
         return this.#record(order, done)
       default:
@@ -277,6 +297,11 @@ export class SourceNode implements SourceEnd {
         return
       case 'record-truncation':
         disk.truncatedBelow = order.below
+        return
+      case 'record-restore':
+        disk.stream = order.stream
+        disk.truncatedBelow = order.truncatedBelow
+        disk.mark = order.mark
         return
     }
   }

@@ -87,6 +87,8 @@ export class StoryStage {
       misread: ([generation = '', damage, times = '1']) =>
         void this.#sourceDisk.misreads.set(asLog(generation), { damage: asDamage(damage), times: Number(times) }),
       delete: ([range = '', , who]) => each(range, (generation) => this.#delete(generation, who)),
+      'restore-backup': ([through = '']) => this.#restore(asLog(through)),
+      empty: ([who]) => void this.#mischief.emptyCopy(this.#copy(who)),
       'put-back': ([range = '']) => each(range, (generation) => this.#putBack(generation)),
       hold: ([generation = '']) => void this.#sourceDisk.held.add(asLog(generation)),
       release: ([generation = '']) => void this.#sourceDisk.held.delete(asLog(generation)),
@@ -192,6 +194,11 @@ export class StoryStage {
     this.#world.source.directoryChanged()
   }
 
+  #restore(through: Generation): readonly string[] {
+    if (through >= this.#world.generated) return ['restored, and rolled forward to the newest log: no log has changed']
+    return [this.#world.restore(through) ? 'restored' : 'the source is not at rest']
+  }
+
   #setGone(who: string | undefined, isGone: boolean): undefined {
     this.#disk(who).isGone = isGone
     if (who === 'source') this.#world.source.directoryChanged()
@@ -201,7 +208,8 @@ export class StoryStage {
   #answerTo(requestId: number): readonly string[] {
     const { core, oracle } = this.#world
     const givesUpMs = core.nowMs + 10 * SETTLE_MS
-    while (!oracle.answers.has(requestId) && core.nowMs < givesUpMs) this.#world.runUntil(core.nowMs + 1)
+    while (!oracle.answers.has(requestId) && core.violation === null && core.nowMs < givesUpMs)
+      this.#world.runUntil(core.nowMs + 1)
     const answered = oracle.answers.get(requestId)
     if (answered === undefined) return ['no answer']
     const { refusal, remark } = answered.answer

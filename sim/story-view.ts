@@ -25,6 +25,7 @@ export function statusLines(state: ReplicaState): string[] {
     `${status.storageGroup}: ${status.summary}, copy queue ${status.copyQueueLength}${replayText(status)}; generated, notified, copied, inspected, replayed: ${counters.join(' ')}; ${status.connected ? 'connected' : 'not connected'}`,
   ]
   if (status.suspended) lines.push(`  suspended: ${JSON.stringify(status.suspendComment)}`)
+  if (status.remark !== '') lines.push(`  remark: ${status.remark}`)
   if (status.failedMessage !== '') lines.push(`  failed: ${status.failedMessage}`)
   return lines
 }

@@ -32,6 +32,12 @@ export class ToyActive {
     })
   }
 
+  /** Another database is in its place, which needs every log that is here. */
+  restored(through: Generation): void {
+    this.#newest = through
+    this.#source.disk.required = asGeneration(1)
+  }
+
   /** The header says so, durably: it never goes back. */
   #checkpoint(required: Generation): void {
     const { disk } = this.#source

@@ -8,6 +8,8 @@ import {
   previousGeneration,
 } from '../engine/generation.ts'
 
+import type { ToyLog } from './toy-log.ts'
+
 /** What the next replays of a story or a fault meet: an error of the engine, so many times. */
 export interface ToyReplayError {
   readonly eseError: number
@@ -36,6 +38,8 @@ export class ToyDatabase {
   #content: Generation = NO_GENERATION
   #replayed: Generation = NO_GENERATION
   #logTimeMs = 0
+  /** Create times of the logs in it, as far as it was not brought with them. */
+  readonly #history = new Map<Generation, string>()
 
   /** The logs whose changes are really there, whatever anybody says. */
   get content(): Generation {
@@ -64,10 +68,17 @@ export class ToyDatabase {
   }
 
   /** Redoes one log. What is there already stays as it is. */
-  redo(generation: Generation, logTimeMs: number): void {
+  redo({ generation, identity, logTimeMs }: ToyLog): void {
     this.#content = higherOf(this.#content, generation)
     this.#replayed = generation
     this.#logTimeMs = logTimeMs
+    this.#history.set(generation, identity.createTime)
+  }
+
+  /** Whether a log goes on with the history that is in the pages: another one finds other pages than it was made for. */
+  continues({ generation, identity }: ToyLog): boolean {
+    const before = this.#history.get(previousGeneration(generation))
+    return before === undefined || before === identity.previousCreateTime
   }
 
   /** Writes pages to the file, all but those of the newest `lag` logs, then the header that needs fewer logs. */
@@ -93,6 +104,7 @@ export class ToyDatabase {
     this.#content = through
     this.#replayed = through
     this.#logTimeMs = 0
+    this.#history.clear()
   }
 
   /** The error that a replay meets now, or null; one of several times is used up. */

@@ -16,13 +16,25 @@ export interface ToyLog {
 /** The stream's signature: every sound log of a world carries it. */
 const SIGNATURE = '5e'.repeat(28)
 
-/** A log as the writer closes it: the true content of its generation, which continues the generation before. */
-export function trueLog(generation: Generation, logTimeMs: number): ToyLog {
+/** Between the create times of two streams: above every generation of a world. */
+const STREAM_STEP = 2 ** 32
+
+/**
+ * A log as the writer closes it: the true content of its generation, which continues the generation before.
+ *
+ * @param restored how often the logs were restored before, and the last log that was there then
+ */
+export function trueLog(
+  generation: Generation,
+  logTimeMs: number,
+  restored: { readonly stream: number; readonly previous: ToyLog | undefined } = { stream: 0, previous: undefined },
+): ToyLog {
+  const { stream, previous } = restored
   const identity: LogIdentity = {
     generation,
     signature: SIGNATURE,
-    createTime: timeDigits(generation),
-    previousCreateTime: timeDigits(generation - 1),
+    createTime: timeDigits(generation + stream * STREAM_STEP),
+    previousCreateTime: previous?.identity.createTime ?? timeDigits(generation - 1),
   }
   return { generation, identity, logTimeMs, damage: null }
 }

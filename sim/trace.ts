@@ -115,6 +115,8 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
       return fact.copyId
     case 'backup-completed':
       return `through ${fact.through}`
+    case 'stream-restored':
+      return `lowest ${fact.closed.lowest}, generated ${fact.closed.generated}`
     default:
       return backupFactRest(fact)
   }
@@ -223,6 +225,13 @@ function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongO
       return `${order.copyId}: ${order.message}`
     case 'record-truncation':
       return `below ${order.below}`
+    case 'compare-log':
+      return `${order.generation} session ${order.session}`
+    case 'discard-log':
+      return `${order.log.generation}`
+    case 'record-stream':
+    case 'record-restore':
+      return `${order.stream}`
     case 'wake-at':
       return `${order.atMs}`
     case 'prepare-backup':
@@ -248,14 +257,16 @@ function contentsText({ run }: StoreContents): string {
 }
 
 function announcementText(announcement: Announcement): string {
-  const { lowest, closedThrough, generated, missing, truncatedBelow } = announcement
+  const { lowest, closedThrough, generated, missing, truncatedBelow, stream } = announcement
   const gap = missing === 0 ? '' : `, missing ${missing}`
   const edge = truncatedBelow === 0 ? '' : `, truncated below ${truncatedBelow}`
-  return `lowest ${lowest}, through ${closedThrough}, generated ${generated}${gap}${edge}`
+  const restored = stream === 0 ? '' : `, stream ${stream}`
+  return `lowest ${lowest}, through ${closedThrough}, generated ${generated}${gap}${edge}${restored}`
 }
 
 function reportText(report: CopyReport): string {
-  return `${processedText(report)}, ${report.condition}`
+  const restored = report.stream === 0 ? '' : `, stream ${report.stream ?? 'unknown'}`
+  return `${processedText(report)}, ${report.condition}${restored}`
 }
 
 /** How far a copy is as stories show it: what concerns a database only where there is one. */

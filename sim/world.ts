@@ -1,4 +1,4 @@
-import { type Generation, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import { type Generation, NO_GENERATION, nextGeneration, previousGeneration } from '../engine/generation.ts'
 import type { Choices } from './choices.ts'
 import { CopyNode } from './copy-node.ts'
 import { Core } from './core.ts'
@@ -65,12 +65,28 @@ export class World {
 
   /** The writer closes this log; its true content is on record from now on. */
   close(generation: Generation): void {
-    const log = trueLog(generation, this.core.nowMs)
+    const previous = this.oracle.truth.get(previousGeneration(generation))
+    const log = trueLog(generation, this.core.nowMs, { stream: this.source.disk.stream, previous })
     this.oracle.truth.set(generation, log)
     if (generation > this.generated) this.generated = generation
     this.source.disk.place(log)
     this.source.directoryChanged()
     this.#active?.closed(generation)
+  }
+
+  /**
+   * A backup is restored that ends with this log: the logs above it are gone, and the writer goes on with other ones. False where
+   * the source is not at rest: a restore waits for that.
+   */
+  restore(through: Generation): boolean {
+    const { source, oracle } = this
+    const last = oracle.truth.get(through)
+    if (last === undefined || !source.isAtRest) return false
+    oracle.restored(through)
+    this.generated = through
+    this.#active?.restored(through)
+    source.restored(last)
+    return true
   }
 
   /** Lets everything happen up to a virtual time, in milliseconds since the world began. False when a promise broke. */

@@ -109,6 +109,11 @@ export class CopyDisk {
     })
   }
 
+  /** Removes a log that arrived only to be compared. One that is gone already was removed before. */
+  discard({ arrivingName }: CopiedLog): Promise<void> {
+    return this.#inTurn(() => this.#opened().discard(arrivingName))
+  }
+
   /** Takes an inspected log that proved damaged out of the log directory. One that is gone already was taken before. */
   setAside({ generation, attempt, reason, detail }: SetAsideOrder): Promise<void> {
     return this.#inTurn(async () => {

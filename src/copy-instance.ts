@@ -147,10 +147,10 @@ export class CopyInstance {
 
   /** Looks at the disk and takes in the first fact; then the worker may begin. */
   async start(): Promise<void> {
-    const { adopted, suspension } = this.#opened.intent
+    const { adopted, suspension, stream } = this.#opened.intent
     if (adopted !== null) await this.#disk.open(adopted.format, true)
     const contents = suspension === null ? await this.#disk.check() : null
-    this.#tell({ kind: 'copy-started', contents, suspension })
+    this.#tell({ kind: 'copy-started', contents, suspension, stream })
     this.#isStarted = true
     this.openAtWorker()
   }

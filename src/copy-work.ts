@@ -76,6 +76,15 @@ export class CopyWork {
       case 'report-progress':
         post({ ...order, copy })
         return undefined
+      case 'compare-log': {
+        const { session, generation } = order
+        post({ kind: 'copy-logs', copy, session, range: { first: generation, last: generation } })
+        return undefined
+      }
+      case 'discard-log':
+        return disk.discard(order.log)
+      case 'record-stream':
+        return this.#parts.intents.record({ kind: 'stream-seen', stream: order.stream })
       case 'stop-copying':
         return this.stop()
       case 'quarantine-log':

@@ -195,6 +195,14 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Look at it in IgnoredLogs/InspectionFailed. It is copied again as long as the source has it.',
   ),
   [SHADOW_FREEZE_STARTED]: row('The store stands still while a snapshot is taken.', NOTHING_TO_DO),
+  9020: row(
+    'A backup was restored on the source while the copy went on: the service keeps outdated numbers of logs, as that of Exchange does.',
+    'ccr suspend SG and ccr resume SG: the copy looks at its source again. It is Failed then if it has logs that the source lacks now; such a copy has to be seeded, or emptied while it is suspended.',
+  ),
+  9021: row(
+    'ccr restore put a backup into the place of the database, to an earlier state.',
+    'Suspend and resume every copy, after removing the files of those that were ahead of the backup.',
+  ),
 }
 
 function row(causes: string, cure: string): EventExplanation {

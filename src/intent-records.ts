@@ -1,6 +1,6 @@
 import type { BackupScope } from '../engine/database/backup-slot.ts'
 import type { BackupMark, DatabaseProgress, EnrolledCopy, Suspension } from '../engine/fact.ts'
-import { asGeneration, GENERATION_MAX, type Generation, NO_GENERATION } from '../engine/generation.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import {
   type BackupHistory,
@@ -9,6 +9,7 @@ import {
   withFinished,
 } from '../engine/source/backup-session.ts'
 import { type StoreKind, storeKindOf } from '../engine/store-kind.ts'
+import { copyIdIn, countIn, type Fields, fieldsIn, formatIn, generationIn, textIn, timeIn } from './intent-fields.ts'
 
 /** What the journal of a copy keeps: nothing that a scan of the disk could tell. */
 export type CopyRecord =
@@ -19,6 +20,8 @@ export type CopyRecord =
   | { readonly kind: 'replay-chosen' }
   | ({ readonly kind: 'suspended' } & Suspension)
   | { readonly kind: 'resumed' }
+  /** The source was looked at: the logs here belong to this stream of it. */
+  | { readonly kind: 'stream-seen'; readonly stream: number }
 
 /** What a store was made for, once and for all. */
 export interface AdoptedSource {
@@ -36,6 +39,13 @@ export type ShareRecord =
   | { readonly kind: 'copy-enrolled'; readonly copyId: string; readonly label: string }
   | { readonly kind: 'copy-disabled'; readonly copyId: string }
   | { readonly kind: 'truncation-allowed'; readonly below: Generation }
+  /** The logs were restored: what was marked and allowed before is about logs that are gone. */
+  | {
+      readonly kind: 'stream-restored'
+      readonly stream: number
+      readonly below: Generation
+      readonly mark: BackupMark | null
+    }
 
 /** The sum of a copy's journal. */
 export interface CopyIntent {
@@ -45,6 +55,8 @@ export interface CopyIntent {
   /** Whether an operator has chosen that the copy replays. */
   readonly replayChosen: boolean
   readonly suspension: Suspension | null
+  /** The stream of the source that the logs here belong to; 0 when none was ever recorded. */
+  readonly stream: number
 }
 
 /** The sum of a share's journal. */
@@ -57,11 +69,14 @@ export interface ShareIntent {
   /** Copies that an operator has sent away. One of them that comes again is refused. */
   readonly disabled: readonly string[]
   readonly truncatedBelow: Generation
+  /** How often the logs were restored. */
+  readonly stream: number
 }
 
 /** Sums up a copy's journal, oldest record first. */
 export function copyIntentOf(records: readonly CopyRecord[]): CopyIntent {
-  return records.reduce(applyCopyRecord, { copyId: null, adopted: null, replayChosen: false, suspension: null })
+  const nothing: CopyIntent = { copyId: null, adopted: null, replayChosen: false, suspension: null, stream: 0 }
+  return records.reduce(applyCopyRecord, nothing)
 }
 
 function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
@@ -76,6 +91,8 @@ function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
       return { ...intent, suspension: suspensionOf(record) }
     case 'resumed':
       return { ...intent, suspension: null }
+    case 'stream-seen':
+      return { ...intent, stream: record.stream }
   }
 }
 
@@ -87,7 +104,8 @@ export function compactCopyRecords(records: readonly CopyRecord[]): readonly Cop
   const suspended: readonly CopyRecord[] =
     intent.suspension === null ? [] : [{ kind: 'suspended', ...intent.suspension }]
   const chosen: readonly CopyRecord[] = intent.replayChosen ? [{ kind: 'replay-chosen' }] : []
-  return [...created, ...adopted, ...chosen, ...suspended]
+  const seen: readonly CopyRecord[] = intent.stream === 0 ? [] : [{ kind: 'stream-seen', stream: intent.stream }]
+  return [...created, ...adopted, ...chosen, ...suspended, ...seen]
 }
 
 /** Sums up a share's journal, oldest record first. */
@@ -99,6 +117,7 @@ export function shareIntentOf(records: readonly ShareRecord[]): ShareIntent {
     enrolled: [],
     disabled: [],
     truncatedBelow: NO_GENERATION,
+    stream: 0,
   }
   return records.reduce(applyShareRecord, nothing)
 }
@@ -123,6 +142,14 @@ function applyShareRecord(intent: ShareIntent, record: ShareRecord): ShareIntent
       }
     case 'truncation-allowed':
       return { ...intent, truncatedBelow: record.below }
+    case 'stream-restored':
+      return {
+        ...intent,
+        stream: record.stream,
+        truncatedBelow: record.below,
+        mark: record.mark,
+        history: NEVER_BACKED_UP,
+      }
   }
 }
 
@@ -133,6 +160,9 @@ export function compactShareRecords(records: readonly ShareRecord[]): readonly S
   if (intent.created !== null) compact.push({ kind: 'share-created', version: 1, ...intent.created })
   for (const copyId of intent.disabled) compact.push({ kind: 'copy-disabled', copyId })
   for (const { copyId, label } of intent.enrolled) compact.push({ kind: 'copy-enrolled', copyId, label })
+  // First of those that follow: it takes back what was marked and allowed before.
+  if (intent.stream > 0)
+    compact.push({ kind: 'stream-restored', stream: intent.stream, below: NO_GENERATION, mark: null })
   if (intent.mark !== null) compact.push({ kind: 'backup-marked', ...intent.mark })
   const { full, ...others } = intent.history
   // The full one first: it clears what was built on the one before it.
@@ -151,9 +181,6 @@ export function sameFormat(a: LogFormat, b: LogFormat): boolean {
   if (a.kind === 'ese') return b.kind === 'ese' && a.baseName.toLowerCase() === b.baseName.toLowerCase()
   return b.kind === 'numbered' && a.pattern === b.pattern
 }
-
-/** A copy's identity: 16 random bytes in hexadecimal. */
-const COPY_ID_PATTERN = /^[0-9a-f]{32}$/
 
 /** Takes in a record of a copy's journal; null for what this version does not know. */
 export function copyRecordIn(value: unknown): CopyRecord | null {
@@ -184,6 +211,10 @@ export function copyRecordIn(value: unknown): CopyRecord | null {
     }
     case 'resumed':
       return { kind: 'resumed' }
+    case 'stream-seen': {
+      const stream = countIn(fields, 'stream')
+      return stream === null ? null : { kind: 'stream-seen', stream }
+    }
     default:
       return null
   }
@@ -216,6 +247,10 @@ export function shareRecordIn(value: unknown): ShareRecord | null {
       const below = generationIn(fields, 'below')
       return below === null ? null : { kind: 'truncation-allowed', below }
     }
+    case 'stream-restored': {
+      const [stream, below] = [countIn(fields, 'stream'), generationIn(fields, 'below')]
+      return stream === null || below === null ? null : { kind: 'stream-restored', stream, below, mark: markIn(fields) }
+    }
     default:
       return null
   }
@@ -247,37 +282,8 @@ function finishedIn(fields: Fields, atMs: number | null): FinishedBackupFact | n
   return { scope, method, surrogate, range: { first, last }, atMs }
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function fieldsIn(value: unknown): Fields {
-  // An object has string keys with unknown values; whatever else it is, it has no kind that we know.
-  return typeof value === 'object' && value !== null ? (value as Fields) : {}
-}
-
-function textIn(fields: Fields, key: string): string | null {
-  const value = fields[key]
-  return typeof value === 'string' ? value : null
-}
-
-function copyIdIn(fields: Fields): string | null {
-  const value = textIn(fields, 'copyId')
-  return value !== null && COPY_ID_PATTERN.test(value) ? value : null
-}
-
-function timeIn(fields: Fields, key: string): number | null {
-  const value = fields[key]
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null
-}
-
-function generationIn(fields: Fields, key: string): Generation | null {
-  const value = fields[key]
-  const isGeneration = typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= GENERATION_MAX
-  return isGeneration ? asGeneration(value) : null
-}
-
-function formatIn(fields: Fields): LogFormat | null {
-  const inner = fieldsIn(fields['format'])
-  const [baseName, pattern] = [textIn(inner, 'baseName'), textIn(inner, 'pattern')]
-  if (inner['kind'] === 'ese' && baseName !== null) return { kind: 'ese', baseName }
-  return inner['kind'] === 'numbered' && pattern !== null ? { kind: 'numbered', pattern } : null
+function markIn(fields: Fields): BackupMark | null {
+  const mark = fieldsIn(fields['mark'])
+  const [through, atMs] = [generationIn(mark, 'through'), timeIn(mark, 'atMs')]
+  return through !== null && atMs !== null ? { through, atMs } : null
 }

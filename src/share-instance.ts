@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import type { ClosedLogs, SourceFact } from '../engine/fact.ts'
-import type { Generation, GenerationRange } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, NO_GENERATION } from '../engine/generation.ts'
 import { sourceGuarantees } from '../engine/guarantee.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import type { SourceOrder, WakeOrder } from '../engine/order.ts'
@@ -131,8 +131,8 @@ export class ShareInstance {
 
   /** Begins the watch; resolves when the directory was read for the first time, rejects when it cannot be. */
   start(): Promise<void> {
-    const { enrolled, disabled, mark, truncatedBelow, history } = this.#opened.intent
-    this.#tell({ kind: 'share-started', enrolled, disabled, mark, truncatedBelow, history })
+    const { enrolled, disabled, mark, truncatedBelow, history, stream } = this.#opened.intent
+    this.#tell({ kind: 'share-started', enrolled, disabled, mark, truncatedBelow, history, stream })
     this.openAtWorker()
     const { logs, format, files, scanIntervalMs } = this.#parts
     return new Promise((resolve, reject) => {
@@ -170,6 +170,18 @@ export class ShareInstance {
     const message = `copy ${copyId} was disabled at the source of ${this.name}`
     this.#parts.post({ kind: 'refuse-copy', share: this.name, copyId, fault: { code: 'STATE_REFUSED', message } })
     return remark
+  }
+
+  /**
+   * The logs were replaced by those of a backup, and not all that were closed before are there still; not to be called after a restore
+   * that went forward to the newest log. Resolves when it is durable: from then on nothing is truncated on the word of a copy that
+   * has not looked at its source since. No log may be closed or deleted before. Errors: those of the file system.
+   */
+  async logsRestored(): Promise<void> {
+    await this.#truncating
+    const closed = closedLogs(await this.#watched().rescan())
+    this.#tell({ kind: 'stream-restored', closed, truncatedBelow: NO_GENERATION, mark: null })
+    await this.#runner.idle()
   }
 
   /** The mailbox store that writes the logs says which of them its database needs first, durably. */
@@ -274,6 +286,13 @@ export class ShareInstance {
         return intents.record({ kind: 'copy-disabled', copyId: order.copyId })
       case 'record-truncation':
         return intents.record({ kind: 'truncation-allowed', below: order.below })
+      case 'record-restore':
+        return intents.record({
+          kind: 'stream-restored',
+          stream: order.stream,
+          below: order.truncatedBelow,
+          mark: order.mark,
+        })
       case 'accept-copy':
         post({ kind: 'accept-copy', share: name, copyId: order.copyId })
         return undefined

@@ -72,6 +72,8 @@ export interface ShareService {
   readonly explain: () => TruncationExplanation
   /** A backup product has backed the logs up through this generation; resolves with a remark (`''` for none) when durable. */
   readonly markBackup: (through: Generation) => Promise<string>
+  /** The logs were replaced by those of a backup; see `ShareInstance.logsRestored`. */
+  readonly logsRestored: () => Promise<void>
   /** A copy no longer holds truncation and may not come back; resolves with a remark when durable. */
   readonly disableCopy: (copyId: string) => Promise<string>
   /** The mailbox store of this service; null where another program writes the logs. */
@@ -181,6 +183,7 @@ function service({ share, store, events, management, url, closing }: Running): S
     status,
     explain: () => explainTruncation(share.state),
     markBackup: (through) => share.markBackup(through),
+    logsRestored: () => share.logsRestored(),
     disableCopy: (copyId) => share.disableCopy(copyId),
     whenStatus: (fits, signal) => {
       const fitting = (): ShareStatus | null => {

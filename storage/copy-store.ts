@@ -147,6 +147,14 @@ export class CopyStore<Identity> {
     return quarantineFile(this.#options.files, move, note)
   }
 
+  /** Removes a log that arrived in `inspector/` and is of no use. One that is gone already is no fault. */
+  async discard(arrivingName: string): Promise<void> {
+    await this.checkStillThere()
+    const { files } = this.#options
+    const path = pathIn(this.paths.inspector, arrivingName)
+    if ((await files.lookUp(path)) !== null) await files.unlink(path)
+  }
+
   /**
    * Takes a log that proved damaged after it was inspected out of the log directory into `InspectionFailed`, durably, with a note.
    * Answers its new path, or null when it is not there.

@@ -67,6 +67,11 @@ export class CheckedObject {
     return (this.#read(field) ?? null) === null
   }
 
+  /** Whether the field is not there at all. */
+  isAbsent(field: string): boolean {
+    return this.#read(field) === undefined
+  }
+
   #read(field: string): unknown {
     return Object.getOwnPropertyDescriptor(this.#fields, field)?.value
   }

@@ -59,6 +59,8 @@ export interface CopyStatusDocument {
   readonly LowestRequiredLog: number | null
   /** Last log of which the file of the database may hold changes. Ours. */
   readonly HighestRequiredLog: number | null
+  /** What the summary does not show and an operator should know; `''` for nothing. */
+  readonly Remark: string
 }
 
 /** A source's storage group with what the source knows of its directory. */
@@ -150,6 +152,7 @@ export function copyStatusDocument(status: CopyStatus, server: string): CopyStat
     SourceConnected: status.connected,
     LowestRequiredLog: status.requiredLogs?.low ?? null,
     HighestRequiredLog: status.requiredLogs?.high ?? null,
+    Remark: status.remark,
   }
 }
 

@@ -100,6 +100,7 @@ export const COPY_STATUS: TSchema = Type.Object(
     LowestLog: GENERATION,
     SourceConnected: Type.Boolean(),
     ...all(['LowestRequiredLog', 'HighestRequiredLog'], OPTIONAL_GENERATION),
+    Remark: Type.String(),
   },
   CLOSED,
 )

@@ -46,6 +46,7 @@ function readAnnouncement(object: CheckedObject): Announcement {
     missing: object.generation('missing'),
     truncatedBelow: object.generation('truncatedBelow'),
     logTimeMs: object.time('logTimeMs'),
+    stream: object.isAbsent('stream') ? 0 : object.whole('stream'),
   }
   const { lowest, closedThrough, generated } = announcement
   if (lowest > closedThrough || closedThrough > generated)

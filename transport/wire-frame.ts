@@ -248,6 +248,8 @@ function readReport(object: CheckedObject): CopyReport {
     // A copy of before there were databases does not send it.
     requiredLow: object.isAbsentOrNull('requiredLow') ? null : object.generation('requiredLow'),
     condition,
+    // A copy of before there were restores does not send it: its logs are those that never were restored.
+    stream: object.isAbsent('stream') ? 0 : object.isNull('stream') ? null : object.whole('stream'),
     sinceMs: object.time('sinceMs'),
   }
 }
@@ -274,6 +276,8 @@ function readAnnouncement(object: CheckedObject): Announcement {
     missing: object.generation('missing'),
     truncatedBelow: object.generation('truncatedBelow'),
     logTimeMs: object.time('logTimeMs'),
+    // A source of before there were restores does not say.
+    stream: object.isAbsent('stream') ? 0 : object.whole('stream'),
   }
 }
 

@@ -30,6 +30,7 @@ const NOTHING_YET: Announcement = {
   generated: NO_GENERATION,
   missing: NO_GENERATION,
   truncatedBelow: NO_GENERATION,
+  stream: 0,
   logTimeMs: 0,
 }
 
@@ -79,6 +80,8 @@ export class SharedLogs implements ServedLogs, StreamedShares {
   announce(name: string, announcement: Announcement): void {
     const share = this.#shares.get(name)
     if (share === undefined) return
+    // Logs of a backup lie in the place of those that were hashed: they are no changed ones.
+    if (share.announcement !== null && share.announcement.stream !== announcement.stream) this.#cache.forget(name)
     share.announcement = announcement
     share.announcementNumber += 1
     wakeAll(share)

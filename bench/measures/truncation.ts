@@ -101,7 +101,7 @@ class Source {
 
   constructor({ lowest, closedThrough }: Pick<DirectoryScan, 'lowest' | 'closedThrough'>) {
     this.#last = closedThrough
-    const nothing = { enrolled: [], disabled: [], mark: null, truncatedBelow: NO_GENERATION }
+    const nothing = { enrolled: [], disabled: [], mark: null, truncatedBelow: NO_GENERATION, stream: 0 }
     this.tell({ kind: 'share-started', nowMs: Date.now(), ...nothing })
     const closed = { lowest, closedThrough, generated: closedThrough, logTimeMs: 0 }
     this.tell({ kind: 'directory-scanned', nowMs: Date.now(), closed })

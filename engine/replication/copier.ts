@@ -1,5 +1,5 @@
 import { type Generation, type GenerationRange, higherOf, nextGeneration } from '../generation.ts'
-import { type Attempt, chainEnd, draftOf, mayCopy, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { type Attempt, chainEnd, draftOf, isLooking, mayCopy, nextNeeded, type ReplicaState } from './replica-state.ts'
 
 /**
  * How many logs may be asked for beyond the last inspected one. Wide enough that the logs which are published do not hold up
@@ -30,7 +30,8 @@ export interface CopyPlan {
  * reach. Strictly ascending; never a log that is already asked for or has arrived, and nothing while a missing log blocks all.
  */
 export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
-  if (!state.connected || !mayCopy(state) || state.failure?.kind === 'missing') return { ranges: [], state }
+  const isHeldUp = isLooking(state) || state.failure?.kind === 'missing'
+  if (!state.connected || !mayCopy(state) || isHeldUp) return { ranges: [], state }
   const due = state.attempts.filter((attempt) => isDue(state, attempt, nowMs))
   const fresh = freshRange(state)
   if (due.length === 0 && fresh === null) return { ranges: [], state }

@@ -107,7 +107,7 @@ export function transient(message: string, sinceMs: number): Failure {
 /** The graver of two failures; the older one when they are equally grave and say the same. */
 export function failureOr(old: Failure | null, fresh: Failure): Failure {
   if (old === null) return fresh
-  const rank = { transient: 0, missing: 1, permanent: 2 }
+  const rank = { transient: 0, missing: 1, ahead: 2, permanent: 3 }
   if (rank[old.kind] > rank[fresh.kind]) return old
   return rank[old.kind] === rank[fresh.kind] && old.message === fresh.message ? old : fresh
 }

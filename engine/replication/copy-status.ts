@@ -1,4 +1,5 @@
 import { type Generation, higherOf } from '../generation.ts'
+import { outdatedRemark } from './divergence.ts'
 import { type ReplayBatch, replayBatch, replayedThrough, replayQueueLength } from './replayer.ts'
 import { copyQueueLength } from './replica-instance.ts'
 import type { ReplicaState } from './replica-state.ts'
@@ -52,6 +53,8 @@ export interface CopyStatus {
   readonly lowestLog: Generation
   /** Whether the source answers. Not a field of Exchange. */
   readonly connected: boolean
+  /** What the summary does not show and an operator should know; `''` for nothing. Not a field of Exchange. */
+  readonly remark: string
 }
 
 /** Reads the status out of a replica's state. */
@@ -84,6 +87,7 @@ export function copyStatus(state: ReplicaState): CopyStatus {
     requiredLogs: requiredLogs(state),
     lowestLog: state.lowest,
     connected: state.connected,
+    remark: outdatedRemark(state),
   }
 }
 

@@ -13,7 +13,16 @@ import { formatGeneration, type Generation, higherOf, NO_GENERATION, nextGenerat
 import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
 import { UNSEEN_DATABASE } from './copy-database.ts'
-import { copyFailed, failureOr, refuseLog, restartAfterFault, transient } from './copy-failure.ts'
+import { copyFailed, failureOr, refuseLog, restartAfterFault, STORE_FAULTS, transient } from './copy-failure.ts'
+import {
+  comparisonFailed,
+  isCompared,
+  isOutdated,
+  logCompared,
+  lookAtSource,
+  outdatedEvent,
+  provenByLog,
+} from './divergence.ts'
 import { inspectArrived } from './inspector.ts'
 import { replayFailed } from './replay-failure.ts'
 import { databaseOpened, driveReplay, replayedThrough, replayProgressed, replayStopped } from './replayer.ts'
@@ -50,11 +59,11 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'source-refused':
       return sourceLost(state, fact)
     case 'logs-announced':
-      return [announced(state, fact.announcement), []]
+      return announced(state, fact.announcement)
     case 'log-copied':
       return fact.session === state.session ? arrived(state, fact.log, fact.nowMs) : [state, []]
     case 'copy-failed':
-      return fact.session === state.session ? copyFailed(state, fact) : [state, []]
+      return fact.session === state.session ? notCopied(state, fact) : [state, []]
     case 'logs-inspected':
       return fact.session === state.session ? inspected(state, fact.range.last) : [state, []]
     case 'inspection-failed':
@@ -63,7 +72,7 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
       return fact.session === state.session ? opened(state, fact.progress) : [state, []]
     case 'logs-replayed':
     case 'checkpoint-moved':
-      return [fact.session === state.session ? progressed(state, fact.progress) : state, []]
+      return fact.session === state.session ? progressed(state, fact.progress) : [state, []]
     case 'replay-failed':
       return fact.session === state.session ? replayFailed(state, fact) : [state, []]
     case 'replay-stopped':
@@ -89,7 +98,7 @@ function started(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'copy-s
   const found = fact.contents === null ? state : withContents(state, fact.contents)
   const known = fact.suspension === null ? found : asSuspended(found, fact.suspension)
   return [
-    { ...known, phase: 'running' },
+    { ...known, phase: 'running', stream: fact.stream },
     [{ kind: 'raise-event', id: 2080, values: [formatGeneration(known.inspected)] }],
   ]
 }
@@ -142,7 +151,7 @@ function withContents(state: ReplicaState, { run, identity, logTimeMs }: StoreCo
 }
 
 function connected(state: ReplicaState): Stepped {
-  const known: ReplicaState = { ...state, connected: true, reported: null }
+  const known: ReplicaState = { ...state, connected: true, heard: false, reported: null }
   return [{ ...known, failure: healed(known) }, []]
 }
 
@@ -150,12 +159,20 @@ function connected(state: ReplicaState): Stepped {
  * An empty copy starts where its source starts, unless its database says where. When that edge moves before a first log has joined the chain (a log closed
  * late below the others, a deletion), what was asked for no longer fits and is asked for anew.
  */
-function announced(state: ReplicaState, announcement: Announcement): ReplicaState {
+function announced(state: ReplicaState, announcement: Announcement): Stepped {
   const next = draftOf(state)
   next.announcement = announcement
+  next.heard = true
+  if (announcement.stream !== state.announcement.stream) return streamChanged(state, next)
   const isUndecided = state.database === null && state.inspecting.length + state.accepted.length === 0
   const isMoved = isUndecided && state.requested > 0 && nextNeeded(next) !== nextNeeded(state)
-  return isMoved ? abandonWork(next) : next
+  return [isMoved ? abandonWork(next) : next, []]
+}
+
+/** What was asked for to prove the old stream proves nothing of the new one. A copy that has looked before does not notice. */
+function streamChanged(before: ReplicaState, next: ReplicaState): Stepped {
+  if (before.look === 'asked' || before.look === 'by-next-log') return [{ ...abandonWork(next), look: 'wanted' }, []]
+  return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
 }
 
 /** A suspended copy does not miss its source; any other is Failed until the source answers again. */
@@ -189,8 +206,8 @@ function opened(state: ReplicaState, progress: DatabaseProgress): Stepped {
   return [afterTrouble(state, known), orders]
 }
 
-function progressed(state: ReplicaState, progress: DatabaseProgress): ReplicaState {
-  return afterTrouble(state, replayProgressed(state, progress))
+function progressed(state: ReplicaState, progress: DatabaseProgress): Stepped {
+  return provenByLog(state, afterTrouble(state, replayProgressed(state, progress)))
 }
 
 /** A replay that goes on again ends the failure that it had set, not one that the copier has set meanwhile. */
@@ -202,12 +219,18 @@ function afterTrouble(before: ReplicaState, after: ReplicaState): ReplicaState {
 
 /** A log lies in `inspector/`. One that comes twice, or that nobody waits for any more, is refused as a duplicate is. */
 function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
+  if (isCompared(state, log)) return logCompared(state, log, nowMs)
   assert(log.generation > chainEnd(state).generation, 'a log arrives once and above the end of the chain')
   assert(!state.arrived.some((other) => other.generation === log.generation), 'a log arrives once')
   if (log.rejection !== null) return refuseLog(state, { log, rejection: log.rejection }, nowMs)
   const logs = [...state.arrived, log]
   logs.sort((a, b) => a.generation - b.generation)
   return [withArrived(state, logs), []]
+}
+
+function notCopied(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'copy-failed' }>): Stepped {
+  const isComparison = isCompared(state, fact) && !STORE_FAULTS.includes(fact.fault.code)
+  return isComparison ? [comparisonFailed(state, fact.fault), []] : copyFailed(state, fact)
 }
 
 /** `copied` counts only what arrived without a gap. */
@@ -240,7 +263,11 @@ function inspected(state: ReplicaState, last: Generation): Stepped {
   next.failure = healed(state)
   next.sawLog = true
   next.faults = 0
-  return [next, state.sawLog ? [] : [{ kind: 'raise-event', id: 2114, values: [formatGeneration(first)] }]]
+  const [proven, orders] = provenByLog(state, next)
+  return [
+    proven,
+    state.sawLog ? orders : [...orders, { kind: 'raise-event', id: 2114, values: [formatGeneration(first)] }],
+  ]
 }
 
 function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'deletion-failed' }>): Stepped {
@@ -263,6 +290,7 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
   if (mayWork(next)) {
     next = take(joinChain(next, nowMs))
     if (next.inspecting.length === 0 && next.accepted.length > 0) next = take(startInspection(next))
+    next = take(lookAtSource(next, nowMs))
     next = take(watchForMissing(next, nowMs))
     next = take(requestLogs(next, nowMs))
     next = take(truncate(next))
@@ -301,7 +329,7 @@ function watchForMissing(state: ReplicaState, nowMs: number): Stepped {
   if (!state.connected) return [state, []]
   const missing = missingOnSource(state)
   if (missing === 0) return state.failure?.kind === 'missing' ? [foundAgain(state, nowMs), []] : [state, []]
-  if (state.failure?.kind === 'missing' || state.failure?.kind === 'permanent') return [state, []]
+  if (state.failure !== null && state.failure.kind !== 'transient') return [state, []]
   const message = `log ${formatGeneration(missing)} is missing on the source`
   const event = { kind: 'raise-event', id: 2059, values: [formatGeneration(missing)] } as const
   return [{ ...state, failure: { kind: 'missing', message, sinceMs: nowMs } }, [event]]
@@ -330,10 +358,12 @@ function report(state: ReplicaState, nowMs: number): Stepped {
   const old = state.reported
   const replayed = replayedThrough(state)
   const requiredLow = state.database?.progress.requiredLow ?? null
-  const isTold = old !== null && old.replayed === replayed && old.requiredLow === requiredLow
+  const isKnown = old !== null && old.replayed === replayed && old.requiredLow === requiredLow
+  const isTold = isKnown && old.stream === state.stream
   if (isTold && old.inspected === state.inspected && old.condition === condition) return [state, []]
   const sinceMs = old !== null && old.condition === condition ? old.sinceMs : sinceOf(state, nowMs)
-  const fresh: CopyReport = { inspected: state.inspected, replayed, requiredLow, condition, sinceMs }
+  const { inspected, stream } = state
+  const fresh: CopyReport = { inspected, replayed, requiredLow, condition, stream, sinceMs }
   const next = draftOf(state)
   next.reported = fresh
   return [next, [{ kind: 'report-progress', report: fresh }]]

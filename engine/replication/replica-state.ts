@@ -52,13 +52,29 @@ export interface ReplicaState {
   /** When the store is looked at again, in milliseconds since 1970; 0 when nothing waits. */
   readonly retryAtMs: number
   readonly deleting: boolean
+  /** Stream of the source that the logs here belong to, as {@link CopyReport} has it. */
+  readonly stream: number | null
+  readonly look: SourceLook
+  /** Whether the source has spoken over the present connection. */
+  readonly heard: boolean
   /** Last report sent to the source; null before the first. */
   readonly reported: CopyReport | null
 }
 
-/** Why a copy is Failed. `transient` heals by itself, `missing` when the log comes back, `permanent` by an operator. */
+/**
+ * Whether the copy has yet to look at its source, which may be another stream than the logs here. `none`: it has, and believes the
+ * numbers that it hears from then on. `if-restored`, after a start: at the first announcement, when that is of another stream.
+ * `wanted`, after Resume: in any case. `asked`: the source's log of the newest inspected generation is on its way. `by-next-log`: the
+ * source has that log no more, so that only the next one can prove that it continues.
+ */
+type SourceLook = 'none' | 'if-restored' | 'wanted' | 'asked' | 'by-next-log'
+
+/**
+ * Why a copy is Failed. `transient` heals by itself, `missing` when the log comes back, `ahead` when the source has the newest log of
+ * the copy, `permanent` by an operator.
+ */
 export interface Failure {
-  readonly kind: 'transient' | 'missing' | 'permanent'
+  readonly kind: 'transient' | 'missing' | 'ahead' | 'permanent'
   readonly message: string
   readonly sinceMs: number
 }
@@ -81,6 +97,7 @@ const SILENT_SOURCE: Announcement = {
   missing: NO_GENERATION,
   truncatedBelow: NO_GENERATION,
   logTimeMs: 0,
+  stream: 0,
 }
 
 /** What a copy is kept for. */
@@ -115,6 +132,9 @@ export function startReplica(name: string, { replays }: ReplicaOptions = { repla
     faults: 0,
     retryAtMs: 0,
     deleting: false,
+    stream: 0,
+    look: 'if-restored',
+    heard: false,
     reported: null,
   }
 }
@@ -151,6 +171,9 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     faults: state.faults,
     retryAtMs: state.retryAtMs,
     deleting: state.deleting,
+    stream: state.stream,
+    look: state.look,
+    heard: state.heard,
     reported: state.reported,
   }
 }
@@ -193,6 +216,11 @@ export function mayCopy(state: ReplicaState): boolean {
   return mayWork(state) && (state.database === null || state.database.phase === 'open')
 }
 
+/** Whether a look at the source comes before anything else is asked of it. */
+export function isLooking({ look }: ReplicaState): boolean {
+  return look === 'if-restored' || look === 'wanted' || look === 'asked'
+}
+
 /** What leaves the store and the database of a copy alone. Awaited, each. */
 export function stopOrders({ database }: ReplicaState): readonly ReplicaOrder[] {
   return database === null ? [{ kind: 'stop-copying' }] : [{ kind: 'stop-copying' }, { kind: 'stop-replaying' }]
@@ -212,5 +240,6 @@ export function abandonWork(state: ReplicaState): ReplicaState {
     inspecting: [],
     attempts: [],
     retryAtMs: 0,
+    look: state.look === 'asked' ? 'wanted' : state.look,
   }
 }

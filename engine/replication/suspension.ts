@@ -42,6 +42,7 @@ export function resume(state: ReplicaState, fact: Resumed): readonly [ReplicaSta
     ...fresh,
     suspension: null,
     failure: null,
+    look: 'wanted',
     phase: 'checking',
     database: fresh.database === null ? null : unjudgedDatabase(fresh.database),
     sawLog: false,

@@ -8,6 +8,11 @@ type SourceStep = Step<SourceState, SourceFact, SourceOrder>
 
 /** What the source promises about backups. Told without the rules of sessions, where that is possible. */
 export const backupGuarantees: readonly Guarantee<SourceState, SourceFact, SourceOrder>[] = [
+  guarantee(
+    'nothing is truncated on the word of a copy that has not looked at the restored logs',
+    true,
+    restoredIsSpared,
+  ),
   guarantee('what a backup under way needs is not deleted', true, pinnedStays),
   guarantee('only a mark, and a full or incremental backup that has completed, let logs go', true, marksAreEarned),
   guarantee('a backup that was given up changes nothing', true, givenUpChangesNothing),
@@ -24,8 +29,17 @@ function pinnedStays({ after, orders }: SourceStep): string | null {
   return null
 }
 
+/** Told without the rules of truncation, too. */
+function restoredIsSpared({ after, orders }: SourceStep): string | null {
+  const order = orders.find(({ kind }) => kind === 'truncate-logs')
+  if (order === undefined || after.options.active === 'circular') return null
+  const other = after.copies.find(({ report }) => report !== null && report.stream !== after.stream)
+  return other === undefined ? null : `${other.copyId} has reported stream ${other.report?.stream}, not ${after.stream}`
+}
+
 function marksAreEarned({ before, fact, after }: SourceStep): string | null {
   if (after.mark === before.mark || fact.kind === 'share-started' || fact.kind === 'backup-completed') return null
+  if (fact.kind === 'stream-restored') return null
   const through = after.mark?.through ?? NO_GENERATION
   const { session } = before
   if (fact.kind !== 'backup-recorded' || session === null) return `the mark becomes ${through} by ${fact.kind}`

@@ -101,7 +101,7 @@ export function isLogOnly(scope: BackupScope): boolean {
  * |---|---|
  * | -617, -505 | a backup of the passive, or of the active, is under way: one session for a storage group across both nodes |
  * | -526 | circular logging, for all but a full or copy backup of the active |
- * | -1003 | a passive names logs that the active has not closed, or is not enrolled |
+ * | -1003 | a passive names logs that the active has not closed, or of another stream, or is not enrolled |
  * | -519 | the last generations of the stream are kept for its own end |
  * | -560 | an incremental or differential one without a full one of the same technology |
  * | -569 | logs are gone that none of the backups before has |
@@ -224,8 +224,15 @@ function surrogateRefusal(state: SourceState, { surrogate }: BackupRequest): Bac
   if (surrogate === null) return null
   const { copyId, range, required } = surrogate
   const wrong = (message: string, hint: string): BackupRefusal => ({ eseError: -1003, message, hint })
-  if (!state.copies.some((copy) => copy.copyId === copyId))
+  const copy = state.copies.find((one) => one.copyId === copyId)
+  if (copy === undefined)
     return wrong(`copy ${copyId} is not enrolled for ${state.name} (error -1003)`, 'Let the copy connect first.')
+  // Its generations are those of another stream: what they would let go is not what it has.
+  if (copy.report !== null && copy.report.stream !== state.stream)
+    return wrong(
+      `copy ${copyId} has not looked at its source since the logs of ${state.name} were restored (error -1003)`,
+      'Suspend and Resume the copy, and see what it says.',
+    )
   if (range.last <= nextGeneration(state.generated) && required >= range.first && range.first > 0) return null
   return wrong(
     `copy ${copyId} wants logs ${range.first} to ${range.last} backed up, and ${state.name} has closed logs through ${state.generated} (error -1003)`,

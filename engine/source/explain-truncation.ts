@@ -132,6 +132,10 @@ const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => {
     why: `copy ${copy} needs the logs above ${through} to recover its database`,
     release: 'the copy writing what it replayed to its database file, which it does by itself',
   }),
+  outdated: (copy) => ({
+    why: `copy ${copy} has logs of another stream, or has not looked at its source since the logs there were restored`,
+    release: 'suspending and resuming the copy: ccr suspend SG, ccr resume SG (and seeding it if it has diverged)',
+  }),
   suspended: (copy, through) => ({
     why: `copy ${copy} was suspended when it had processed logs through ${through}`,
     release: 'resuming the copy: ccr resume SG (or disabling it: ccr disable SG --copy ID)',

@@ -11,8 +11,10 @@ import {
 import type { SourceOrder } from '../order.ts'
 import { NEVER_BACKED_UP } from './backup-session.ts'
 import { backupStep, breakBackupOf, watchBackup } from './backup-step.ts'
+import { gapOf } from './gap.ts'
 import { answer, grant } from './grant.ts'
-import { type Gap, type SourceCopy, type SourceState, sourceDraftOf } from './source-state.ts'
+import { restored } from './restored-logs.ts'
+import { type SourceCopy, type SourceState, sourceDraftOf } from './source-state.ts'
 import { planTruncation } from './truncation-rule.ts'
 
 type Stepped = readonly [SourceState, readonly SourceOrder[]]
@@ -53,6 +55,8 @@ function takeIn(state: SourceState, fact: SourceFact): Stepped {
         { ...state, closed: null, gap: null },
         state.closed === null ? [] : [{ kind: 'raise-event', id: 2073, values: [fact.fault.message] }],
       ]
+    case 'stream-restored':
+      return restored(state, fact)
     case 'copy-enrolled':
       return enrolled(state, fact.copy)
     case 'copy-reported':
@@ -100,6 +104,7 @@ function started(state: SourceState, fact: Extract<SourceFact, { kind: 'share-st
       mark: fact.mark,
       backups: fact.history ?? NEVER_BACKED_UP,
       truncatedBelow: fact.truncatedBelow,
+      stream: fact.stream,
       generated,
     },
     [],
@@ -118,14 +123,6 @@ function scanned(state: SourceState, closed: ClosedLogs, nowMs: number): Stepped
     },
     [],
   ]
-}
-
-/** Logs missing at the upper end count as well as those in the middle: they were seen, so copies wait for them. */
-function gapOf(state: SourceState, closed: ClosedLogs, nowMs: number): Gap | null {
-  const through = closed.lowest === 0 ? previousGeneration(state.truncatedBelow) : closed.closedThrough
-  if (through >= higherOf(state.generated, closed.generated)) return null
-  const generation = nextGeneration(through)
-  return state.gap?.generation === generation ? state.gap : { generation, sinceMs: nowMs }
 }
 
 function enrolled(state: SourceState, copy: EnrolledCopy): Stepped {
@@ -271,6 +268,7 @@ function announcementOf(state: SourceState, nowMs: number): Announcement {
     missing: isSure ? state.gap.generation : NO_GENERATION,
     truncatedBelow: state.truncatedBelow,
     logTimeMs: state.logTimeMs,
+    stream: state.stream,
   }
 }
 
@@ -280,7 +278,8 @@ function sameAnnouncement(a: Announcement, b: Announcement): boolean {
     a.generated === b.generated &&
     a.lowest === b.lowest &&
     a.missing === b.missing &&
-    a.truncatedBelow === b.truncatedBelow
+    a.truncatedBelow === b.truncatedBelow &&
+    a.stream === b.stream
   )
 }
 

@@ -59,6 +59,8 @@ export interface SourceState {
   /** After a failed deletion: not tried again before this time; 0 when nothing waits. */
   readonly truncateAgainMs: number
   readonly truncateFailure: string
+  /** How often the logs were restored: the number of their stream. */
+  readonly stream: number
   /** Last announcement sent; null before the first. */
   readonly announced: Announcement | null
 }
@@ -98,6 +100,7 @@ export function startSource(name: string, options: SourceOptions): SourceState {
     truncatedBelow: NO_GENERATION,
     truncateAgainMs: 0,
     truncateFailure: '',
+    stream: 0,
     announced: null,
   }
 }
@@ -126,6 +129,7 @@ export function sourceDraftOf(state: SourceState): SourceDraft {
     truncatedBelow: state.truncatedBelow,
     truncateAgainMs: state.truncateAgainMs,
     truncateFailure: state.truncateFailure,
+    stream: state.stream,
     announced: state.announced,
   }
 }

@@ -15,6 +15,7 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  * | `not-inspected` | that an enrolled copy has not inspected |
  * | `not-replayed` | that an enrolled copy with a database has not replayed (passive gate `replayed`) |
  * | `required` | that such a copy has replayed, but needs to recover its database |
+ * | `outdated` | while the latest report of an enrolled copy is about another stream: the logs were restored since |
  * | `suspended` | that an enrolled copy had not processed when it was suspended |
  * | `failed` | that an enrolled copy had not processed when it failed |
  * | `unreachable` | that an enrolled copy had not processed when it was last heard of |
@@ -32,6 +33,7 @@ export type HoldingRule =
   | 'not-inspected'
   | 'not-replayed'
   | 'required'
+  | 'outdated'
   | 'suspended'
   | 'failed'
   | 'unreachable'
@@ -58,7 +60,7 @@ export function holds(state: SourceState): readonly Hold[] {
     all.push({ rule: 'checkpoint', through: below(state.activeRequired), copy: null, sinceMs: 0 })
   if (state.copies.length < state.options.copiesExpected)
     all.push({ rule: 'no-copy', through: NO_GENERATION, copy: null, sinceMs: 0 })
-  for (const copy of state.copies) all.push(...holdsOf(copy, state.options.passiveGate))
+  for (const copy of state.copies) all.push(...holdsOf(copy, state))
   return all
 }
 
@@ -79,10 +81,13 @@ export function planTruncation(state: SourceState, nowMs: number): GenerationRan
 }
 
 /** What a copy holds: by one rule, or by two where it replays and nothing is wrong. */
-function holdsOf(copy: SourceCopy, gate: PassiveGate): readonly Hold[] {
+function holdsOf(copy: SourceCopy, { options, stream }: SourceState): readonly Hold[] {
   const { copyId, label, report } = copy
+  const { passiveGate: gate } = options
   const named = { copyId, label }
   if (report === null) return [{ rule: 'not-heard', through: NO_GENERATION, copy: named, sinceMs: 0 }]
+  if (report.stream !== stream)
+    return [{ rule: 'outdated', through: NO_GENERATION, copy: named, sinceMs: report.sinceMs }]
   const condition = conditionRule(copy)
   const through = processedThrough(report, gate)
   const sinceMs = condition === 'unreachable' ? copy.lastReportMs : report.sinceMs

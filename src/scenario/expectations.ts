@@ -35,6 +35,7 @@ const RULES: Readonly<Record<HoldingRule, true>> = {
   'not-inspected': true,
   'not-replayed': true,
   required: true,
+  outdated: true,
   suspended: true,
   failed: true,
   unreachable: true,

@@ -56,7 +56,7 @@ class ToyRig implements Rig {
       touch: () => {},
       makesAnew: () => {},
       redoes: () => {},
-      truth: (generation) => this.#truth.get(generation),
+      wasTrue: (log) => this.#truth.get(log.generation) === log,
     })
   }
 

@@ -45,7 +45,7 @@ describe('ccr status', () => {
       .split('\n')
       .map((line) => line.slice(0, line.indexOf(' ')))
 
-    const ours = ['LowestLog', 'SourceConnected', 'LowestRequiredLog', 'HighestRequiredLog']
+    const ours = ['LowestLog', 'SourceConnected', 'LowestRequiredLog', 'HighestRequiredLog', 'Remark']
     expect(labels).toEqual([...STATUS_FIELDS.map(({ name }) => name), ...ours])
     expect(stdout).toMatch(/^SuspendComment +: new disk$/m)
     expect(stdout).toMatch(/^Identity +: NODE2\\SG1$/m)

@@ -38,6 +38,7 @@ export function aSource(): SourceState {
     replayed: g(0),
     requiredLow: null,
     condition: 'running',
+    stream: 0,
     sinceMs: NOON_MS,
   }
   const facts = [
@@ -48,6 +49,7 @@ export function aSource(): SourceState {
       disabled: [],
       mark: null,
       truncatedBelow: g(0),
+      stream: 0,
     },
     {
       kind: 'directory-scanned',

@@ -31,6 +31,7 @@ describe('the metrics of a copy', () => {
       generated: generation(20),
       missing: generation(13),
       truncatedBelow: generation(0),
+      stream: 0,
       logTimeMs: 0,
     }
     const state = aReplica('SG1', { announcement, copied: generation(9), inspected: generation(7) })
@@ -104,6 +105,7 @@ describe('the metrics of a share', () => {
         replayed: asGeneration(0),
         requiredLow: null,
         condition: 'running',
+        stream: 0,
         sinceMs: 0,
       },
       lastReportMs: 0,

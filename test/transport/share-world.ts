@@ -23,6 +23,7 @@ function announcementThrough(last: number): Announcement {
     generated: asGeneration(last),
     missing: asGeneration(0),
     truncatedBelow: asGeneration(0),
+    stream: 0,
     logTimeMs: 1_181_839_321_000,
   }
 }

@@ -25,6 +25,7 @@ const announcement = fc.record({
   missing: generation,
   truncatedBelow: generation,
   logTimeMs: timeMs,
+  stream: fc.nat(),
 })
 const connectionFrame = fc.oneof(
   fc.constantFrom({ kind: 'ping' as const }, { kind: 'pong' as const }),
@@ -51,6 +52,7 @@ const copyFrame: fc.Arbitrary<CopyFrame> = fc.oneof(
       replayed: generation,
       requiredLow: fc.option(generation),
       condition: fc.constantFrom('running' as const, 'suspended' as const, 'failed' as const),
+      stream: fc.option(fc.nat()),
       sinceMs: timeMs,
     }),
   }),

@@ -87,7 +87,7 @@ describe('a database in use', () => {
     const trailer = new Uint8Array(PAGE_BYTES).fill(9)
 
     // The name is another file by now; what was opened is read to its own end.
-    const { bytes, pages } = await pass.finish(trailer)
+    const { bytes, pages } = await pass.finish(() => trailer)
 
     expect([bytes, pages.seen]).toEqual([6 * PAGE_BYTES, 3])
     expect((await contentOf(files, READING.to)).subarray(5 * PAGE_BYTES)).toEqual(trailer)

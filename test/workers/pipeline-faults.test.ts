@@ -102,6 +102,7 @@ describe('behind a tampering proxy', () => {
       replayed: asGeneration(0),
       requiredLow: null,
       condition: 'running',
+      stream: 0,
       sinceMs: 5,
     } as const
     rig.copy?.send({ kind: 'report-progress', copy: 1, report })

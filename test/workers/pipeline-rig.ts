@@ -66,6 +66,7 @@ export function announcing(last: number): Announcement {
     generated: highest,
     missing: none,
     truncatedBelow: none,
+    stream: 0,
     logTimeMs: CLOSED_MS,
   }
 }

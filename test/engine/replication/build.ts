@@ -13,6 +13,7 @@ export function announcing(lowest: number, generated: number, change: Partial<An
     generated: asGeneration(generated),
     missing: NO_GENERATION,
     truncatedBelow: NO_GENERATION,
+    stream: 0,
     logTimeMs: timeOf(generated),
     ...change,
   }
@@ -48,7 +49,7 @@ export function aCopy(inspected: number, change: Partial<ReplicaState> = {}): Re
   const run = inspected === 0 ? null : { first: asGeneration(1), last }
   const identity = inspected === 0 ? null : identityOf(last)
   const contents = { run, identity, logTimeMs: timeOf(inspected) }
-  const copy = play(startReplica('SG1'), { kind: 'copy-started', nowMs: 0, contents, suspension: null })
+  const copy = play(startReplica('SG1'), { kind: 'copy-started', nowMs: 0, contents, suspension: null, stream: 0 })
   return { ...play(copy, { kind: 'source-connected', nowMs: 0 }), ...change }
 }
 

@@ -93,6 +93,7 @@ describe('the counters', () => {
       requiredLogs: { low: 2, high: 4 },
       lowestLog: 1,
       connected: true,
+      remark: '',
     })
   })
 

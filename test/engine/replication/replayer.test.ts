@@ -29,7 +29,7 @@ function anOpenCopy(held: { readonly first: number; readonly last: number }, pro
   const identity = { generation: last, signature: '', createTime, previousCreateTime: createTime }
   const contents = { run: { first, last }, identity, logTimeMs: 1 }
   const facts: readonly ReplicaFact[] = [
-    { kind: 'copy-started', nowMs: 1, contents, suspension: null },
+    { kind: 'copy-started', nowMs: 1, contents, suspension: null, stream: 0 },
     { kind: 'source-connected', nowMs: 2 },
     { kind: 'logs-announced', nowMs: 3, announcement: anAnnouncement(held.last) },
     { kind: 'database-opened', nowMs: 4, session: 1, progress },
@@ -48,6 +48,7 @@ function anAnnouncement(last: number) {
     generated: generation,
     missing: g(0),
     truncatedBelow: g(0),
+    stream: 0,
     logTimeMs: 9,
   }
 }
@@ -109,7 +110,13 @@ describe('a log that recovery needs and that is not here', () => {
 
 describe('a copy whose source turns out to be a mailbox store', () => {
   const contents = { run: null, identity: null, logTimeMs: 0 }
-  const fresh = stepReplica(startReplica('SG1'), { kind: 'copy-started', nowMs: 1, contents, suspension: null })[0]
+  const fresh = stepReplica(startReplica('SG1'), {
+    kind: 'copy-started',
+    nowMs: 1,
+    contents,
+    suspension: null,
+    stream: 0,
+  })[0]
 
   it('opens its database before it asks for a log', () => {
     const [state, orders] = stepReplica(fresh, { kind: 'database-wanted', nowMs: 2 })

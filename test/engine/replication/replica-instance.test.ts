@@ -55,7 +55,7 @@ function asking(change: Partial<ReplicaState> = {}): ReplicaState {
 
 describe('a start', () => {
   const contents = { run: null, identity: null, logTimeMs: 0 }
-  const start: ReplicaFact = { kind: 'copy-started', nowMs: 0, contents, suspension: null }
+  const start: ReplicaFact = { kind: 'copy-started', nowMs: 0, contents, suspension: null, stream: 0 }
 
   it('happens once', () => {
     expect(() => play(startReplica('SG1'), start, start)).toThrow('a copy starts once')

@@ -7,7 +7,7 @@ import { type ReplicaState, startReplica } from '../../../engine/replication/rep
 
 function aRunningCopy(): ReplicaState {
   const contents = { run: null, identity: null, logTimeMs: 0 }
-  return stepReplica(startReplica('SG1'), { kind: 'copy-started', nowMs: 1, contents, suspension: null })[0]
+  return stepReplica(startReplica('SG1'), { kind: 'copy-started', nowMs: 1, contents, suspension: null, stream: 0 })[0]
 }
 
 function suspended(comment: string | null, nowMs: number, before = aRunningCopy()): ReplicaState {

@@ -239,6 +239,12 @@ describe('a backup is refused', () => {
     expect(play.refusals).toEqual([-1003, -1003])
   })
 
+  it('when the logs were restored and the passive has not looked at them: -1003', () => {
+    const play = new Play({ ...active(100, 81, [100, 91]), stream: 1 }).ask(ofPassive('full', [91, 100]))
+
+    expect(play.refusals).toEqual([-1003])
+  })
+
   it('when the stream is near its end: -519', () => {
     const play = new Play(active(0x7fffffe0, 81, [100, 101])).ask(request('full'))
 

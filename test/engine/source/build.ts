@@ -13,6 +13,7 @@ export const REPORT: CopyReport = {
   replayed: asGeneration(4),
   requiredLow: null,
   condition: 'running',
+  stream: 0,
   sinceMs: 1_000,
 }
 

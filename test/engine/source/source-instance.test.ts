@@ -6,7 +6,7 @@ import { asGeneration, NO_GENERATION } from '../../../engine/generation.ts'
 import type { SourceOrder } from '../../../engine/order.ts'
 import { stepSource } from '../../../engine/source/source-instance.ts'
 import { type SourceState, startSource } from '../../../engine/source/source-state.ts'
-import { aSource, aSourceCopy } from './build.ts'
+import { aSource, aSourceCopy, REPORT } from './build.ts'
 
 const NOTHING: ClosedLogs = {
   lowest: NO_GENERATION,
@@ -27,6 +27,7 @@ function started(change: Partial<Extract<SourceFact, { kind: 'share-started' }>>
     disabled: [],
     mark: null,
     truncatedBelow: NO_GENERATION,
+    stream: 0,
     ...change,
   }
 }
@@ -226,5 +227,40 @@ describe('the operator who disables a copy', () => {
     const orders = ordersOf(aSource([aSourceCopy()]), { kind: 'copy-disabled', nowMs: 10, copyId: 'c1', requestId: 7 })
 
     expect(orders).toContainEqual({ kind: 'answer-operator', requestId: 7, refusal: null, remark: '' })
+  })
+})
+
+describe('a source whose logs were restored', () => {
+  const closed = { lowest: asGeneration(1), closedThrough: asGeneration(4), generated: asGeneration(4), logTimeMs: 4 }
+  const restored = { kind: 'stream-restored', nowMs: 50, closed, truncatedBelow: NO_GENERATION, mark: null } as const
+
+  it('forgets what was known of the logs before, durably, and announces another stream', () => {
+    const [state, orders] = stepSource(aSource([aSourceCopy()]), restored)
+
+    expect(state).toMatchObject({ stream: 1, generated: 4, truncatedBelow: 0, mark: null, gap: null })
+    expect(orders.map(({ kind }) => kind)).toEqual(['record-restore', 'raise-event', 'announce'])
+    expect(orders.at(-1)).toMatchObject({ announcement: { stream: 1, generated: 4, closedThrough: 4 } })
+  })
+
+  it('lets nothing go on the word of a copy that has not looked since, and goes on when it has', () => {
+    const copy = aSourceCopy()
+    const [state] = stepSource(aSource([copy]), restored)
+    const [marked, before] = stepSource(state, {
+      kind: 'backup-completed',
+      nowMs: 60,
+      through: asGeneration(4),
+      requestId: 1,
+    })
+    const report = { ...REPORT, inspected: asGeneration(4), stream: 1 }
+    const [, after] = stepSource(marked, { kind: 'copy-reported', nowMs: 70, copyId: copy.copyId, report })
+
+    expect(before.some(({ kind }) => kind === 'truncate-logs')).toBe(false)
+    expect(after).toContainEqual({ kind: 'truncate-logs', range: { first: 1, last: 4 } })
+  })
+
+  it('knows nothing of what the new database of the active needs', () => {
+    const [state] = stepSource({ ...aSource([], { active: 'mailbox' }), activeRequired: asGeneration(3) }, restored)
+
+    expect(state.activeRequired).toBe(0)
   })
 })
