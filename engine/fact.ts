@@ -130,6 +130,9 @@ export type ReplicaFact =
   | (Noticed & { readonly kind: 'deletion-failed'; readonly range: GenerationRange; readonly fault: Fault })
   | (Noticed & { readonly kind: 'operator-suspended'; readonly requestId: number; readonly comment: string | null })
   | (Noticed & { readonly kind: 'operator-resumed'; readonly requestId: number })
+  /** Somebody is about to copy the files of the copy: they have to be left alone until `operator-thawed`. */
+  | (Noticed & { readonly kind: 'operator-froze'; readonly requestId: number })
+  | (Noticed & { readonly kind: 'operator-thawed'; readonly requestId: number })
   | (Noticed & { readonly kind: 'time-passed' })
 
 /** What the source tells its copies, and tells again whenever it changes. */

@@ -6,7 +6,7 @@ import { ATTEMPTS_MAX, COPY_WINDOW_LOGS, outstandingLogs } from './replication/c
 import { copyStatus } from './replication/copy-status.ts'
 import { replayGuarantees } from './replication/replay-guarantee.ts'
 import { replayedThrough } from './replication/replayer.ts'
-import { isLooking, mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
+import { isAtRest, isLooking, mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
 import { backupGuarantees } from './source/backup-guarantee.ts'
 import type { SourceState } from './source/source-state.ts'
 import { truncatableThrough } from './source/truncation-rule.ts'
@@ -17,7 +17,8 @@ type SourceStep = Step<SourceState, SourceFact, SourceOrder>
 
 /** What the holding side of a copy promises. */
 export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, ReplicaOrder>[] = [
-  guarantee('a suspended copy orders no work on its store', true, suspendedIsQuiet),
+  guarantee('a suspended or frozen copy orders no work on its store', true, restingIsQuiet),
+  guarantee('a freeze is answered when everything has stopped, and records nothing', true, freezeIsQuiet),
   guarantee('a suspension is durable before it is answered', true, suspensionIsDurable),
   guarantee('one request per generation is in flight', false, oneRequestEach),
   guarantee('requests stay within the window and the announcement', true, requestsAreBounded),
@@ -70,10 +71,17 @@ const WORK_ON_STORE: readonly ReplicaOrder['kind'][] = [
   'set-aside-log',
 ]
 
-function suspendedIsQuiet({ after, orders }: ReplicaStep): string | null {
-  if (after.suspension === null) return null
+function restingIsQuiet({ after, orders }: ReplicaStep): string | null {
+  if (!isAtRest(after)) return null
   const work = orders.find((order) => WORK_ON_STORE.includes(order.kind))
-  return work === undefined ? null : `${work.kind} while suspended`
+  return work === undefined ? null : `${work.kind} while ${after.frozen ? 'frozen' : 'suspended'}`
+}
+
+function freezeIsQuiet({ before, after, orders, fact }: ReplicaStep): string | null {
+  if (fact.kind !== 'operator-froze' || before.frozen === after.frozen) return null
+  const kinds = orders.map((order) => order.kind)
+  const expected = [...stopOrders(before).map(({ kind }) => kind), 'answer-operator']
+  return kinds.join() === expected.join() ? null : `orders ${kinds.join(', ')}`
 }
 
 function suspensionIsDurable({ before, after, orders, fact }: ReplicaStep): string | null {

@@ -52,6 +52,22 @@ export class Operator {
     return requestId
   }
 
+  /** Somebody copies the files of a copy from now on. */
+  freeze(copy: CopyNode): number {
+    if (!copy.isUp) return 0
+    const requestId = this.#world.oracle.operatorAsks({ kind: 'freeze', copyId: copy.copyId })
+    copy.notice({ kind: 'operator-froze', nowMs: this.#world.core.nowMs, requestId })
+    return requestId
+  }
+
+  /** They are copied. */
+  thaw(copy: CopyNode): number {
+    if (!copy.isUp) return 0
+    const requestId = this.#world.oracle.operatorAsks({ kind: 'thaw', copyId: copy.copyId })
+    copy.notice({ kind: 'operator-thawed', nowMs: this.#world.core.nowMs, requestId })
+    return requestId
+  }
+
   /** A backup product says "backed up through". Any number, also a foolish one. */
   mark(through: number): number {
     const { source, oracle, core } = this.#world
@@ -71,6 +87,17 @@ export class Operator {
     return requestId
   }
 
+  /** In some worlds a backup of the passive comes instead, which freezes it for a while; drawn from what is drawn already. */
+  #markOrSnapshot(copy: CopyNode, through: number): void {
+    const { core } = this.#world
+    if (core.scenario.logs % 3 !== 0 || through % 4 !== 3) {
+      this.mark(through)
+      return
+    }
+    this.freeze(copy)
+    core.after(20 * through, () => this.thaw(copy))
+  }
+
   #someCommand(): void {
     const { core, copies, generated } = this.#world
     const { choices } = core
@@ -79,7 +106,7 @@ export class Operator {
     const command = choices.below(12)
     if (command < 3) this.suspend(copy, choices.below(2) === 0 ? null : `comment ${choices.below(3)}`)
     else if (command < 7) this.resume(copy)
-    else if (command < 11) this.mark(choices.below(generated + 3))
+    else if (command < 11) this.#markOrSnapshot(copy, choices.below(generated + 3))
     else this.disable(choices.below(2) === 0 ? 'copy9' : copy.copyId)
   }
 

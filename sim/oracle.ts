@@ -24,6 +24,8 @@ interface CopyRecord {
   owed: Generation
   /** A request to suspend was answered and none to resume was made since. */
   isQuiet: boolean
+  /** A request to freeze was answered and none to thaw was made since. */
+  isFrozen: boolean
   /** Comment that the last answered suspension has to keep. */
   comment: string | null
   /** Logs that a fault of the world took or spoilt: nobody owes them. */
@@ -36,7 +38,7 @@ interface CopyRecord {
 
 type OperatorRequest =
   | { readonly kind: 'suspend'; readonly copyId: string; readonly comment: string | null }
-  | { readonly kind: 'resume'; readonly copyId: string }
+  | { readonly kind: 'resume' | 'freeze' | 'thaw'; readonly copyId: string }
   | { readonly kind: 'mark'; readonly through: Generation }
   | { readonly kind: 'disable'; readonly copyId: string }
   | { readonly kind: 'backup' }
@@ -96,6 +98,7 @@ export class Oracle {
       reported: nothing,
       owed: nothing,
       isQuiet: false,
+      isFrozen: false,
       comment: null,
       excused: new Set(),
       released: new Set(),
@@ -144,6 +147,7 @@ export class Oracle {
   operatorAsks(request: OperatorRequest): number {
     this.#requests.set(++this.#requestId, request)
     if (request.kind === 'mark' && request.through <= this.#newest) this.backups.marked(request.through)
+    if (request.kind === 'thaw') this.#thaws(request.copyId)
     // From here on the operator expects I/O again, whether or not the answer reaches him.
     if (request.kind === 'resume') {
       const copy = this.#copy(request.copyId)
@@ -155,6 +159,13 @@ export class Oracle {
     return this.#requestId
   }
 
+  /** Whatever is answered to a freeze that was asked for before counts no more. */
+  #thaws(copyId: string): void {
+    this.#copy(copyId).isFrozen = false
+    for (const [id, older] of this.#requests)
+      if (older.kind === 'freeze' && older.copyId === copyId) this.#requests.delete(id)
+  }
+
   /** The answer to a request. Answered means: durable, and for a suspension: quiet. */
   operatorAnswered(answer: AnswerOrder): void {
     const request = this.#requests.get(answer.requestId)
@@ -162,6 +173,7 @@ export class Oracle {
     this.#requests.delete(answer.requestId)
     this.answers.set(answer.requestId, { request, answer })
     if (answer.refusal !== null) return
+    if (request.kind === 'freeze') this.#copy(request.copyId).isFrozen = true
     if (request.kind === 'suspend') {
       const copy = this.#copy(request.copyId)
       copy.isQuiet = true
@@ -182,6 +194,7 @@ export class Oracle {
 
   /** I5: the store of a suspended copy is not touched. */
   touched(copyId: string, what: string): void {
+    if (this.#copy(copyId).isFrozen) this.#core.fail('I28 freeze', `${what} touches the frozen copy ${copyId}`)
     if (this.#copy(copyId).isQuiet) this.#core.fail('I5 suspend', `${what} touches the suspended copy ${copyId}`)
   }
 
@@ -274,6 +287,7 @@ export class Oracle {
   copyDied(sight: CopySight, deletedBelow: Generation): void {
     const copy = this.#copy(sight.copyId)
     copy.checkedThrough = NO_GENERATION
+    copy.isFrozen = false
     const from = Math.max(copy.first, deletedBelow, 1)
     for (let g = from; g <= copy.owed; g++) this.#mustHold(copy, g as Generation) // between two generations
   }

@@ -61,6 +61,10 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
   'a copy is healthy': ({ after }) => copyStatus(after).summary === 'Healthy',
   'a copy is initializing': ({ after }) => copyStatus(after).summary === 'Initializing',
   'a copy is resynchronizing': ({ after }) => copyStatus(after).summary === 'Resynchronizing',
+  'a copy is frozen with logs under way': ({ fact, before, after }) =>
+    fact.kind === 'operator-froze' && after.frozen && before.requested > before.inspected,
+  'a freeze is refused': ({ fact, after }) => fact.kind === 'operator-froze' && !after.frozen,
+  'a frozen copy is suspended': ({ fact, before }) => fact.kind === 'operator-suspended' && before.frozen,
   'a copy is turned away': ({ fact }) => fact.kind === 'source-refused',
   'several logs are replayed in a batch': ({ orders }) =>
     orders.some((order) => order.kind === 'replay-logs' && order.range.last > order.range.first),

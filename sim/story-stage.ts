@@ -117,6 +117,8 @@ export class StoryStage {
     return {
       suspend: (words) => this.#answerTo(this.#operator.suspend(this.#copyIn(words), commentIn(words))),
       resume: (words) => this.#answerTo(this.#operator.resume(this.#copyIn(words))),
+      freeze: ([who]) => this.#answerTo(this.#operator.freeze(this.#copy(who))),
+      thaw: ([who]) => this.#answerTo(this.#operator.thaw(this.#copy(who))),
       mark: ([through = '']) => this.#answerTo(this.#operator.mark(Number(through))),
       backup: (words) => this.#backUp(words),
       'give-up-backup': () => void this.#operator.backups.giveUp(),

@@ -98,6 +98,8 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
     case 'operator-suspended':
       return fact.comment === null ? 'without comment' : JSON.stringify(fact.comment)
     case 'operator-resumed':
+    case 'operator-froze':
+    case 'operator-thawed':
       return `request ${fact.requestId}`
     case 'share-started':
       return `enrolled ${fact.enrolled.length}, disabled ${fact.disabled.length}, mark ${fact.mark?.through ?? 0}, truncated below ${fact.truncatedBelow}`

@@ -5,9 +5,10 @@ import { type Generation, rangeLength } from '../engine/generation.ts'
 import { replicaGuarantees } from '../engine/guarantee.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import { stepReplica } from '../engine/replication/replica-instance.ts'
-import { type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
+import { isAtRest, type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
 import { SUSPEND_COMMENT_CHARACTERS_MAX } from '../engine/replication/suspension.ts'
 import { type FileOperations, pathIn } from '../storage/file-operations.ts'
+import { DATABASE_NAME } from '../storage/store-places.ts'
 import type { SourceUrl } from '../transport/source-url.ts'
 import type { CopyCommand, CopyEvent } from '../workers/messages.ts'
 import { caughtUpJudge, UNREACHABLE_PATIENCE_MS } from './caught-up.ts'
@@ -25,7 +26,7 @@ import { type CopyTally, emptyCopyTally, type Metrics } from './metrics.ts'
 import type { OperatorRequests } from './operator-requests.ts'
 import { OrderRunner } from './order-runner.ts'
 import { type ConnectReplayer, ReplayWork } from './replay-work.ts'
-import { commentTooLong, otherFormat, stopping } from './service-faults.ts'
+import { commentTooLong, leftAlone, otherFormat, stopping } from './service-faults.ts'
 import { type ServiceLog, traceTo } from './service-log.ts'
 import { type Judge, StateWatch } from './state-watch.ts'
 
@@ -59,6 +60,18 @@ export interface CopyInstanceParts {
   readonly onCrash: (error: unknown) => void
 }
 
+/** What a backup copies of a frozen copy. Logs from `first` to `last` make its database whole; each of them is there. */
+export interface FrozenCopy {
+  /** The first log that recovery of the database needs; the lowest one of a copy that keeps logs only. */
+  readonly first: Generation
+  /** The last one that is inspected, at or above what the database needs. Below `first` when it needs none. */
+  readonly last: Generation
+  /** Null for a copy that keeps logs only. */
+  readonly databasePath: string | null
+  /** The directory of the logs and the checkpoint file. */
+  readonly logsPath: string
+}
+
 /** What was opened for a {@link CopyInstance}. */
 export interface OpenedCopy {
   readonly held: HeldDirectory
@@ -83,6 +96,8 @@ export class CopyInstance {
   #isStarted = false
   #announced = false
   #lastFault: Fault | null = null
+  /** Since the last thaw: then whatever was frozen may have been changed by another process. */
+  #ownershipLost = false
   #closed: Promise<void> | null = null
 
   /** Use {@link openCopyInstance}. */
@@ -176,6 +191,30 @@ export class CopyInstance {
     return this.#opened.requests.put((requestId) => this.#tell({ kind: 'operator-resumed', requestId }))
   }
 
+  /**
+   * Leaves store and database alone until {@link thaw}: resolves when no I/O on them is left, with what a backup copies. Nothing of
+   * it outlasts this process. Errors: `STATE_REFUSED` for a copy that is suspended, Failed, frozen already or not ready yet.
+   */
+  async freeze(): Promise<FrozenCopy> {
+    await this.#opened.requests.put((requestId) => this.#tell({ kind: 'operator-froze', requestId }))
+    const { database, inspected, lowest } = this.state
+    const { root } = this.#parts
+    return {
+      first: database?.progress.requiredLow ?? lowest,
+      last: inspected,
+      databasePath: database === null ? null : pathIn(pathIn(root, 'database'), DATABASE_NAME),
+      logsPath: pathIn(root, 'logs'),
+    }
+  }
+
+  /** Lets everything go on. Answers whether nothing has touched the files since {@link freeze}: if not, what was copied is of no use. */
+  async thaw(): Promise<boolean> {
+    const wasFrozen = this.state.frozen && !this.#ownershipLost
+    this.#ownershipLost = false
+    await this.#opened.requests.put((requestId) => this.#tell({ kind: 'operator-thawed', requestId }))
+    return wasFrozen
+  }
+
   /** Resolves when everything is inspected that the source had closed; see {@link caughtUpJudge} for what it rejects with. */
   whenCaughtUp(signal: AbortSignal): Promise<ReplicaState> {
     const { clock } = this.#parts
@@ -195,7 +234,7 @@ export class CopyInstance {
 
   /** Looks whether the store's directories are still those that were opened; not while the copy is suspended. */
   async checkDirectory(): Promise<void> {
-    if (this.state.suspension !== null || this.state.phase !== 'running' || !this.hasStore) return
+    if (isAtRest(this.state) || this.state.phase !== 'running' || !this.hasStore) return
     const { session } = this.state
     try {
       await this.#disk.checkStillThere()
@@ -209,6 +248,7 @@ export class CopyInstance {
    * it up meanwhile. Errors: `STATE_REFUSED`, `DATABASE_REJECTED`, the signal's reason.
    */
   digestPages(through: Generation, signal: AbortSignal): AsyncGenerator<readonly PageDigest[]> {
+    if (isAtRest(this.state)) throw leftAlone(this.name)
     return this.#replay.digestPages(through, signal)
   }
 
@@ -243,6 +283,7 @@ export class CopyInstance {
   ownershipLost(error: ReplicationError): void {
     this.#parts.log.error({ storageGroup: this.name, error }, 'store-lock-lost')
     this.#opened.intents.markStale()
+    this.#ownershipLost = true
     this.#replay.abandon(faultOf(error))
     this.#tell({ kind: 'store-failed', session: this.state.session, fault: faultOf(error) })
   }

@@ -11,7 +11,7 @@ import { asSourceUrl } from '../transport/source-url.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
 import { CopyHost } from './copy-host.ts'
-import type { CopyInstance } from './copy-instance.ts'
+import type { CopyInstance, FrozenCopy } from './copy-instance.ts'
 import { crashTo } from './crash.ts'
 import { type EventLog, openEventLog } from './event-log.ts'
 import { type RandomBytes, systemRandom } from './fresh-id.ts'
@@ -72,6 +72,10 @@ export interface CopyService {
     fits: (status: CopyStatusDocument) => boolean,
     signal: AbortSignal,
   ) => Promise<CopyStatusDocument>
+  /** See `CopyInstance.freeze`. */
+  readonly freeze: () => Promise<FrozenCopy>
+  /** See `CopyInstance.thaw`. */
+  readonly thaw: () => Promise<boolean>
   /** See `CopyInstance.digestPages`. */
   readonly digestPages: (through: Generation, signal: AbortSignal) => AsyncIterable<readonly PageDigest[]>
   /** Stops: within 10 s, with everything ordered done or given up. May be called twice. */
@@ -178,6 +182,8 @@ function service({ copy, events, management, closing }: Running): CopyService {
       }
       return copy.until(fitting, signal)
     },
+    freeze: () => copy.freeze(),
+    thaw: () => copy.thaw(),
     digestPages: (through, signal) => copy.digestPages(through, signal),
     close: () => closing.all(),
   }

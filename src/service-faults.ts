@@ -55,3 +55,13 @@ export function unknownHere(what: 'copy' | 'share' | 'store', name: string): Rep
     hint: '"ccr status" and GET /api/v1/copies, /api/v1/shares or /api/v1/stores list what there is here.',
   })
 }
+
+/** A copy that is suspended or frozen is not read either. */
+export function leftAlone(name: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `the copy of ${name} is suspended, or a snapshot of it is being taken`,
+    hint: `Run "ccr resume ${name}" first, or wait until the snapshot is taken.`,
+    fields: { storageGroup: name },
+  })
+}

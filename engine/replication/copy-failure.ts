@@ -5,7 +5,7 @@ import { ESE_ERROR_OF, type Rejection } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
 import type { RefusedLog } from './inspector.ts'
-import { type Attempt, abandonWork, type Failure, type ReplicaState, stopOrders } from './replica-state.ts'
+import { type Attempt, abandonWork, type Failure, isAtRest, type ReplicaState, stopOrders } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 type CopyFailed = Extract<ReplicaFact, { kind: 'copy-failed' }>
@@ -85,7 +85,7 @@ function withoutCopied(state: ReplicaState, { generation }: RefusedLog['log']): 
  * has stopped already and is looked at by Resume.
  */
 export function restartAfterFault(state: ReplicaState, fault: Fault, nowMs: number): Stepped {
-  if (state.suspension !== null) return [state, []]
+  if (isAtRest(state)) return [state, []]
   const faults = state.faults + 1
   const retryAtMs = nowMs + retryDelayMs(faults)
   const stopped = abandonWork(state)

@@ -2,13 +2,13 @@ import type { ReplicaFact } from '../fact.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { type Guarantee, guarantee, type Step } from '../step.ts'
 import { planReplay, REPLAY_BATCH_LOGS_MAX } from './replayer.ts'
-import type { ReplicaState } from './replica-state.ts'
+import { isAtRest, type ReplicaState } from './replica-state.ts'
 
 type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
 
 /** What the replayer of a copy promises. */
 export const replayGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, ReplicaOrder>[] = [
-  guarantee('a suspended copy replays nothing', true, suspendedReplaysNothing),
+  guarantee('a suspended or frozen copy replays nothing', true, suspendedReplaysNothing),
   guarantee('a copy that keeps logs only has no work on a database', true, logsOnlyReplaysNothing),
   guarantee('only what is inspected is replayed', true, replayIsInspected),
   guarantee('a batch follows what is replayed, one at a time, and is bounded', true, batchFollows),
@@ -29,7 +29,7 @@ const LOOKS_AT_DATABASE: readonly ReplicaFact['kind'][] = ['copy-started', 'data
 const WORK_ON_DATABASE: readonly ReplicaOrder['kind'][] = ['open-database', 'replay-logs']
 
 function suspendedReplaysNothing({ after, orders }: ReplicaStep): string | null {
-  if (after.suspension === null) return null
+  if (!isAtRest(after)) return null
   if (after.database?.batch) return `a batch through ${after.database.batch.last} is under way while suspended`
   const work = orders.find((order) => WORK_ON_DATABASE.includes(order.kind))
   return work === undefined ? null : `${work.kind} while suspended`
@@ -94,7 +94,7 @@ function decayedIsSetAside({ before, after, orders }: ReplicaStep): string | nul
 }
 
 function replayerIsNotIdle({ after }: ReplicaStep): string | null {
-  if (after.phase !== 'running' || after.suspension !== null) return null
+  if (after.phase !== 'running' || isAtRest(after)) return null
   if (after.database?.phase === 'closed') return 'nobody opens the database'
   const range = planReplay(after)
   return range === null ? null : `log ${range.first} is inspected and nobody replays it`

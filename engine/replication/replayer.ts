@@ -12,7 +12,7 @@ import {
 } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import type { CopyDatabase } from './copy-database.ts'
-import type { ReplicaState } from './replica-state.ts'
+import { isAtRest, type ReplicaState } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 
@@ -61,7 +61,7 @@ export function replayQueueLength(state: ReplicaState): number {
  */
 export function driveReplay(state: ReplicaState): Stepped {
   const { database } = state
-  if (database === null || state.phase !== 'running' || state.suspension !== null) return [state, []]
+  if (database === null || state.phase !== 'running' || isAtRest(state)) return [state, []]
   if (database.phase === 'closed') {
     const order = { kind: 'open-database', session: state.session } as const
     return [{ ...state, database: { ...database, phase: 'opening' } }, [order]]

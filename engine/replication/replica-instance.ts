@@ -1,14 +1,5 @@
 import { assert, unreachable } from '../assert.ts'
-import type {
-  Announcement,
-  CopiedLog,
-  CopyCondition,
-  CopyReport,
-  DatabaseProgress,
-  ReplicaFact,
-  StoreContents,
-  Suspension,
-} from '../fact.ts'
+import type { Announcement, CopiedLog, DatabaseProgress, ReplicaFact, StoreContents, Suspension } from '../fact.ts'
 import { formatGeneration, type Generation, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
@@ -23,10 +14,12 @@ import {
   outdatedEvent,
   provenByLog,
 } from './divergence.ts'
+import { freeze, thaw } from './freeze.ts'
 import { inspectArrived } from './inspector.ts'
 import { replayFailed } from './replay-failure.ts'
-import { databaseOpened, driveReplay, replayedThrough, replayProgressed, replayStopped } from './replayer.ts'
+import { databaseOpened, driveReplay, replayProgressed, replayStopped } from './replayer.ts'
 import { abandonWork, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { report } from './report.ts'
 import { resume, suspend } from './suspension.ts'
 import { planCopyTruncation } from './truncation.ts'
 
@@ -82,13 +75,27 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'deletion-failed':
       return deletionFailed(state, fact)
     case 'operator-suspended':
-      return suspend(state, fact)
     case 'operator-resumed':
-      return resume(state, fact)
+    case 'operator-froze':
+    case 'operator-thawed':
+      return asked(state, fact)
     case 'time-passed':
       return timePassed(state, fact.nowMs)
     default:
       return unreachable(fact)
+  }
+}
+
+function asked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: `operator-${string}` }>): Stepped {
+  switch (fact.kind) {
+    case 'operator-suspended':
+      return suspend(state, fact)
+    case 'operator-resumed':
+      return resume(state, fact)
+    case 'operator-froze':
+      return freeze(state, fact)
+    case 'operator-thawed':
+      return thaw(state, fact)
   }
 }
 
@@ -350,32 +357,6 @@ function requestLogs(state: ReplicaState, nowMs: number): Stepped {
 function truncate(state: ReplicaState): Stepped {
   const range = planCopyTruncation(state)
   return range === null ? [state, []] : [{ ...state, deleting: true }, [{ kind: 'truncate-logs', range }]]
-}
-
-function report(state: ReplicaState, nowMs: number): Stepped {
-  if (state.phase === 'unstarted' || !state.connected) return [state, []]
-  const condition = conditionOf(state)
-  const old = state.reported
-  const replayed = replayedThrough(state)
-  const requiredLow = state.database?.progress.requiredLow ?? null
-  const isKnown = old !== null && old.replayed === replayed && old.requiredLow === requiredLow
-  const isTold = isKnown && old.stream === state.stream
-  if (isTold && old.inspected === state.inspected && old.condition === condition) return [state, []]
-  const sinceMs = old !== null && old.condition === condition ? old.sinceMs : sinceOf(state, nowMs)
-  const { inspected, stream } = state
-  const fresh: CopyReport = { inspected, replayed, requiredLow, condition, stream, sinceMs }
-  const next = draftOf(state)
-  next.reported = fresh
-  return [next, [{ kind: 'report-progress', report: fresh }]]
-}
-
-function conditionOf(state: ReplicaState): CopyCondition {
-  if (state.suspension !== null) return 'suspended'
-  return state.failure !== null ? 'failed' : 'running'
-}
-
-function sinceOf(state: ReplicaState, nowMs: number): number {
-  return state.suspension?.sinceMs ?? state.failure?.sinceMs ?? nowMs
 }
 
 /** Generations between what the source has closed and what is inspected: what a person calls the copy queue. */

@@ -55,6 +55,8 @@ export interface ReplicaState {
   /** Stream of the source that the logs here belong to, as {@link CopyReport} has it. */
   readonly stream: number | null
   readonly look: SourceLook
+  /** Whether somebody copies the files of the copy just now: no I/O touches them. */
+  readonly frozen: boolean
   /** Whether the source has spoken over the present connection. */
   readonly heard: boolean
   /** Last report sent to the source; null before the first. */
@@ -134,6 +136,7 @@ export function startReplica(name: string, { replays }: ReplicaOptions = { repla
     deleting: false,
     stream: 0,
     look: 'if-restored',
+    frozen: false,
     heard: false,
     reported: null,
   }
@@ -173,6 +176,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     deleting: state.deleting,
     stream: state.stream,
     look: state.look,
+    frozen: state.frozen,
     heard: state.heard,
     reported: state.reported,
   }
@@ -203,9 +207,14 @@ function inspectedOrStart(state: ReplicaState): Generation {
   return previousGeneration(higherOf(lowest, truncatedBelow))
 }
 
+/** Whether store and database are left alone: an operator suspended the copy, or somebody copies its files. */
+export function isAtRest({ suspension, frozen }: ReplicaState): boolean {
+  return suspension !== null || frozen
+}
+
 /** Whether the copier and the inspector may work at all. */
 export function mayWork(state: ReplicaState): boolean {
-  return state.phase === 'running' && state.suspension === null && state.failure?.kind !== 'permanent'
+  return state.phase === 'running' && !isAtRest(state) && state.failure?.kind !== 'permanent'
 }
 
 /**

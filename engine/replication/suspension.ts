@@ -37,6 +37,11 @@ export function suspend(state: ReplicaState, fact: Suspended): readonly [Replica
 export function resume(state: ReplicaState, fact: Resumed): readonly [ReplicaState, readonly ReplicaOrder[]] {
   const answer = { kind: 'answer-operator', requestId: fact.requestId, refusal: null } as const
   if (state.suspension === null) return [state, [{ ...answer, remark: 'the copy was not suspended' }]]
+  if (state.frozen) {
+    const message = `a snapshot of the copy of ${state.name} is being taken`
+    const refusal = { code: 'STATE_REFUSED', message, hint: 'Resume it when that has ended.' } as const
+    return [state, [{ ...answer, refusal, remark: '' }]]
+  }
   const fresh = abandonWork(state)
   const resumed: ReplicaState = {
     ...fresh,
