@@ -15,6 +15,7 @@ import { addExplainCommand } from './command/explain.ts'
 import { addLoadCommand } from './command/load.ts'
 import { addDismountCommand, addMountCommand } from './command/mount.ts'
 import { addNodeCommand } from './command/node.ts'
+import { addRestoreCommand } from './command/restore.ts'
 import { addScenarioCommand } from './command/scenario.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
@@ -91,6 +92,7 @@ const COMMANDS = [
   addResumeCommand,
   addDisableCommand,
   addBackupCommand,
+  addRestoreCommand,
   addExplainCommand,
   addEventsCommand,
   addWriteLogsCommand,

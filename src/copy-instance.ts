@@ -3,6 +3,7 @@ import { ReplicationError } from '../engine/error.ts'
 import type { Fault, ReplicaFact } from '../engine/fact.ts'
 import { type Generation, rangeLength } from '../engine/generation.ts'
 import { replicaGuarantees } from '../engine/guarantee.ts'
+import type { LogFormat } from '../engine/log-format.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import { stepReplica } from '../engine/replication/replica-instance.ts'
 import { isAtRest, type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
@@ -143,6 +144,26 @@ export class CopyInstance {
   /** The number under which the copy worker knows it. */
   get number(): number {
     return this.#parts.copy
+  }
+
+  /** The name that it is enrolled under at its source. */
+  get copyId(): string {
+    return this.#opened.copyId
+  }
+
+  /** Where its logs come from. */
+  get source(): SourceUrl {
+    return this.#parts.source
+  }
+
+  /** The folder of the storage group. */
+  get root(): string {
+    return this.#parts.root
+  }
+
+  /** Format of its logs; null before it has met its source. */
+  get format(): LogFormat | null {
+    return this.#work.format
   }
 
   /** The state of the instance after its last step. */

@@ -7,7 +7,8 @@ import type { ServiceLog } from './service-log.ts'
 import { VERSION } from './version.ts'
 
 /** What a management listener shows and does. */
-export interface ManagementParts extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'backups' | 'ready'> {
+export interface ManagementParts
+  extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'backups' | 'restores' | 'ready'> {
   /** Null: no listener at all. */
   readonly listen: ListenAddress | null
   readonly events: EventLog
@@ -25,7 +26,7 @@ export interface ManagementServer {
 
 /** Opens the management listener. Errors: `BIND_REFUSED`, `PORT_IN_USE`. */
 export async function startManagement(parts: ManagementParts): Promise<ManagementServer> {
-  const { listen, events, metrics, log, ready, copies, shares, stores, backups } = parts
+  const { listen, events, metrics, log, ready, copies, shares, stores, backups, restores } = parts
   if (listen === null) return { url: null, close: () => Promise.resolve() }
   const app = createManagementApp({
     server: hostname(),
@@ -34,6 +35,7 @@ export async function startManagement(parts: ManagementParts): Promise<Managemen
     ...(shares === undefined ? {} : { shares }),
     ...(stores === undefined ? {} : { stores }),
     ...(backups === undefined ? {} : { backups }),
+    ...(restores === undefined ? {} : { restores }),
     events: { page: (wanted) => events.page(wanted), follow: (wanted) => events.follow(wanted) },
     metrics: { text: metrics.text, contentType: metrics.contentType },
     ready,

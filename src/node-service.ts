@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { ReplicationError } from '../engine/error.ts'
 import { makeDirectoriesDurably } from '../storage/durable-directory.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import { LogShareClient } from '../transport/log-share-client.ts'
 import { authorityOf } from '../transport/loopback.ts'
 import { sharePath } from '../transport/share-paths.ts'
 import { backupsOfStore, connectStore } from './backup/active-store.ts'
 import { BackupHost } from './backup/backup-host.ts'
-import { copyToBackUp } from './backup/copy-to-back-up.ts'
+import { copyToBackUp, groupToRestore } from './backup/copy-to-back-up.ts'
+import { RestoreHost } from './backup/restore-host.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
 import type { Cluster, ClusterGroup, ClusterNode } from './cluster.ts'
@@ -94,6 +96,7 @@ async function open(options: NodeServiceOptions, closing: Closing): Promise<Node
     shares: hosts.shares.port,
     copies: hosts.copies.port,
     backups: hosts.backups.port,
+    restores: hosts.restores.port,
     ready: () => hosts.stores.isReady && hosts.shares.isReady && hosts.copies.isReady,
     events,
     metrics: hosts.metrics,
@@ -122,6 +125,7 @@ interface Hosts {
   readonly shares: ShareHost
   readonly copies: CopyHost
   readonly backups: BackupHost
+  readonly restores: RestoreHost
   readonly metrics: Metrics
 }
 
@@ -133,10 +137,12 @@ function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   const shares = closing.add(new ShareHost({ listen: node.listen, events, log, clock, random, metrics, onCrash }))
   const { 'copy.workers': workers, 'copy.cache': cacheBytes } = settings
   const copies = closing.add(new CopyHost({ events, log, clock, random, workers, cacheBytes, metrics, onCrash }))
+  const client = closing.add(new LogShareClient())
   const find = (storageGroup: string, of: 'active' | 'passive') =>
-    copyToBackUp({ stores, shares, node: node.name }, storageGroup, of)
+    copyToBackUp({ stores, shares, copies, client, events, clock, node: node.name }, storageGroup, of)
   const backups = closing.add(new BackupHost({ find, events, clock }))
-  return { stores, shares, copies, backups, metrics }
+  const restores = closing.add(new RestoreHost({ find: (name) => groupToRestore(stores, shares, name), clock }))
+  return { stores, shares, copies, backups, restores, metrics }
 }
 
 /** The store first: its share must not announce logs that its recovery still mends. */

@@ -6,6 +6,7 @@ import type { Fault } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { ActiveStore } from '../engine/source/source-state.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
+import type { StoreNames } from '../storage/store-places.ts'
 import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
 import type { MailboxSettings } from '../workers/mailbox-start.ts'
@@ -108,6 +109,12 @@ export class StoreInstance {
   /** The directory in which the store closes its logs. */
   get logs(): string {
     return join(this.#parts.root, 'logs')
+  }
+
+  /** What its files are called, and where they lie. */
+  get names(): StoreNames {
+    const { root, baseName, databaseName } = this.#parts
+    return { root, baseName, databaseName }
   }
 
   /** The file of the database. */

@@ -6,6 +6,7 @@ import { addBackupRoutes, type BackupsPort } from './management-backups.ts'
 import { addCopyRoutes, type CopiesPort } from './management-copies.ts'
 import { addEventRoutes, type EventsPort } from './management-events.ts'
 import { addPagesRoute } from './management-pages.ts'
+import { addRestoreRoutes, type RestoresPort } from './management-restores.ts'
 import { foundGroup } from './management-route.ts'
 import { addShareRoutes, type SharesPort } from './management-shares.ts'
 import { addStoreRoutes, type StoresPort } from './management-stores.ts'
@@ -24,6 +25,8 @@ export interface ManagementPorts {
   readonly stores?: StoresPort
   /** Absent in a process that has no database. */
   readonly backups?: BackupsPort
+  /** Absent in a process that runs no mailbox store. */
+  readonly restores?: RestoresPort
   readonly events: EventsPort
   /** The text of `/metrics` in the format that `contentType` names. */
   readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
@@ -65,6 +68,7 @@ export function createManagementApp(ports: ManagementPorts): FastifyInstance {
     addShareRoutes(api, ports.shares)
     addStoreRoutes(api, ports.stores)
     addBackupRoutes(api, ports.backups)
+    addRestoreRoutes(api, ports.restores)
     addPagesRoutes(api, ports, closing.signal)
     addEventRoutes(api, { events: ports.events, closing: closing.signal, onFault })
     done()

@@ -29,3 +29,28 @@ export interface BackupJobDocument {
   /** Why it failed; null else. */
   readonly error: ErrorDocument | null
 }
+
+/** Where a restore is. */
+export type RestorePhase = 'restoring' | 'completed' | 'failed'
+
+/** A restore of a storage group: the last one since the node was started. */
+export interface RestoreDocument {
+  readonly storageGroup: string
+  readonly sets: readonly string[]
+  readonly pointInTime: boolean
+  readonly phase: RestorePhase
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly elapsedMs: number
+  /** The logs of the sets; null before they are known. */
+  readonly logs: GenerationRange | null
+  /** The closed logs that were there and continue them; null where there are none. */
+  readonly rolledForward: GenerationRange | null
+  /** Where the files lie that were there before; null where there were none. */
+  readonly replaced: string | null
+  /** Whether it went on with a restore that was interrupted. */
+  readonly wasInterrupted: boolean
+  /** Whether the stream goes on from an earlier log than before, so that its copies have to look at it anew. */
+  readonly wentBack: boolean
+  readonly error: ErrorDocument | null
+}

@@ -1,21 +1,37 @@
 import { ReplicationError } from '../../engine/error.ts'
+import type { LogShareClient } from '../../transport/log-share-client.ts'
+import type { Clock } from '../clock.ts'
+import type { CopyHost } from '../copy-host.ts'
+import type { EventLog } from '../event-log.ts'
 import { unknownHere } from '../service-faults.ts'
 import type { ShareHost } from '../share-host.ts'
 import type { StoreHost } from '../store-host.ts'
 import { activeCopy } from './active-copy.ts'
 import type { BackedUpCopy } from './backed-up-copy.ts'
+import { passiveCopy } from './passive-copy.ts'
+import type { RestoredGroup } from './restore-host.ts'
 
 /** What a process has that can be backed up. */
 export interface Holders {
   readonly stores: StoreHost
   readonly shares: ShareHost
+  readonly copies: CopyHost
+  /** Speaks to the sources of the copies. */
+  readonly client: LogShareClient
+  readonly events: EventLog
+  readonly clock: Clock
   /** Name of the node. */
   readonly node: string
 }
 
 /** The copy that is to be backed up. Errors: `STORAGE_GROUP_UNKNOWN`, `STORE_UNAVAILABLE`. */
 export function copyToBackUp(holders: Holders, storageGroup: string, of: 'active' | 'passive'): BackedUpCopy {
-  if (of === 'passive') throw unknownHere('copy', storageGroup)
+  if (of === 'passive') {
+    const { client, events, clock, node } = holders
+    const copy = holders.copies.copies.find(({ name }) => name === storageGroup)
+    if (copy === undefined) throw unknownHere('copy', storageGroup)
+    return passiveCopy({ copy, client, events, clock, node })
+  }
   const store = holders.stores.stores.find(({ name }) => name === storageGroup)
   const share = holders.shares.shares.find(({ name }) => name === storageGroup)
   if (store === undefined || share === undefined) throw unknownHere('store', storageGroup)
@@ -26,4 +42,11 @@ export function copyToBackUp(holders: Holders, storageGroup: string, of: 'active
     hint: `See "ccr store ${storageGroup}"; a dismounted one is mounted by "ccr mount ${storageGroup}".`,
     fields: { storageGroup },
   })
+}
+
+/** The store that a backup is put back into; null where this process has none. */
+export function groupToRestore(stores: StoreHost, shares: ShareHost, name: string): RestoredGroup | null {
+  const store = stores.stores.find((each) => each.name === name)
+  const share = shares.shares.find((each) => each.name === name)
+  return store === undefined || share === undefined ? null : { store, share }
 }

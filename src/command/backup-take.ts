@@ -10,6 +10,7 @@ import { writeJson, writeLines } from '../cli-io.ts'
 import { parseSize } from '../format-size.ts'
 import { parseDuration } from '../format-time.ts'
 import { connectionOptions, type Side, storageGroupArgument } from '../management.ts'
+import { pauseUntil } from '../pause-until.ts'
 
 /** How often a backup is looked at, in milliseconds: often enough for a line that counts. */
 const LOOK_MS = 200
@@ -107,7 +108,7 @@ async function watch(
     for (let job = begun; ; job = readBackup(await node.json('GET', path))) {
       if (job.phase === 'completed' || job.phase === 'failed') return job
       if (io.stderr.isTerminal) io.stderr.write(`\r\u001b[K${backupLine(job)}`)
-      await pause(LOOK_MS, io.signal)
+      await pauseUntil(LOOK_MS, io.signal)
     }
   } catch (error) {
     if (io.signal.aborted) await giveUpUnwatched(node, path)
@@ -125,21 +126,6 @@ async function giveUpUnwatched(node: ApiConnection, path: string): Promise<void>
     body: '{}',
     signal: AbortSignal.timeout(2_000),
   }).catch(() => undefined) // a node that is gone has given it up
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
 }
 
 async function list(context: CommandContext): Promise<number> {
