@@ -1,9 +1,10 @@
 // Goal: the thread does with real files what its parts promise: a set of a real store is sound, damage is told, and the store goes on from it.
 // Method: a mailbox store over real files is stopped, backed up, changed, and restored; the thread is the built one.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { PAGE_BYTES } from '../../engine/database/page.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { BackupThread } from '../../src/backup/backup-thread.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
@@ -83,10 +84,11 @@ describe('a backup thread', () => {
     await thread.ask({ ask: 'begin-set', directory: set })
     await thread.ask({ ask: 'copy-database', path: join(world.root, 'database', 'priv1.edb'), mode: 'streaming' })
     const known = [...acknowledged]
+    const { size } = await stat(join(world.root, 'database', 'priv1.edb'))
     const { closed } = await store.backups.prepare()
-    while (acknowledged.length < known.length + 40) await store.status()
+    while ((await stat(join(world.root, 'database', 'priv1.edb'))).size <= size) await store.status()
     const range = { first, last: closed }
-    await thread.ask({ ask: 'end-database', last: closed })
+    const file = await thread.ask({ ask: 'end-database', last: closed })
     await thread.ask({ ask: 'copy-logs', directory: logs, baseName: 'E00', range })
     await thread.ask({ ask: 'finish-set', description: aDescription({ method: 'streaming', closed }) })
     goesOn = false
@@ -99,6 +101,7 @@ describe('a backup thread', () => {
     const restored = await world.start()
 
     expect(verified).toMatchObject({ sound: true, manifest: { required: range } })
+    expect(file.bytes).toBeLessThanOrEqual(size + PAGE_BYTES)
     expect(restored.opening).toMatchObject({ outcome: 'recovered', redone: { last: closed } })
     for (const id of known)
       expect([id, isContent(await restored.read({ mailbox: 1, id }), 3000, id)]).toEqual([id, true])
