@@ -20,6 +20,7 @@ import type { ServiceLog } from './service-log.ts'
 import { StoreRequests } from './store-requests.ts'
 import { type DismountRefusal, dismountRefused, storeDown, storeLost, storeStatusOf } from './store-standing.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+import { Watched } from './watched.ts'
 
 /** What a {@link StoreInstance} works with. */
 export interface StoreInstanceParts {
@@ -57,13 +58,11 @@ export class StoreInstance {
   readonly #worker: SupervisedWorker<StoreCommand, StoreReport>
   readonly #mounting: MountIntent
   readonly #requests = new StoreRequests()
-  readonly #watchers: ((first: Generation) => void)[] = []
+  readonly #required = new Watched<Generation>()
   readonly #endWatchers: ((error: ReplicationError) => void)[] = []
-  readonly #backupWatchers: ((slots: BackupSlots) => void)[] = []
+  readonly #backups = new Watched<BackupSlots>()
   #state: StoreState = 'recovering'
   #failure = ''
-  #required: Generation = NO_GENERATION
-  #backups: BackupSlots | null = null
   #opening: StoreOpening | null = null
   #wasOpen = false
   #restartMs = RESTART_MS_MIN
@@ -86,8 +85,7 @@ export class StoreInstance {
       lock: true,
       onLost: (error) => this.#worker.post({ kind: 'abandon-store', error: error.toJSON() }),
     })
-    const newId = (): string => freshId(systemRandom)
-    this.#mounting = new MountIntent({ directory: parts.root, files: parts.files, newId })
+    this.#mounting = new MountIntent({ directory: parts.root, files: parts.files, newId: () => freshId(systemRandom) })
     this.#worker = new SupervisedWorker<StoreCommand, StoreReport>({
       name: `store worker of ${parts.name}`,
       start: parts.startWorker,
@@ -141,16 +139,14 @@ export class StoreInstance {
     return this.#state
   }
 
-  /** Tells which log the database needs first, now and whenever that has moved: durably. Nothing is told before it is known. */
+  /** Tells which log the database needs first, now if it is known and when it has moved: durably; `NO_GENERATION` at a dismount. */
   watchRequired(told: (first: Generation) => void): void {
-    this.#watchers.push(told)
-    if (this.#required !== NO_GENERATION) told(this.#required)
+    this.#required.watch(told)
   }
 
   /** Tells what the header of the database remembers of backups, now and whenever that has changed: durably. */
   watchBackups(told: (slots: BackupSlots) => void): void {
-    this.#backupWatchers.push(told)
-    if (this.#backups !== null) told(this.#backups)
+    this.#backups.watch(told)
   }
 
   /**
@@ -265,9 +261,10 @@ export class StoreInstance {
     }
   }
 
-  /** Nothing is open: others may use the folder. */
+  /** Nothing is open: others may use the folder, and put a database there that needs other logs. */
   async #rest(): Promise<void> {
     if (this.#closed === null) this.#state = 'dismounted'
+    this.#required.tell(NO_GENERATION)
     await this.#held.release()
   }
 
@@ -330,12 +327,10 @@ export class StoreInstance {
         this.#storeClosed()
         break
       case 'log-required':
-        this.#required = report.first
-        for (const told of this.#watchers) told(report.first)
+        this.#required.tell(report.first)
         break
       case 'backups-changed':
-        this.#backups = report.slots
-        for (const told of this.#backupWatchers) told(report.slots)
+        this.#backups.tell(report.slots)
         break
       case 'freeze-timed-out':
         this.#parts.log.warn({ storageGroup: this.name, frozenMs: report.frozenMs }, 'freeze-timed-out')

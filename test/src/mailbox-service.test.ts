@@ -59,17 +59,19 @@ describe('an active node', () => {
     await first.whenStatus(({ generated }) => generated >= closed, patience())
     await first.store.dismount()
     const before = await logs()
+    await first.markBackup(closed)
+    expect(first.explain().held).toMatchObject([{ reasons: [{ rule: 'checkpoint' }] }])
     await first.close()
 
     const second = await start({}, { copiesExpected: 0 })
     const copy = await world.copy(second.url)
     await second.whenStatus(({ generated }) => generated >= closed, patience())
-    await second.markBackup(closed)
     await copy.whenStatus(({ LastLogReplayed }) => LastLogReplayed >= closed, patience())
 
     expect(await second.store.status()).toMatchObject({ state: 'dismounted' })
     expect(await logs()).toEqual(before)
     await second.store.mount()
+    await second.whenStatus(({ lowest }) => lowest > 1, patience())
     expect(isContent((await second.store.ask({ ask: 'read', name: { mailbox: 1, id: 7 } })) ?? null, 100_000, 7)).toBe(
       true,
     )
