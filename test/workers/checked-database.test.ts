@@ -77,23 +77,19 @@ describe('a database in use', () => {
 
   it('is copied as far as it has come, whole pages only, with the trailer behind', async () => {
     const { files } = await tearing(0, 0)
+    const file = await files.open(READING.from, 'extend')
+    const half = { bytes: new Uint8Array(PAGE_BYTES).fill(1), offset: 0, length: 100 }
+    await files.write(file, half, 5 * PAGE_BYTES)
+    const trailer = new Uint8Array(PAGE_BYTES).fill(9)
     const pass = await DatabasePass.open(await partsOver(files), READING)
     await pass.readOn()
-    const grown = databaseBytes([3, 4], 6)
-    await put(files, READING.from, grown)
-    const file = await files.open(READING.from, 'extend')
-    await files.write(file, { bytes: new Uint8Array(PAGE_BYTES).fill(1), offset: 0, length: 100 }, grown.length)
-    await files.close(file)
-    const trailer = new Uint8Array(PAGE_BYTES).fill(9)
+    await files.write(file, { bytes: new Uint8Array(PAGE_BYTES), offset: 0, length: PAGE_BYTES }, 5 * PAGE_BYTES)
 
-    // The name is another file by now; what was opened is read to its own end.
+    // What it grows by after that may be of logs that the trailer does not name.
     const { bytes, pages } = await pass.finish(() => trailer)
 
     expect([bytes, pages.seen]).toEqual([6 * PAGE_BYTES, 3])
     expect((await contentOf(files, READING.to)).subarray(5 * PAGE_BYTES)).toEqual(trailer)
-    const second = await DatabasePass.open(await partsOver(files), { ...READING, to: '/set/second.edb' })
-    await second.readOn()
-    expect((await second.finish(null)).bytes).toBe(grown.length)
   })
 
   it('is none when it is empty, or became shorter', async () => {
