@@ -7,7 +7,17 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { type FinishedCommand, runCcr } from '../../bench/product.ts'
 
 const labs = join(import.meta.dirname, '../../labs/scenarios')
-const PLAYED = ['07-service-down-on-the-passive', '14-automatic-seed', '16-corrupt-on-the-wire', '24-circular-logging']
+const PLAYED = [
+  '01-full-streaming-all-caught-up',
+  '02-full-streaming-copy-queue',
+  '05-incremental-without-full',
+  '06-no-mixing-of-methods',
+  '07-service-down-on-the-passive',
+  '08-streaming-of-the-passive',
+  '14-automatic-seed',
+  '16-corrupt-on-the-wire',
+  '24-circular-logging',
+]
 
 function bed(): string {
   const directory = mkdtempSync(join(tmpdir(), 'ccr-scenarios-'))
