@@ -41,7 +41,8 @@ const BACKUP = {
   to: { shape: text('NAME', 64), about: 'what the set is called; only where it is restored' },
   outcome: {
     shape: word(['completed', 'aborted', 'vanished']),
-    about: 'how the tool ends it; `vanished` leaves it under way; `completed` when nothing is said',
+    about:
+      'how the tool ends it; `completed` when nothing is said. In virtual runs also `aborted`, and `vanished`, which leaves it under way',
   },
 }
 const NETWORK = {

@@ -69,7 +69,9 @@ async function disable(world: RealWorld, name: string): Promise<void> {
 }
 
 /** By the command that people use, in a process of its own. */
-async function backUp({ scope, method, of, to }: BackupAct, world: RealWorld): Promise<ActRefusal | null> {
+async function backUp({ scope, method, of, to, outcome }: BackupAct, world: RealWorld): Promise<ActRefusal | null> {
+  if (outcome !== 'completed')
+    throw new Error('a backup that does not complete is for the toy world: put the step into a block virtual:')
   const node = world.node(of)
   const side = of === 'active' ? 'active' : 'passive'
   const directory = join(world.data, 'sets', to ?? `${Date.now()}`)
