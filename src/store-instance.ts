@@ -5,42 +5,18 @@ import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { ActiveStore } from '../engine/source/source-state.ts'
-import type { FileOperations } from '../storage/file-operations.ts'
 import type { StoreNames } from '../storage/store-places.ts'
 import type { StoreState, StoreStatus } from '../transport/management-store-documents.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
-import type { MailboxSettings } from '../workers/mailbox-start.ts'
 import type { StoreAnswers, StoreCommand, StoreQuery, StoreReport } from '../workers/store-messages.ts'
-import type { Clock } from './clock.ts'
-import type { EventLog } from './event-log.ts'
 import { freshId, systemRandom } from './fresh-id.ts'
 import { HeldDirectory } from './held-directory.ts'
 import { MountIntent } from './mount-intent.ts'
-import type { ServiceLog } from './service-log.ts'
+import type { StoreInstanceParts } from './store-instance-parts.ts'
 import { StoreRequests } from './store-requests.ts'
 import { type DismountRefusal, dismountRefused, storeDown, storeLost, storeStatusOf } from './store-standing.ts'
-import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
+import { SupervisedWorker } from './supervised-worker.ts'
 import { Watched } from './watched.ts'
-
-/** What a {@link StoreInstance} works with. */
-export interface StoreInstanceParts {
-  /** Name of the storage group. */
-  readonly name: string
-  /** Absolute path of the folder with `logs` and `database`. */
-  readonly root: string
-  /** Three letters or digits that every log begins with. */
-  readonly baseName: string
-  /** The name of the database's file. */
-  readonly databaseName: string
-  readonly settings: MailboxSettings
-  /** Whether committed logs that are lost are accepted at the first start. */
-  readonly ignoreLostLogs: boolean
-  readonly files: FileOperations
-  readonly clock: Clock
-  readonly log: ServiceLog
-  readonly events: EventLog
-  readonly startWorker: StartWorker<StoreCommand, StoreReport>
-}
 
 /** The first wait before a store that failed is started again, in milliseconds; it doubles with each failure, up to a minute. */
 const RESTART_MS_MIN = 1_000

@@ -6,7 +6,7 @@ import type { SetDescription } from '../../workers/backup-messages.ts'
 export type CopyBackupRequest = Omit<BackupRequest, 'surrogate'>
 
 /** Where the files of a copy lie. */
-export interface CopyFiles {
+interface CopyFiles {
   /** Absolute paths. */
   readonly database: string
   readonly checkpoint: string
@@ -15,7 +15,7 @@ export interface CopyFiles {
 }
 
 /** What is known of a backup once its logs are settled. */
-export interface PreparedBackup {
+interface PreparedBackup {
   /** The logs to read; null where there are none. */
   readonly logs: GenerationRange | null
   /** The newest log that was closed. */

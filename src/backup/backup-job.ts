@@ -14,7 +14,7 @@ import type { BackedUpCopy } from './backed-up-copy.ts'
 import { BackupThread, type BackupWatch } from './backup-thread.ts'
 
 /** A backup that is wanted in a directory. */
-export interface BackupWanted {
+interface BackupWanted {
   readonly scope: BackupScope
   readonly method: 'streaming' | 'vss'
   /** Absolute path of a directory on this machine that is absent or empty. */
