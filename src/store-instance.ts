@@ -101,14 +101,9 @@ export class StoreInstance {
     return this.#parts.baseName
   }
 
-  /** Whether the store uses its logs again by itself. */
-  get circularLogging(): boolean {
-    return this.#parts.settings.circularLogging
-  }
-
   /** What it is to truncation. */
   get activeStore(): ActiveStore {
-    return this.circularLogging ? 'circular' : 'mailbox'
+    return this.#parts.settings.circularLogging ? 'circular' : 'mailbox'
   }
 
   get state(): StoreState {
