@@ -7,7 +7,7 @@ import { CALM_SCENARIO, type Scenario } from './fault.ts'
 import type { Link } from './link.ts'
 import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
-import { eventLines, explanationLines, fileLines, shareLines, statusLines } from './story-view.ts'
+import { copyExplanationLines, eventLines, explanationLines, fileLines, shareLines, statusLines } from './story-view.ts'
 import { DAMAGES, type Damage, damagedLog } from './toy-log.ts'
 import { World } from './world.ts'
 
@@ -130,7 +130,8 @@ export class StoryStage {
     return {
       status: ([who]) =>
         (who === undefined ? this.#world.copies : [this.#copy(who)]).flatMap(({ state }) => statusLines(state)),
-      explain: () => explanationLines(this.#world.source.state),
+      explain: ([who]) =>
+        who === undefined ? explanationLines(this.#world.source.state) : copyExplanationLines(this.#copy(who).state),
       events: () => eventLines(this.#events.splice(0)),
       share: () => shareLines(this.#world.source.state),
       files: ([who]) => fileLines(who === 'source' ? this.#world.source.disk : this.#copy(who).disk),

@@ -2,6 +2,7 @@ import { eventText } from '../engine/event-catalogue.ts'
 import { formatGeneration } from '../engine/generation.ts'
 import type { EventOrder } from '../engine/order.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
+import { explainCopyInWords, explainCopyTruncation } from '../engine/replication/explain-truncation.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import { sessionInWords } from '../engine/source/backup-session.ts'
 import { explainInWords, explainTruncation } from '../engine/source/explain-truncation.ts'
@@ -45,6 +46,16 @@ export function explanationLines(state: SourceState): string[] {
   ])
   if (explanation.lastFailure !== '') lines.push(`last failure: ${explanation.lastFailure}`)
   return lines.length === 0 ? ['no closed log is on the source'] : lines
+}
+
+/** Why each log is still on a copy. */
+export function copyExplanationLines(state: ReplicaState): string[] {
+  const { storageGroup, held } = explainCopyTruncation(state)
+  const lines = held.flatMap((run) => [
+    explainCopyInWords(storageGroup, run),
+    ...run.reasons.map(({ rule, release }) => `  ${rule}: released by ${release}`),
+  ])
+  return lines.length === 0 ? ['no log is on the copy'] : lines
 }
 
 /** Events as the event log shows them. */

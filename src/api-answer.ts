@@ -51,6 +51,15 @@ export interface TruncationDocument extends JsonObject {
   readonly held: readonly HeldDocument[]
 }
 
+/** Why each log is still on a copy. */
+export interface CopyTruncationDocument extends JsonObject {
+  readonly storageGroup: string
+  readonly logs: { readonly first: number; readonly last: number } | null
+  readonly truncatedBelow: number
+  readonly truncatableThrough: number
+  readonly held: readonly HeldDocument[]
+}
+
 /** Takes in an answer's copy. Errors: `WIRE_PROTOCOL` for anything else. */
 export function readStatus(value: unknown): StatusDocument {
   const status = shapeOf(value, 'a copy', {
@@ -93,14 +102,26 @@ export function readTruncation(value: unknown): TruncationDocument {
     lastFailure: 'string',
     held: 'object',
   })
-  if (explanation['closed'] !== null) shapeOf(explanation['closed'], 'a range', { first: 'number', last: 'number' })
+  proveHeld(explanation, 'closed')
+  return explanation as TruncationDocument // shapeOf proved each member
+}
+
+/** Takes in an answer's explanation of truncation at a copy. Errors: `WIRE_PROTOCOL`. */
+export function readCopyTruncation(value: unknown): CopyTruncationDocument {
+  const members = { storageGroup: 'string', truncatedBelow: 'number', truncatableThrough: 'number' } as const
+  const explanation = shapeOf(value, 'an explanation', { ...members, held: 'object' })
+  proveHeld(explanation, 'logs')
+  return explanation as CopyTruncationDocument // shapeOf proved each member
+}
+
+function proveHeld(explanation: JsonObject, whole: 'closed' | 'logs'): void {
+  if (explanation[whole] !== null) shapeOf(explanation[whole], 'a range', { first: 'number', last: 'number' })
   for (const held of listOf(explanation['held'], 'held logs')) {
     const { range, reasons } = shapeOf(held, 'held logs', { range: 'object', reasons: 'object' })
     shapeOf(range, 'a range', { first: 'number', last: 'number' })
     for (const reason of listOf(reasons, 'reasons'))
       shapeOf(reason, 'a reason', { rule: 'string', why: 'string', release: 'string' })
   }
-  return explanation as TruncationDocument // shapeOf proved each member
 }
 
 /** A member that must be a list. Errors: `WIRE_PROTOCOL`. */

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ReplicationError } from '../engine/error.ts'
 import {
+  type CopyTruncationDocument,
   type EventDocument,
   type JsonObject,
   listOf,
+  readCopyTruncation,
   readEvent,
   readShare,
   readStatus,
@@ -79,6 +81,10 @@ export class ApiClient {
 
   async truncation(storageGroup: string): Promise<TruncationDocument> {
     return readTruncation(await this.#call('GET', `/api/v1/shares/${encodeURIComponent(storageGroup)}/truncation`))
+  }
+
+  async copyTruncation(storageGroup: string): Promise<CopyTruncationDocument> {
+    return readCopyTruncation(await this.#call('GET', `/api/v1/copies/${encodeURIComponent(storageGroup)}/truncation`))
   }
 
   async markBackup(storageGroup: string, through: number): Promise<Done<TruncationDocument>> {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { explainCopyTruncation } from '../engine/replication/explain-truncation.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { CopiesPort } from '../transport/management-copies.ts'
@@ -128,6 +129,7 @@ export class CopyHost {
       get: (name) => this.#names.get(name)?.status ?? null,
       suspend: async (name, comment) => found(name).suspend(comment),
       resume: async (name) => found(name).resume(),
+      explain: (name) => explainCopyTruncation(found(name).state),
       digestPages: (name) => (through, signal) => found(name).digestPages(through, signal),
     }
   }

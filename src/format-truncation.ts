@@ -1,4 +1,4 @@
-import type { HeldDocument, TruncationDocument } from './api-answer.ts'
+import type { CopyTruncationDocument, HeldDocument, TruncationDocument } from './api-answer.ts'
 
 /**
  * Why each closed log is still on the source, in words: what lies there, how far truncation may go, and for each run of logs
@@ -12,6 +12,17 @@ export function truncationLines(explanation: TruncationDocument): string[] {
     `backed up through ${named(backedUpThrough)}; may be truncated through ${named(truncatableThrough)}`,
     ...held.flatMap(heldLines),
     ...(lastFailure === '' ? [] : [`the last deletion failed: ${lastFailure}`]),
+  ]
+}
+
+/** The same on the side of a copy. */
+export function copyTruncationLines(explanation: CopyTruncationDocument): string[] {
+  const { storageGroup, logs, truncatedBelow, truncatableThrough, held } = explanation
+  if (logs === null) return [`${storageGroup}: no log is on the copy`]
+  return [
+    `${storageGroup}: logs ${named(logs.first)} to ${named(logs.last)} are on the copy`,
+    `truncated on the source below ${named(truncatedBelow)}; may be truncated here through ${named(truncatableThrough)}`,
+    ...held.flatMap(heldLines),
   ]
 }
 

@@ -1,9 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { CopyStatus } from '../engine/replication/copy-status.ts'
+import {
+  type CopyTruncationExplanation,
+  explainCopyInWords,
+  type HeldOnCopy,
+} from '../engine/replication/explain-truncation.ts'
 import { type CopyStatusDocument, copyStatusDocument } from './management-documents.ts'
 import type { DigestPages } from './management-pages.ts'
 import { describedBy, foundGroup, type GroupRoute, type GroupsPort } from './management-route.ts'
-import { ANSWERS, COPY_STATUS, EMPTY_BODY, SUSPEND_BODY } from './management-schemas.ts'
+import { ANSWERS, COPY_STATUS, COPY_TRUNCATION, EMPTY_BODY, SUSPEND_BODY } from './management-schemas.ts'
 
 /** The copies of a process. Commands resolve with a remark, `''` for none; they reject with `STATE_REFUSED` and others. */
 export interface CopiesPort extends GroupsPort<CopyStatus> {
@@ -12,6 +17,8 @@ export interface CopiesPort extends GroupsPort<CopyStatus> {
   readonly suspend: (name: string, comment: string | null) => Promise<string>
   /** Resolves when the resumption is durable. */
   readonly resume: (name: string) => Promise<string>
+  /** Why each log is still on the copy. */
+  readonly explain: (name: string) => CopyTruncationExplanation
   /** Digests of the pages of the copy's database, once it has replayed that log. */
   readonly digestPages: (name: string) => DigestPages
 }
@@ -20,6 +27,20 @@ export interface CopiesPort extends GroupsPort<CopyStatus> {
 interface SuspensionDocument {
   readonly status: CopyStatusDocument
   readonly remark: string
+}
+
+/** A run of logs as the engine explains it, and the same as a sentence. */
+interface HeldOnCopyDocument extends HeldOnCopy {
+  readonly text: string
+}
+
+function explained(
+  name: string,
+  copies: CopiesPort | undefined,
+): (Omit<CopyTruncationExplanation, 'held'> & { readonly held: readonly HeldOnCopyDocument[] }) | undefined {
+  const explanation = copies?.explain(name)
+  if (explanation === undefined) return undefined
+  return { ...explanation, held: explanation.held.map((run) => ({ ...run, text: explainCopyInWords(name, run) })) }
 }
 
 /** Adds the routes about copies. Without a port the list is empty and every name unknown. */
@@ -34,6 +55,11 @@ export function addCopyRoutes(api: FastifyInstance, server: string, copies: Copi
     '/api/v1/copies/:storageGroup',
     describedBy({ tag, summary: 'Status of one copy', answer: COPY_STATUS, group: true }),
     ({ params }) => document(params.storageGroup),
+  )
+  api.get<GroupRoute>(
+    '/api/v1/copies/:storageGroup/truncation',
+    describedBy({ tag, summary: 'Why each log is still on the copy', answer: COPY_TRUNCATION, group: true }),
+    ({ params }) => explained(found(params.storageGroup).storageGroup, copies),
   )
   const suspension = { tag, answer: ANSWERS.suspension, group: true }
   api.post<GroupRoute & { Body: { comment?: string } }>(

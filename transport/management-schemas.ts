@@ -147,6 +147,8 @@ const REASON = Type.Object(
   CLOSED,
 )
 
+const COPY_REASON = Type.Object({ rule: Type.String(), why: Type.String(), release: Type.String() }, CLOSED)
+
 /** Why each closed log is still on the source. */
 export const TRUNCATION: TSchema = Type.Object(
   {
@@ -155,6 +157,17 @@ export const TRUNCATION: TSchema = Type.Object(
     ...all(['backedUpThrough', 'truncatableThrough', 'truncatedBelow'], GENERATION),
     held: Type.Array(Type.Object({ range: RANGE, reasons: Type.Array(REASON), text: Type.String() }, CLOSED)),
     lastFailure: Type.String(),
+  },
+  CLOSED,
+)
+
+/** Why each log is still on a copy. */
+export const COPY_TRUNCATION: TSchema = Type.Object(
+  {
+    storageGroup: Type.String(),
+    logs: Type.Union([RANGE, Type.Null()]),
+    ...all(['truncatedBelow', 'truncatableThrough'], GENERATION),
+    held: Type.Array(Type.Object({ range: RANGE, reasons: Type.Array(COPY_REASON), text: Type.String() }, CLOSED)),
   },
   CLOSED,
 )

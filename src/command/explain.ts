@@ -3,7 +3,7 @@ import { ReplicationError } from '../../engine/error.ts'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
 import type { Explanation } from '../explain-word.ts'
-import { truncationLines } from '../format-truncation.ts'
+import { copyTruncationLines, truncationLines } from '../format-truncation.ts'
 import { storageGroupArgument, withManagement } from '../management.ts'
 
 /** `ccr explain`. */
@@ -13,18 +13,20 @@ export function addExplainCommand(program: CommandUnknownOpts, act: Act): void {
     .description('what a status, field, event id, error or setting means; or why logs are not truncated')
     .argument('<word>', 'a word or number that ccr shows; or truncation')
     .argument('[storage-group]', 'with truncation: the storage group')
+    .option('--copy', 'with truncation: why logs are still on the copy, asked of the service that holds it')
     .addHelpText(
       'after',
-      '\nexplain truncation SG says for each closed log still on the source which rule holds it, and what would release it.\n\nExamples:\n  ccr explain truncation SG1\n  ccr explain Initializing\n  ccr explain 2075\n  ccr explain -530\n  ccr explain LOG_REJECTED',
+      '\nexplain truncation SG says for each closed log still on the source which rule holds it, and what would release it; with --copy for each log still on the copy.\n\nExamples:\n  ccr explain truncation SG1\n  ccr explain truncation SG1 --copy\n  ccr explain Initializing\n  ccr explain 2075\n  ccr explain -530\n  ccr explain LOG_REJECTED',
     )
-    .action((word, storageGroup) =>
-      act((context) =>
-        word.toLowerCase() === 'truncation' ? explainTruncation(context, storageGroup) : explain(context, word),
-      ),
+    .action((word, storageGroup, { copy }) =>
+      act((context) => {
+        if (word.toLowerCase() !== 'truncation') return explain(context, word)
+        return explainTruncation(context, storageGroup, copy === true)
+      }),
     )
 }
 
-async function explainTruncation(context: CommandContext, name: string | undefined): Promise<number> {
+async function explainTruncation(context: CommandContext, name: string | undefined, ofCopy: boolean): Promise<number> {
   if (name === undefined)
     throw new ReplicationError({
       code: 'USAGE',
@@ -32,10 +34,19 @@ async function explainTruncation(context: CommandContext, name: string | undefin
       hint: 'Write ccr explain truncation SG1.',
     })
   const storageGroup = storageGroupArgument(name)
+  if (ofCopy) return explainAtCopy(context, storageGroup)
   const explanation = await withManagement(context, 'share', (client) => client.truncation(storageGroup))
   const { io, globals } = context
   if (globals.json === true) writeJson(io.stdout, explanation)
   else writeLines(io.stdout, truncationLines(explanation))
+  return 0
+}
+
+async function explainAtCopy(context: CommandContext, storageGroup: string): Promise<number> {
+  const explanation = await withManagement(context, 'copy', (client) => client.copyTruncation(storageGroup))
+  const { io, globals } = context
+  if (globals.json === true) writeJson(io.stdout, explanation)
+  else writeLines(io.stdout, copyTruncationLines(explanation))
   return 0
 }
 

@@ -242,6 +242,20 @@ describe('ccr disable', () => {
   })
 })
 
+describe('ccr explain truncation --copy', () => {
+  it('says at the copy why its logs are there, in words or as a document', async () => {
+    const server = await managementApi({ copies: copiesPort(aStatus()) })
+
+    const text = await ccr(['explain', 'truncation', 'SG1', '--copy', '--server', server])
+    const json = await ccr(['explain', 'truncation', 'SG1', '--copy', '--json', '--server', server])
+
+    expect(text.stdout).toContain('00000003 (3): held, because\n  - it is new\n    released by time')
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      held: [{ text: 'Log 00000003 of the copy of SG1 is kept because it is new.' }],
+    })
+  })
+})
+
 describe('ccr events', () => {
   const past = [
     anEvent(1),

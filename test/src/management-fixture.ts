@@ -132,6 +132,18 @@ export function copiesPort(first: CopyStatus, requests: string[] = []): NonNulla
       status = { ...status, summary: 'Resynchronizing', suspended: false, suspendComment: '' }
       return ''
     },
+    explain: () => ({
+      storageGroup: first.storageGroup,
+      logs: { first: asGeneration(3), last: asGeneration(3) },
+      truncatedBelow: asGeneration(3),
+      truncatableThrough: asGeneration(2),
+      held: [
+        {
+          range: { first: asGeneration(3), last: asGeneration(3) },
+          reasons: [{ rule: 'newest', why: 'it is new', release: 'time' }],
+        },
+      ],
+    }),
     digestPages: () => digestsOf([]),
   }
 }

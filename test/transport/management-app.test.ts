@@ -247,6 +247,7 @@ const PATHS = [
   '/api/v1/copies/{storageGroup}/pages',
   '/api/v1/copies/{storageGroup}/resume',
   '/api/v1/copies/{storageGroup}/suspend',
+  '/api/v1/copies/{storageGroup}/truncation',
   '/api/v1/events',
   '/api/v1/shares',
   '/api/v1/shares/{storageGroup}',

@@ -3,6 +3,7 @@ import type { MailboxOperation } from '../../engine/database/mailbox-session.ts'
 import type { PageDigest } from '../../engine/database/page-digest.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { copyStatus } from '../../engine/replication/copy-status.ts'
+import { explainCopyTruncation } from '../../engine/replication/explain-truncation.ts'
 import { startReplica } from '../../engine/replication/replica-state.ts'
 import { startSource } from '../../engine/source/source-state.ts'
 import type { ServerLimits } from '../../transport/hardening.ts'
@@ -60,6 +61,7 @@ export class ManagementWorld {
         get: (name) => (name === 'SG1' ? status : null),
         suspend: (name, comment) => this.#commanded(['suspend', name, comment]),
         resume: (name) => this.#commanded(['resume', name]),
+        explain: (name) => explainCopyTruncation(startReplica(name)),
         digestPages: (name) => (through, signal) => this.#digest(['digest copy', name, through], signal),
       },
       shares: {
