@@ -190,18 +190,6 @@ export class ShareInstance {
     await this.#truncating
   }
 
-  /**
-   * The files of the store were replaced by those of a backup, with the store dismounted. Answers whether the stream has gone back: then
-   * what copies said of it before counts no more, and that is durable.
-   */
-  async logsReplaced(): Promise<boolean> {
-    const { generated } = this.state
-    const closed = closedLogs(await this.#watched().rescan())
-    if (closed.generated >= generated) return false
-    await this.logsRestored()
-    return true
-  }
-
   /** The mailbox store that writes the logs says which of them its database needs first, durably. */
   storeNeeds(required: Generation): void {
     if (this.#closed === null) this.#tell({ kind: 'store-checkpointed', required })

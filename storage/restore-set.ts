@@ -33,6 +33,8 @@ export interface RestoreRequest extends FolderToRestore, StoreNames {
   readonly sets: readonly string[]
   /** False: logs of the folder that continue those of the sets stay, and are redone at the next start. True: they go aside. */
   readonly pointInTime: boolean
+  /** Leaves the note of the restore when everything is in its place: no store starts before {@link endRestore}. */
+  readonly staysOpen?: boolean
 }
 
 /** What a restore has done. */
@@ -260,7 +262,12 @@ async function carryOut(parts: RestoreParts, request: RestoreRequest, note: Rest
     await recoverStreaming(request)
   }
   await removeStaged(files, root)
-  await removeRestoreNote(files, root)
+  if (request.staysOpen !== true) await removeRestoreNote(files, root)
+}
+
+/** Ends a restore that was asked to stay open: the store may start from now on. */
+export function endRestore(files: FileOperations, root: string): Promise<void> {
+  return removeRestoreNote(files, root)
 }
 
 async function existing(files: FileOperations, directories: readonly string[]): Promise<string[]> {

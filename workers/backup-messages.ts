@@ -52,6 +52,8 @@ export type BackupQuery =
   | { readonly ask: 'verify-set'; readonly directory: string }
   /** Puts sets back into the folder of a storage group. */
   | { readonly ask: 'restore-sets'; readonly restore: RestoreRequest }
+  /** Ends a restore that was asked to stay open. */
+  | { readonly ask: 'end-restore'; readonly root: string }
 
 /** What the files themselves do not say of a set. */
 export type SetDescription = Pick<
@@ -97,6 +99,7 @@ export interface BackupAnswers {
   readonly 'abandon-set': null
   readonly 'verify-set': VerifiedBackupSet
   readonly 'restore-sets': RestoreResult
+  readonly 'end-restore': null
 }
 
 /** Main thread → backup worker. */

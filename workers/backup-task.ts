@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { unreachable } from '../engine/assert.ts'
 import { type ErrorDocument, ReplicationError } from '../engine/error.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
+import { endRestore } from '../storage/restore-set.ts'
 import { lockStore } from '../storage/store-lock.ts'
 import type { StoreNames } from '../storage/store-places.ts'
 import type { BackupAnswers, BackupCommand, BackupQuery, BackupReport } from './backup-messages.ts'
@@ -119,6 +120,9 @@ class BackupWorker {
         return await verifySet(this.#parts, query.directory)
       case 'restore-sets':
         return await this.#restore(query)
+      case 'end-restore':
+        await endRestore(this.#parts.files, query.root)
+        return null
       default:
         return unreachable(query)
     }

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
 import type { GenerationRange } from '../../engine/generation.ts'
 import { asReplicationError } from '../../storage/file-error.ts'
@@ -98,7 +100,9 @@ export class RestoreHost {
       await group.share.holdTruncation()
       restore.thread = await BackupThread.start()
       restore.result = await this.#restore(restore, restore.thread, group.store)
-      restore.wentBack = await group.share.logsReplaced()
+      restore.wentBack = await this.#tellShare(restore, group)
+      // Only now may the store start: what its share knows of the logs, and of its copies, is durable.
+      await restore.thread.ask({ ask: 'end-restore', root: group.store.names.root })
       restore.phase = 'completed'
     } catch (error) {
       restore.error = asReplicationError(error)
@@ -113,12 +117,23 @@ export class RestoreHost {
   #restore(restore: Restore, thread: BackupThread, store: StoreInstance): Promise<RestoreResult> {
     const { sets, pointInTime, storageGroup } = restore.order
     const { root, baseName, databaseName } = store.names
-    const request = { sets, pointInTime, storageGroup, product: VERSION, root, baseName, databaseName }
+    const request = { sets, pointInTime, storageGroup, product: VERSION, root, baseName, databaseName, staysOpen: true }
     const onProgress = (doneBytes: number, totalBytes: number): void => {
       restore.doneBytes = doneBytes
       restore.totalBytes = totalBytes
     }
     return thread.ask({ ask: 'restore-sets', restore: request }, { onProgress })
+  }
+
+  /** Where the open log is still there, nothing that was committed is lost, and the stream goes on as if nothing had been. */
+  async #tellShare({ order }: Restore, { store, share }: RestoredGroup): Promise<boolean> {
+    const isOpenLogThere = await stat(join(store.logs, `${store.baseName}.log`)).then(
+      () => true,
+      () => false, // whatever keeps it from being seen, the copies look anew
+    )
+    if (isOpenLogThere && !order.pointInTime) return false
+    await share.logsRestored()
+    return true
   }
 
   #document({
