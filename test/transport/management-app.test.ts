@@ -221,7 +221,10 @@ describe('the service', () => {
     for (const path of PATHS.filter((path) => path.startsWith('/api'))) {
       const schema = paths[path]?.['get']?.responses['200']?.content['application/json']?.schema
       if (schema === undefined) continue // a command, bytes or lines
-      const answer = await call(running, path.replace('{storageGroup}', 'SG1').replace('{mailbox}', '1'))
+      const answer = await call(
+        running,
+        path.replace('{storageGroup}', 'SG1').replace('{mailbox}', '1').replace('{id}', '1'),
+      )
       const validate = new Ajv2020().compile(schema)
 
       expect(validate(answer.json), `${path}: ${JSON.stringify(validate.errors)}`).toBe(true)
@@ -242,6 +245,10 @@ interface OpenApiResponse {
 }
 
 const PATHS = [
+  '/api/v1/backups',
+  '/api/v1/backups/{id}',
+  '/api/v1/backups/{id}/give-up',
+  '/api/v1/backups/{id}/rate',
   '/api/v1/copies',
   '/api/v1/copies/{storageGroup}',
   '/api/v1/copies/{storageGroup}/pages',
@@ -256,10 +263,13 @@ const PATHS = [
   '/api/v1/shares/{storageGroup}/truncation',
   '/api/v1/stores',
   '/api/v1/stores/{storageGroup}',
+  '/api/v1/stores/{storageGroup}/dismount',
   '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
   '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',
   '/api/v1/stores/{storageGroup}/maintenance',
+  '/api/v1/stores/{storageGroup}/mount',
   '/api/v1/stores/{storageGroup}/pages',
+  '/api/v1/stores/{storageGroup}/restore',
   '/api/v1/stores/{storageGroup}/roll',
   '/api/v1/stores/{storageGroup}/transactions',
   '/livez',

@@ -164,6 +164,7 @@ it('the document describes what stores answer', async () => {
     '/api/v1/stores/{storageGroup}/maintenance',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages',
     '/api/v1/stores/{storageGroup}/mailboxes/{mailbox}/messages/{id}',
+    '/api/v1/stores/{storageGroup}/restore',
     '/api/v1/stores/{storageGroup}/pages',
   ])
   expect(validate(await (await ask(STORE)).json())).toBe(true)

@@ -12,6 +12,7 @@ import { createManagementApp, type ManagementPorts } from '../../transport/manag
 import type { ManagementEvent } from '../../transport/management-events.ts'
 import type { StoreStatus } from '../../transport/management-store-documents.ts'
 import type { ManagedStore } from '../../transport/management-stores.ts'
+import { BACKUP_OF_A_TEST, RESTORE_OF_A_TEST } from './backup-documents.ts'
 
 /** A service in memory with a copy, a share and a store named SG1, which records every command and can raise events. */
 export class ManagementWorld {
@@ -73,6 +74,23 @@ export class ManagementWorld {
       stores: {
         list: () => [this.#store()],
         get: (name) => (name === 'SG1' ? this.#store() : null),
+      },
+      backups: {
+        list: () => [BACKUP_OF_A_TEST],
+        get: (id) => (id === BACKUP_OF_A_TEST.id ? BACKUP_OF_A_TEST : null),
+        take: async (order) => {
+          await this.#commanded(['back up', JSON.stringify(order)])
+          return BACKUP_OF_A_TEST
+        },
+        giveUp: (id) => void this.#commanded(['give up', id]),
+        setRate: (id, bytesPerSecond) => void this.#commanded(['rate', id, bytesPerSecond]),
+      },
+      restores: {
+        get: (name) => (name === 'SG1' ? RESTORE_OF_A_TEST : null),
+        begin: (order) => {
+          void this.#commanded(['restore', JSON.stringify(order)])
+          return RESTORE_OF_A_TEST
+        },
       },
       events: {
         page: async ({ after, limit, storageGroup }) =>
