@@ -3,7 +3,8 @@ import { ReplicationError } from '../../engine/error.ts'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
 import type { Explanation } from '../explain-word.ts'
-import { copyTruncationLines, truncationLines } from '../format-truncation.ts'
+import { copyTruncationLines, truncationLines, truncationSentence } from '../format-truncation.ts'
+import { parseGeneration } from '../generation-argument.ts'
 import { storageGroupArgument, withManagement } from '../management.ts'
 
 /** `ccr explain`. */
@@ -14,19 +15,29 @@ export function addExplainCommand(program: CommandUnknownOpts, act: Act): void {
     .argument('<word>', 'a word or number that ccr shows; or truncation')
     .argument('[storage-group]', 'with truncation: the storage group')
     .option('--copy', 'with truncation: why logs are still on the copy, asked of the service that holds it')
+    .option('--log <generation>', 'with truncation: one log of the source, in one sentence for a ticket')
     .addHelpText(
       'after',
-      '\nexplain truncation SG says for each closed log still on the source which rule holds it, and what would release it; with --copy for each log still on the copy.\n\nExamples:\n  ccr explain truncation SG1\n  ccr explain truncation SG1 --copy\n  ccr explain Initializing\n  ccr explain 2075\n  ccr explain -530\n  ccr explain LOG_REJECTED',
+      '\nexplain truncation SG says for each closed log still on the source which rule holds it, and what would release it; with --copy for each log still on the copy.\n\nExamples:\n  ccr explain truncation SG1\n  ccr explain truncation SG1 --copy\n  ccr explain truncation SG1 --log 0000002A\n  ccr explain Initializing\n  ccr explain 2075\n  ccr explain -530\n  ccr explain LOG_REJECTED',
     )
-    .action((word, storageGroup, { copy }) =>
+    .action((word, storageGroup, { copy, log }) =>
       act((context) => {
         if (word.toLowerCase() !== 'truncation') return explain(context, word)
-        return explainTruncation(context, storageGroup, copy === true)
+        return explainTruncation(context, storageGroup, { ofCopy: copy === true, log })
       }),
     )
 }
 
-async function explainTruncation(context: CommandContext, name: string | undefined, ofCopy: boolean): Promise<number> {
+interface TruncationOptions {
+  readonly ofCopy: boolean
+  readonly log: string | undefined
+}
+
+async function explainTruncation(
+  context: CommandContext,
+  name: string | undefined,
+  { ofCopy, log }: TruncationOptions,
+): Promise<number> {
   if (name === undefined)
     throw new ReplicationError({
       code: 'USAGE',
@@ -37,7 +48,12 @@ async function explainTruncation(context: CommandContext, name: string | undefin
   if (ofCopy) return explainAtCopy(context, storageGroup)
   const explanation = await withManagement(context, 'share', (client) => client.truncation(storageGroup))
   const { io, globals } = context
-  if (globals.json === true) writeJson(io.stdout, explanation)
+  if (log !== undefined) {
+    const generation = parseGeneration(log)
+    const sentence = truncationSentence(explanation, generation)
+    if (globals.json === true) writeJson(io.stdout, { storageGroup, generation, sentence })
+    else writeLines(io.stdout, [sentence])
+  } else if (globals.json === true) writeJson(io.stdout, explanation)
   else writeLines(io.stdout, truncationLines(explanation))
   return 0
 }

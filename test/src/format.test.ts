@@ -6,6 +6,7 @@ import { formatExactSize, formatRate, formatSize, parseLogRate, parseSize } from
 import { statusList, statusTable } from '../../src/format-status.ts'
 import { formatTable } from '../../src/format-table.ts'
 import { formatDuration, formatExactDuration, formatShellTime, parseDuration } from '../../src/format-time.ts'
+import { truncationLines, truncationSentence } from '../../src/format-truncation.ts'
 import { parseGeneration } from '../../src/generation-argument.ts'
 import { nearestWord } from '../../src/nearest-word.ts'
 
@@ -147,5 +148,47 @@ describe('the word that was meant', () => {
 
   it('is nobody’s when nothing is near', () => {
     expect(nearestWord('xyz', ['status', 'suspend'])).toBeNull()
+  })
+})
+
+describe('one log in one sentence', () => {
+  const explanation = {
+    storageGroup: 'SG1',
+    closed: { first: 81, last: 101 },
+    backedUpThrough: 80,
+    truncatableThrough: 80,
+    truncatedBelow: 81,
+    lastFailure: '',
+    held: [
+      { range: { first: 81, last: 81 }, reasons: [] },
+      {
+        range: { first: 82, last: 101 },
+        reasons: [
+          { rule: 'not-backed-up', why: 'the last backup lets go of logs through 00000050', release: 'a backup' },
+          { rule: 'suspended', why: 'copy node2 was suspended', release: 'resuming it' },
+        ],
+      },
+    ],
+  }
+
+  it.each([
+    [80, 'Log 00000050 of SG1 was truncated: it was backed up, and processed by every copy.'],
+    [81, 'Log 00000051 of SG1 may go and is being deleted.'],
+    [
+      82,
+      'Log 00000052 of SG1 was not truncated because the last backup lets go of logs through 00000050; and copy node2 was suspended.',
+    ],
+    [102, 'Log 00000066 of SG1 is not closed yet, so that nothing truncates it.'],
+  ])('%i', (generation, sentence) => {
+    expect(truncationSentence(explanation, generation)).toBe(sentence)
+  })
+
+  it('and all of them in a table of the rules that hold them', () => {
+    expect(truncationLines(explanation).slice(3, 7)).toEqual([
+      'Logs                 Count Held by',
+      '----                 ----- -------',
+      '00000051             1     nothing',
+      '00000052 to 00000065 20    not-backed-up, suspended',
+    ])
   })
 })
