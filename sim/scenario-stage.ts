@@ -36,6 +36,8 @@ export class ScenarioStage {
   #operator: Operator
   #mischief: Mischief
   #lines: string[] = []
+  /** The last log of each set that has a name. */
+  readonly #sets = new Map<string, number>()
   #events: RaisedEvent[] = []
 
   /** @param seed varies the delays of everything; null for the shortest ones */
@@ -130,6 +132,10 @@ export class ScenarioStage {
         return this.#answerTo(this.#operator.mark(act.through))
       case 'backup':
         return this.#backUp(act)
+      case 'restore':
+        return this.#restore(act)
+      case 'empty':
+        return this.#empty(this.#copy(act.copy))
       case 'database':
         throw new Error('the toy world has no database to dismount or mount: put the step into a block real:')
       case 'network':
@@ -157,7 +163,7 @@ export class ScenarioStage {
   }
 
   /** Has a backup taken, and runs until the tool has ended. */
-  #backUp({ scope, method, of, outcome }: BackupAct): ActRefusal | null {
+  #backUp({ scope, method, of, to, outcome }: BackupAct): ActRefusal | null {
     const { core, source } = this.#world
     const { backups } = this.#operator
     const copy = of === 'active' ? null : this.#copy(of)
@@ -170,8 +176,28 @@ export class ScenarioStage {
     const { refusal } = backups
     if (refusal !== null) return refused(refusal.code, refusal.message, refusal.eseError)
     if (backups.outcome === 'under way') return refused('WAIT_TIMED_OUT', 'the backup has not ended')
+    if (outcome === 'completed' && to !== null) this.#sets.set(to, source.state.backups[scope]?.range.last ?? 0)
     const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished' }[outcome]
     return backups.outcome === meant ? null : refused('STATE_REFUSED', backups.outcome)
+  }
+
+  /** A restore waits until the source is at rest. Rolled forward to the newest log, no log changes. */
+  #restore({ from, pointInTime }: Extract<Act<number>, { kind: 'restore' }>): ActRefusal | null {
+    const { core, source } = this.#world
+    const through = asGeneration(this.#sets.get(from.at(-1) ?? '') ?? 0)
+    if (!source.isUp) return refused('NODE_UNREACHABLE', 'the active is down')
+    if (!pointInTime || through >= this.#world.generated) return null
+    const givesUpMs = core.nowMs + ANSWER_MS_MAX
+    while (!this.#world.restore(through))
+      if (core.nowMs < givesUpMs) this.#pass(1)
+      else return refused('STATE_REFUSED', 'the active is not at rest')
+    return null
+  }
+
+  #empty(copy: CopyNode): ActRefusal | null {
+    if (copy.disk.suspension === null) return refused('STATE_REFUSED', 'the copy is not suspended')
+    this.#mischief.emptyCopy(copy)
+    return null
   }
 
   #changeNode(node: SourceNode | CopyNode, change: 'crash' | 'stop' | 'start'): void {

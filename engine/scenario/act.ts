@@ -23,6 +23,8 @@ export function resolveAct<From, To>(act: Act<From>, value: (count: From) => To)
     case 'disable':
     case 'backup':
     case 'database':
+    case 'restore':
+    case 'empty':
       return act
   }
 }

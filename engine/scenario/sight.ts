@@ -51,7 +51,10 @@ export const ACTIVE_NAMES: Readonly<Record<string, LiveName>> = {
   backedUp: { kind: 'number', about: 'everything through this log is backed up; 0 before the first backup' },
   truncatable: { kind: 'number', about: 'no rule holds a log through this one; 0 when nothing may go' },
   ...slotNames(),
-  status: { kind: 'word', about: '`running`, `ServiceDown`, or what the store says of itself: `recovering`, `failed`' },
+  status: {
+    kind: 'word',
+    about: '`running`, `ServiceDown`, or what the store says of itself: `recovering`, `dismounted`, `failed`',
+  },
 }
 
 /** What can be said of a copy. */

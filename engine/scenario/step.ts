@@ -96,6 +96,10 @@ export type Act<Count> =
   /** Somebody stops counting on a copy. */
   | { readonly kind: 'disable'; readonly copy: Owner }
   | BackupAct
+  /** Sets are restored into the active; `pointInTime` leaves out the logs that are newer than they. */
+  | { readonly kind: 'restore'; readonly from: readonly string[]; readonly pointInTime: boolean }
+  /** Somebody removes the logs and the database of a copy that is suspended. */
+  | { readonly kind: 'empty'; readonly copy: Owner }
   /** The database of the active is dismounted, or mounted again; the toy world has none. */
   | { readonly kind: 'database'; readonly change: 'dismount' | 'mount' }
 

@@ -1,9 +1,22 @@
 import type { ReplicationError } from '../../engine/error.ts'
 import type { Formula } from '../../engine/scenario/formula.ts'
 import type { Act, LogDamage } from '../../engine/scenario/step.ts'
-import { eitherShape, type FieldsOf, formula, map, owner, range, text, word } from './shape.ts'
+import {
+  eitherShape,
+  type FieldsOf,
+  flag,
+  formula,
+  listOf,
+  map,
+  owner,
+  range,
+  type Shape,
+  scalarIn,
+  text,
+  word,
+} from './shape.ts'
 import { type Verb, verb } from './verb.ts'
-import { invalidScenario, type YamlNode } from './yaml-node.ts'
+import { invalidScenario, unknownWord, type YamlNode } from './yaml-node.ts'
 
 type FormulaAct = Act<Formula>
 
@@ -31,6 +44,39 @@ const MAIL = {
   messages: { shape: formula, about: 'so many messages' },
   logs: { shape: formula, about: 'until so many logs were closed' },
 }
+const SET_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
+
+/** The name of a set that a backup makes. */
+const newSet: Shape<string> = {
+  sign: 'NAME',
+  schema: { type: 'string', pattern: SET_NAME.source },
+  read: (node, scope) => {
+    const name = text('NAME').read(node, scope)
+    if (!SET_NAME.test(name) || scope.sets.includes(name))
+      throw invalidScenario(
+        node.place,
+        `${name} cannot be the name of a set`,
+        'Take letters, digits, - and _, and each name once.',
+      )
+    scope.nameSet(name)
+    return name
+  },
+}
+
+/** The name of a set that a backup above has made. */
+const knownSet: Shape<string> = {
+  ...newSet,
+  read: (node, scope) => {
+    const name = String(scalarIn(node))
+    if (!scope.sets.includes(name)) throw unknownWord(node.place, `set ${name}`, scope.sets)
+    return name
+  },
+}
+
+const RESTORE = {
+  from: { shape: listOf(knownSet), about: 'the sets: a full one or a copy, then what builds on it' },
+  pointInTime: { shape: flag, about: 'without the logs that are newer than the sets; false: they are redone too' },
+}
 const BACKUP = {
   kind: {
     shape: word(['full', 'incremental', 'copy', 'differential']),
@@ -38,7 +84,7 @@ const BACKUP = {
   },
   method: { shape: word(['streaming', 'vss']), about: 'page by page while the store runs, or as a snapshot' },
   of: { shape: owner(true), about: 'the active, or a copy (by vss only)' },
-  to: { shape: text('NAME', 64), about: 'what the set is called; only where it is restored' },
+  to: { shape: newSet, about: 'what the set is called, for `restore`' },
   outcome: {
     shape: word(['completed', 'aborted', 'vanished']),
     about:
@@ -112,6 +158,18 @@ export const ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
       to,
       outcome,
     }),
+  }),
+  restore: verb({
+    about: 'sets are restored into the active; in virtual runs only',
+    example: 'restore: {from: [monday], pointInTime: true}',
+    shape: map(RESTORE, ['from']),
+    does: ({ from = [], pointInTime = false }): FormulaAct => ({ kind: 'restore', from, pointInTime }),
+  }),
+  empty: verb({
+    about: 'somebody removes the logs and the database of a copy that is suspended',
+    example: 'empty: copy1',
+    shape: owner(false),
+    does: (copy): FormulaAct => ({ kind: 'empty', copy }),
   }),
   dismount: databaseVerb('dismount', 'Dismount-Database on the active; in real runs only'),
   mount: databaseVerb('mount', 'Mount-Database on the active; in real runs only'),

@@ -1,10 +1,11 @@
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
 import { type Act, type ActRefusal, type BackupAct, eseErrorIn } from '../../engine/scenario/step.ts'
 import { startCommand } from '../up/child-command.ts'
 import { damageLog, deleteLogs } from './log-damage.ts'
 import type { RealMail } from './real-mail.ts'
-import { STORAGE_GROUP } from './real-node.ts'
+import { type RealNode, STORAGE_GROUP } from './real-node.ts'
 import type { RealWorld } from './real-world.ts'
 
 /** Where acts are carried out. */
@@ -42,6 +43,10 @@ async function carryOut(act: Exclude<Act<number>, BackupAct>, { world, mail }: S
       return void (await active.client.markBackup(STORAGE_GROUP, act.through))
     case 'database':
       return void (await active.connection.json('POST', `/api/v1/stores/${STORAGE_GROUP}/${act.change}`, {}))
+    case 'restore':
+      throw new Error('with processes nothing is restored: put the step into a block virtual:')
+    case 'empty':
+      return await empty(world.node(act.copy))
     case 'network':
       return world.network(act.copy)[act.change]()
     case 'node':
@@ -58,6 +63,20 @@ async function carryOut(act: Exclude<Act<number>, BackupAct>, { world, mail }: S
 async function changeNode(world: RealWorld, { node, change }: Extract<Act<number>, { kind: 'node' }>): Promise<void> {
   if (change === 'start') await world.startNode(world.node(node))
   else await world.node(node).end(change)
+}
+
+/** Removes the files of a copy, as somebody does by hand. Errors: `STATE_REFUSED` where it is not suspended. */
+async function empty(copy: RealNode): Promise<void> {
+  const { SummaryCopyStatus: status } = await copy.client.copy(STORAGE_GROUP)
+  if (status !== 'Suspended')
+    throw new ReplicationError({
+      code: 'STATE_REFUSED',
+      message: `${copy.name} is ${status}, not suspended`,
+      hint: 'Its files are in use: suspend it first.',
+    })
+  for (const directory of [copy.logs, join(copy.logs, '../database')])
+    for (const entry of readdirSync(directory, { withFileTypes: true }))
+      if (entry.isFile()) rmSync(join(directory, entry.name))
 }
 
 /** The active knows a copy by an identifier, and calls it by host and node. */

@@ -1,6 +1,12 @@
 import { type LiveName, liveNames } from '../../engine/scenario/sight.ts'
 import type { ScenarioMode } from '../../engine/scenario/step.ts'
 
+/** Names that steps give, for the steps below them. */
+interface GivenNames {
+  readonly numbers: Set<string>
+  readonly sets: Set<string>
+}
+
 /** What names mean at one place of a scenario: those of the world, and those that were given above it. */
 export class Scope {
   /** `copy1` and so on. */
@@ -9,32 +15,46 @@ export class Scope {
   readonly live: ReadonlyMap<string, LiveName>
   /** The mode of the block that is being read; null outside of one. */
   readonly only: ScenarioMode | null
-  readonly #bound: Set<string>
+  readonly #given: GivenNames
 
-  constructor(copies: number, only: ScenarioMode | null = null, bound: Set<string> = new Set()) {
+  constructor(
+    copies: number,
+    only: ScenarioMode | null = null,
+    given: GivenNames = { numbers: new Set(), sets: new Set() },
+  ) {
     this.copies = Array.from({ length: copies }, (_, index) => `copy${index + 1}`)
     this.live = liveNames(copies)
     this.only = only
-    this.#bound = bound
+    this.#given = given
   }
 
   /** A name that stands for a number from here on. */
   bind(name: string): void {
-    this.#bound.add(name)
+    this.#given.numbers.add(name)
+  }
+
+  /** A name that stands for the set of a backup from here on. */
+  nameSet(name: string): void {
+    this.#given.sets.add(name)
+  }
+
+  /** The sets that have a name. */
+  get sets(): readonly string[] {
+    return [...this.#given.sets]
   }
 
   /** Whether a formula may say this name. */
   isNumber(name: string): boolean {
-    return this.#bound.has(name) || this.live.get(name)?.kind === 'number'
+    return this.#given.numbers.has(name) || this.live.get(name)?.kind === 'number'
   }
 
   /** All names that a formula may say. */
   numberNames(): readonly string[] {
-    return [...this.#bound, ...[...this.live.keys()].filter((name) => this.isNumber(name))]
+    return [...this.#given.numbers, ...[...this.live.keys()].filter((name) => this.isNumber(name))]
   }
 
-  /** The scope of a block that holds in one mode only. What is bound in it stays bound behind it. */
+  /** The scope of a block that holds in one mode only. Names that are given in it stay known behind it. */
   within(only: ScenarioMode): Scope {
-    return new Scope(this.copies.length, only, this.#bound)
+    return new Scope(this.copies.length, only, this.#given)
   }
 }

@@ -67,7 +67,7 @@ export function unknownWord(place: string, what: string, known: readonly string[
   const word = what.slice(what.lastIndexOf(' ') + 1)
   const nearest = nearestWord(word, known)
   const question = nearest === null ? '' : `Did you mean ${nearest}? `
-  return invalidScenario(place, `unknown ${what}`, `${question}Known here: ${known.join(', ')}.`)
+  return invalidScenario(place, `unknown ${what}`, `${question}Known here: ${known.join(', ') || 'none'}.`)
 }
 
 function nodeOf(node: unknown, source: Source, fallback: number): YamlNode {

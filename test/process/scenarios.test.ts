@@ -59,6 +59,29 @@ steps:
     expect(exitCode, stdout).toBe(0)
   })
 
+  it('dismounts and mounts the database, and has a copy whose files are gone built anew', {
+    timeout: 240_000,
+  }, async () => {
+    const { exitCode, stdout } = await play(`
+steps:
+  - close: 5
+  - dismount: active
+  - expect: {active.status: dismounted}
+  - attempt: {close: 1, refused: STORE_UNAVAILABLE}
+  - mount: active
+  - close: 3
+  - wait: {until: {copy1.replayed: "\${active.current - 1}"}, within: 60s}
+  - attempt: {empty: copy1, refused: STATE_REFUSED}
+  - suspend: copy1
+  - empty: copy1
+  - expect: {copy1.logs: none}
+  - resume: copy1
+  - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
+`)
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
   it.each(['body', 'torn', 'signature', 'generation', 'previous'])(
     'has a copy refuse a log with a wrong %s',
     { timeout: 240_000 },

@@ -40,6 +40,11 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ['a formula that ends early', 'steps:\n  - close: ${1 +}', 'f.yaml:2:17: the formula ends too early'],
   ['no number', 'steps:\n  - close: many', 'f.yaml:2:12: "many" is no whole number'],
   ['a duration without its unit', 'steps:\n  - advance: 30', 'f.yaml:2:14: "30" is no duration'],
+  [
+    'a set that no backup has made',
+    'steps:\n  - restore: {from: [mondy]}',
+    'f.yaml:2:22: unknown set mondy | Known here: none.',
+  ],
   ['two verbs in a step', 'steps:\n  - close: 3\n    mark: 3', 'f.yaml:3:5: a second verb, mark, in one step'],
   ['an event that is not raised', 'steps:\n  - expect: {events: [9999]}', 'f.yaml:2:23: 9999 is no event'],
   [
@@ -106,7 +111,8 @@ describe('the schema', () => {
   const verbs = { ...ACTS, ...OTHER_VERBS }
 
   it.each(Object.entries(verbs))('takes the example of %s, as the parser does', (name, { example }) => {
-    const text = `world: {copies: 2}\nsteps:\n  - ${example}`
+    const before = 'backup: {kind: full, method: vss, of: active, to: monday}'
+    const text = `world: {copies: 2}\nsteps:\n  - ${before}\n  - ${example}`
 
     expect(problemOf(text)).toBe('none')
     expect(validate(parse(text)) ? 'none' : validate.errors).toBe('none')
