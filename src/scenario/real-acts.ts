@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
 import { type Act, type ActRefusal, type BackupAct, eseErrorIn } from '../../engine/scenario/step.ts'
-import { startCommand } from '../up/child-command.ts'
+import { endedWithin, startCommand } from '../up/child-command.ts'
 import { damageLog, deleteLogs } from './log-damage.ts'
 import type { RealMail } from './real-mail.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
@@ -13,6 +13,9 @@ interface Scene {
   readonly world: RealWorld
   readonly mail: RealMail
 }
+
+/** As long as a backup may take, in milliseconds. */
+const BACKUP_MS_MAX = 600_000
 
 /** Carries an act out against processes; a refusal is what the product itself said. Errors: whatever else went wrong. */
 export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRefusal | null> {
@@ -95,10 +98,8 @@ async function backUp({ scope, method, of, to, outcome }: BackupAct, world: Real
   const side = of === 'active' ? 'active' : 'passive'
   const directory = join(world.data, 'sets', to ?? `${Date.now()}`)
   const line = ['backup', scope, STORAGE_GROUP, '--of', side, '--method', method, '--to', directory]
-  const { exitCode, complaint } = await startCommand({
-    line: [...line, '--server', node.connection.origin],
-    env: world.env,
-  }).ended
+  const command = startCommand({ line: [...line, '--server', node.connection.origin], env: world.env })
+  const { exitCode, complaint } = await endedWithin(command, BACKUP_MS_MAX)
   if (exitCode === 0) return null
   const told: unknown = JSON.parse(complaint)
   return refusalOf(typeof told === 'object' && told !== null ? { ...told } : {}, exitCode ?? 1)

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ReplicationError } from '../../engine/error.ts'
 import type { Sight } from '../../engine/scenario/sight.ts'
 import { StoreClient } from '../load/store-client.ts'
-import { documentOf, startCommand } from '../up/child-command.ts'
+import { documentOf, endedWithin, startCommand } from '../up/child-command.ts'
 import { numberIn } from '../up/view.ts'
 import { STORAGE_GROUP } from './real-node.ts'
 import type { RealWorld } from './real-world.ts'
@@ -15,7 +15,7 @@ const CLOSING_MAILBOX = 0xffff_0000
 const CLOSING_BYTES = 8_000
 /** Between two looks how far a load is, in milliseconds. */
 const LOOK_MS = 50
-/** As long as a load may take, in milliseconds. */
+/** As long as a load, or a check of what it left, may take, in milliseconds. */
 const LOAD_MS_MAX = 600_000
 /** The exit code of a check that found something. */
 const CHECK_FAILED = 3
@@ -48,13 +48,11 @@ export class RealMail {
     const count = messages === null ? [] : ['--count', `${messages}`]
     const seed = this.#seed === null || existsSync(this.#ledger) ? [] : ['--seed', `${this.#seed % 0x1_0000}`]
     const load = this.#command(['load', STORAGE_GROUP, '--full-speed', ...count, ...seed, '--ledger', this.#ledger])
-    const overdue = setTimeout(load.stop, LOAD_MS_MAX)
     try {
       if (logs !== null) await Promise.race([this.#untilClosed(logs), load.ended])
       if (logs !== null) load.stop()
-      documentOf(await load.ended, 'the load', [0, 130, 143])
+      documentOf(await endedWithin(load, LOAD_MS_MAX), 'the load', [0, 130, 143])
     } finally {
-      clearTimeout(overdue)
       load.stop()
     }
   }
@@ -62,7 +60,8 @@ export class RealMail {
   /** Reads back every message that a load was told to be there; before the first load there are none. */
   async check(): Promise<Sight['messages']> {
     if (!existsSync(this.#ledger)) return { found: 0, faults: 0 }
-    const outcome = await this.#command(['load', STORAGE_GROUP, '--check', '--ledger', this.#ledger]).ended
+    const check = this.#command(['load', STORAGE_GROUP, '--check', '--ledger', this.#ledger])
+    const outcome = await endedWithin(check, LOAD_MS_MAX)
     const document = documentOf(outcome, 'the check of the messages', [0, CHECK_FAILED])
     return { found: numberIn(document, 'messages'), faults: numberIn(document, 'faults') }
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -31,6 +31,8 @@ interface Scene {
 
 /** Events that are shown of a scenario that failed. */
 const TRACE_EVENTS = 40
+/** Lines of the log of each node that are shown where the nodes could not be started. */
+const LOG_LINES = 10
 
 /** A stage of real processes on loopback. It ends all that it has started, also when it could not be built. */
 export function realStage(options: RealStageOptions): Stage {
@@ -47,6 +49,8 @@ class RealStage {
   readonly #options: RealStageOptions
   #scene: Scene | null = null
   #temporary: string | null = null
+  /** Where the nodes of this scenario keep their files. */
+  #data: string | null = null
 
   constructor(options: RealStageOptions) {
     this.#options = options
@@ -71,7 +75,8 @@ class RealStage {
   }
 
   async trace(): Promise<readonly string[]> {
-    return this.#options.signal.aborted ? [] : await this.#built().sight.lastEvents(TRACE_EVENTS)
+    if (this.#options.signal.aborted) return []
+    return this.#scene === null ? this.#lastOfLogs() : await this.#scene.sight.lastEvents(TRACE_EVENTS)
   }
 
   async close(): Promise<void> {
@@ -94,14 +99,29 @@ class RealStage {
     this.#scene = { world, mail, sight: new RealSight(world), builtAtMs: performance.now() }
   }
 
+  /** What the nodes told last, where they could not be started: the directory may be gone when somebody reads of it. */
+  #lastOfLogs(): readonly string[] {
+    const data = this.#data
+    if (data === null) return []
+    const logs = readdirSync(data).filter((name) => name.endsWith('.log'))
+    return logs.flatMap((name) => {
+      const lines = readFileSync(join(data, name), 'utf8').trimEnd().split('\n')
+      return lines.slice(-LOG_LINES).map((line) => `${name} ${line}`)
+    })
+  }
+
   #directory(): string {
     const { data } = this.#options
     if (data === null) {
       this.#temporary = mkdtempSync(join(tmpdir(), 'ccr-scenario-'))
+      this.#data = this.#temporary
       return this.#temporary
     }
     const path = resolve(data)
-    if (!existsSync(path) || readdirSync(path).length === 0) return path
+    if (isEmptyDirectory(path)) {
+      this.#data = path
+      return path
+    }
     throw new ReplicationError({
       code: 'DIRECTORY_CONFLICT',
       message: `${path} is not empty`,
@@ -113,5 +133,21 @@ class RealStage {
   #built(): Scene {
     if (this.#scene === null) throw new Error('the world was built first')
     return this.#scene
+  }
+}
+
+/** Whether nothing lies there; a directory that is not there is made. Errors: `DIRECTORY_NOT_WRITABLE`. */
+function isEmptyDirectory(path: string): boolean {
+  try {
+    mkdirSync(path, { recursive: true })
+    return readdirSync(path).length === 0
+  } catch (cause) {
+    throw new ReplicationError({
+      code: 'DIRECTORY_NOT_WRITABLE',
+      message: `${path} cannot be made a directory: ${cause instanceof Error ? cause.message : String(cause)}`,
+      hint: 'Give --data a directory that you may write to.',
+      fields: { path },
+      cause,
+    })
   }
 }

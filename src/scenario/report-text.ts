@@ -17,13 +17,15 @@ export function stepLines({ outcome, title, remark, place, mismatches }: StepRes
 export function fileLines(file: FileResult): string[] {
   const { path, name, mode, result, error, trace } = file
   const where = `${path}, ${mode}, ${formatDuration(file.tookMs)}`
-  if (error !== null) return [`ERROR   ${name} (${where})`, `        ${error.message}`, `        hint: ${error.hint}`]
+  const last = trace.length === 0 ? [] : ['  what happened last:', ...trace.map((line) => `    ${line}`)]
+  if (error !== null)
+    return [...last, `ERROR   ${name} (${where})`, `        ${error.message}`, `        hint: ${error.hint}`]
   if (result === null || result.outcome === 'skipped') return [`skipped ${name} (${path} is not for ${mode} runs)`]
   if (result.outcome === 'passed') return [`passed  ${name} (${where})`]
   const { notPlayed } = result
   return [
     ...(notPlayed.length === 0 ? [] : [`  ${notPlayed.length} more steps were not played`]),
-    ...(trace.length === 0 ? [] : ['  what happened last:', ...trace.map((line) => `    ${line}`)]),
+    ...last,
     `FAILED  ${name} (${where}${file.seed === null ? '' : `, seed ${file.seed}`})`,
   ]
 }

@@ -68,8 +68,7 @@ async function runFile(path: string, options: RunOptions): Promise<FileResult> {
     const file = readScenarioFile(path)
     name = file.name
     options.onFile(name, path)
-    const { result, trace } = await play(file, path, options)
-    return { ...told, name, result, error: null, trace, tookMs: performance.now() - beganMs }
+    return { ...told, name, ...(await play(file, path, options)), tookMs: performance.now() - beganMs }
   } catch (error) {
     if (!(error instanceof ReplicationError)) throw error
     return { ...told, name, result: null, error, tookMs: performance.now() - beganMs }
@@ -80,11 +79,14 @@ async function play(
   file: ScenarioFile,
   path: string,
   { stageFor, onStep }: RunOptions,
-): Promise<{ readonly result: ScenarioResult; readonly trace: readonly string[] }> {
+): Promise<Pick<FileResult, 'result' | 'error' | 'trace'>> {
   const stage = stageFor(path)
   try {
     const result = await playOn(stage, file, onStep)
-    return { result, trace: result.outcome === 'failed' ? await stage.trace() : [] }
+    return { result, error: null, trace: result.outcome === 'failed' ? await stage.trace() : [] }
+  } catch (error) {
+    if (!(error instanceof ReplicationError)) throw error
+    return { result: null, error, trace: await stage.trace() }
   } finally {
     await stage.close()
   }

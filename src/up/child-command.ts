@@ -47,6 +47,16 @@ export function startCommand({ line, env }: ChildCommandOptions): ChildCommand {
   return { ended, stop: () => void child.kill('SIGTERM') }
 }
 
+/** What a command came to that may take so long, in milliseconds: then it is asked to stop. */
+export async function endedWithin(command: ChildCommand, ms: number): Promise<ChildOutcome> {
+  const overdue = setTimeout(command.stop, ms)
+  try {
+    return await command.ended
+  } finally {
+    clearTimeout(overdue)
+  }
+}
+
 /** The document of a command that must not fail; `codes` are exit codes that are no failure. Errors: `INTERNAL`. */
 export function documentOf(outcome: ChildOutcome, what: string, codes: readonly number[]): Record<string, unknown> {
   if (outcome.document !== null && outcome.exitCode !== null && codes.includes(outcome.exitCode))

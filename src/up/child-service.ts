@@ -33,6 +33,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
+/** A start that recovers a large store takes minutes; what takes longer hangs, in milliseconds. */
+const START_MS_MAX = 600_000
 /** A service stops within 10 s of its own; what takes longer hangs. */
 const STOP_MS_MAX = 15_000
 
@@ -58,7 +60,9 @@ export async function startChild(options: ChildOptions): Promise<ChildService> {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
   })
+  const overdue = setTimeout(() => child.kill('SIGKILL'), START_MS_MAX)
   const first = await Promise.race([firstLine(child.stdout), ended.then(() => null)])
+  clearTimeout(overdue)
   if (first === null) throw failureIn(options)
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL')

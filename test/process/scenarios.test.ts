@@ -110,7 +110,11 @@ steps:
     expect(first.stdout).toContain('active.logs: expected 1..3, found 1..2')
     expect(first.stdout).toMatch(/active 2001 {2}The Replication service started/)
     expect(existsSync(join(data, 'played/active/SG1/logs/E0000000002.log'))).toBe(true)
+    const third = await play('steps: [{close: 2}]', ['--data', join(data, 'played/active.yaml')])
+
     expect(second.exitCode).toBe(2)
+    expect(third.exitCode).toBe(1)
+    expect(third.stdout).toContain('cannot be made a directory')
     expect(second.stdout).toContain('played is not empty')
   })
 

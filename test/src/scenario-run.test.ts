@@ -3,6 +3,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ReplicationError } from '../../engine/error.ts'
+import { exitOf, runScenarios } from '../../src/scenario/run-scenarios.ts'
+import type { Stage } from '../../src/scenario/stage.ts'
+import { virtualStage } from '../../src/scenario/virtual-stage.ts'
 import { type CliOutcome, ccr, temporaryDirectory } from './cli-harness.ts'
 
 const FULL = `
@@ -32,6 +36,38 @@ async function run(files: Readonly<Record<string, string>>, options: readonly st
   })
   return await ccr(['scenario', 'run', '--virtual', ...paths, ...options])
 }
+
+describe('a run of scenarios', () => {
+  it('tells why a stage could not be built, what happened last, and plays the next file', async () => {
+    const directory = temporaryDirectory()
+    const paths = ['one.yaml', 'two.yaml'].map((name) => join(directory, name))
+    for (const path of paths) writeFileSync(path, 'steps: [{close: 1}]')
+    const failure = new ReplicationError({ code: 'PORT_IN_USE', message: 'the port is taken', hint: 'Free it.' })
+    let closed = 0
+    const broken: Stage = {
+      mode: 'real',
+      answer: () => Promise.reject(failure),
+      trace: () => ['active.log the last line'],
+      close: async () => void closed++,
+    }
+
+    const results = await runScenarios({
+      paths,
+      mode: 'real',
+      seed: null,
+      signal: new AbortController().signal,
+      stageFor: (path) => (path === paths[0] ? broken : virtualStage(null)),
+      onFile: () => undefined,
+      onStep: () => undefined,
+      onEnd: () => undefined,
+    })
+
+    expect(results[0]).toMatchObject({ result: null, error: failure, trace: ['active.log the last line'] })
+    expect(results[1]?.result?.outcome).toBe('passed')
+    expect(closed).toBe(1)
+    expect(exitOf(results)).toBe(1)
+  })
+})
 
 describe('ccr scenario run --virtual', () => {
   it('plays a scenario that holds', async () => {
