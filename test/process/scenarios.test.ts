@@ -10,6 +10,7 @@ const labs = join(import.meta.dirname, '../../labs/scenarios')
 const PLAYED = [
   '01-full-streaming-all-caught-up',
   '02-full-streaming-copy-queue',
+  '03-full-vss-on-the-passive',
   '05-incremental-without-full',
   '06-no-mixing-of-methods',
   '07-service-down-on-the-passive',
