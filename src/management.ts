@@ -1,6 +1,6 @@
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { ApiClient } from './api-client.ts'
-import type { ApiConnectionOptions } from './api-connection.ts'
+import type { ApiConnection, ApiConnectionOptions } from './api-connection.ts'
 import { type CommandContext, settingsFor } from './cli-context.ts'
 
 /** Which service a command speaks to when nobody names one: the copy for its status, the source for truncation. */
@@ -18,6 +18,21 @@ export async function withManagement<Result>(
     return await use(client)
   } finally {
     await client.close()
+  }
+}
+
+/** The same with a plain connection, for routes that {@link withManagement}'s client does not know. */
+export async function withConnection<Result>(
+  context: CommandContext,
+  side: Side,
+  use: (connection: ApiConnection) => Promise<Result>,
+): Promise<Result> {
+  const { ApiConnection } = await import('./api-connection.ts')
+  const connection = new ApiConnection(await connectionOptions(context, side))
+  try {
+    return await use(connection)
+  } finally {
+    await connection.close()
   }
 }
 

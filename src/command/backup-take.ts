@@ -9,7 +9,7 @@ import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
 import { parseSize } from '../format-size.ts'
 import { parseDuration } from '../format-time.ts'
-import { connectionOptions, type Side, storageGroupArgument } from '../management.ts'
+import { type Side, storageGroupArgument, withConnection } from '../management.ts'
 import { pauseUntil } from '../pause-until.ts'
 
 /** How often a backup is looked at, in milliseconds: often enough for a line that counts. */
@@ -83,7 +83,7 @@ async function take(context: CommandContext, order: BackupOrder): Promise<number
   const { io, globals } = context
   const { freezeMs, ...rest } = order
   const side: Side = order.of === 'active' ? 'share' : 'copy'
-  return await withNode(context, side, async (node) => {
+  return await withConnection(context, side, async (node) => {
     const body = { ...rest, ...(freezeMs === null ? {} : { freezeMs }) }
     const begun = readBackup(await node.json('POST', '/api/v1/backups', body))
     const ended = await watch(context, node, begun)
@@ -130,7 +130,7 @@ async function giveUpUnwatched(node: ApiConnection, path: string): Promise<void>
 
 async function list(context: CommandContext): Promise<number> {
   const { io, globals } = context
-  const backups = await withNode(context, 'share', async (node) =>
+  const backups = await withConnection(context, 'share', async (node) =>
     readBackups(await node.json('GET', '/api/v1/backups')),
   )
   if (globals.json === true) writeJson(io.stdout, { backups })
@@ -142,22 +142,8 @@ async function list(context: CommandContext): Promise<number> {
 async function giveUp(context: CommandContext, id: string): Promise<number> {
   const { io, globals } = context
   const path = `/api/v1/backups/${encodeURIComponent(id)}/give-up`
-  const job = await withNode(context, 'share', async (node) => readBackup(await node.json('POST', path, {})))
+  const job = await withConnection(context, 'share', async (node) => readBackup(await node.json('POST', path, {})))
   if (globals.json === true) writeJson(io.stdout, job)
   else writeLines(io.stdout, [backupLine(job)])
   return 0
-}
-
-async function withNode<Result>(
-  context: CommandContext,
-  side: Side,
-  use: (node: ApiConnection) => Promise<Result>,
-): Promise<Result> {
-  const { ApiConnection } = await import('../api-connection.ts')
-  const connection = new ApiConnection(await connectionOptions(context, side))
-  try {
-    return await use(connection)
-  } finally {
-    await connection.close()
-  }
 }

@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from '@commander-js/extra-typings'
 import { shapeOf } from '../api-answer.ts'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
-import { connectionOptions, storageGroupArgument } from '../management.ts'
+import { storageGroupArgument, withConnection } from '../management.ts'
 
 /** `ccr dismount`, also Dismount-Database. */
 export function addDismountCommand(program: CommandUnknownOpts, act: Act): void {
@@ -12,7 +12,7 @@ export function addDismountCommand(program: CommandUnknownOpts, act: Act): void 
     .argument('<storage-group>', 'the storage group')
     .addHelpText(
       'after',
-      '\nA dismounted store stays so when its service is started again. Its logs are served to the copies as before. While a backup of it is under way it is refused (-617).\n\nExamples:\n  ccr dismount SG1\n  ccr Dismount-Database -Identity SG1',
+      '\nA dismounted store stays so when its service is started again. Its logs are served to the copies as before. While a backup of it is under way it is refused (-505, for one of the passive -617).\n\nExamples:\n  ccr dismount SG1\n  ccr Dismount-Database -Identity SG1',
     )
     .action((name) => act((context) => change(context, name, 'dismount')))
 }
@@ -32,15 +32,10 @@ export function addMountCommand(program: CommandUnknownOpts, act: Act): void {
 
 async function change(context: CommandContext, name: string, verb: 'mount' | 'dismount'): Promise<number> {
   const storageGroup = storageGroupArgument(name)
-  const { ApiConnection } = await import('../api-connection.ts')
-  const connection = new ApiConnection(await connectionOptions(context, 'share'))
-  try {
-    const answer = await connection.json('POST', `/api/v1/stores/${encodeURIComponent(storageGroup)}/${verb}`, {})
-    const store = shapeOf(answer, 'a store', { storageGroup: 'string', state: 'string' })
-    if (context.globals.json === true) writeJson(context.io.stdout, store)
-    else writeLines(context.io.stdout, [`${store['storageGroup']}: ${store['state']}`])
-    return 0
-  } finally {
-    await connection.close()
-  }
+  const path = `/api/v1/stores/${encodeURIComponent(storageGroup)}/${verb}`
+  const answer = await withConnection(context, 'share', (node) => node.json('POST', path, {}))
+  const store = shapeOf(answer, 'a store', { storageGroup: 'string', state: 'string' })
+  if (context.globals.json === true) writeJson(context.io.stdout, store)
+  else writeLines(context.io.stdout, [`${store['storageGroup']}: ${store['state']}`])
+  return 0
 }

@@ -6,7 +6,7 @@ import { shapeOf } from '../api-answer.ts'
 import type { Act, CommandContext } from '../cli-context.ts'
 import { type CliIo, writeJson, writeLines } from '../cli-io.ts'
 import { formatSize } from '../format-size.ts'
-import { connectionOptions, storageGroupArgument } from '../management.ts'
+import { storageGroupArgument, withConnection } from '../management.ts'
 import { pauseUntil } from '../pause-until.ts'
 
 interface RestoreOptions {
@@ -37,24 +37,21 @@ export function addRestoreCommand(program: CommandUnknownOpts, act: Act): void {
 
 async function restore(context: CommandContext, storageGroup: string, options: RestoreOptions): Promise<number> {
   const { io, globals } = context
-  const { ApiConnection } = await import('../api-connection.ts')
-  const node = new ApiConnection(await connectionOptions(context, 'share'))
   const path = `/api/v1/stores/${encodeURIComponent(storageGroup)}/restore`
-  try {
-    const sets = options.from.map((directory) => resolve(directory))
+  const sets = options.from.map((directory) => resolve(directory))
+  const ended = await withConnection(context, 'share', async (node) => {
     let told = readRestore(await node.json('POST', path, { sets, pointInTime: options.pointInTime ?? false }))
     while (told.phase === 'restoring') {
       await pauseUntil(LOOK_MS, io.signal)
       told = readRestore(await node.json('GET', path))
       showProgress(io, told)
     }
-    if (told.error !== null) throw ReplicationError.fromJSON(told.error)
-    if (globals.json === true) writeJson(io.stdout, told)
-    else writeLines(io.stdout, linesOf(told))
-    return 0
-  } finally {
-    await node.close()
-  }
+    return told
+  })
+  if (ended.error !== null) throw ReplicationError.fromJSON(ended.error)
+  if (globals.json === true) writeJson(io.stdout, ended)
+  else writeLines(io.stdout, linesOf(ended))
+  return 0
 }
 
 function readRestore(value: unknown): RestoreDocument {

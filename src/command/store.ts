@@ -4,7 +4,7 @@ import type { Act, CommandContext } from '../cli-context.ts'
 import { writeJson, writeLines } from '../cli-io.ts'
 import { formatList } from '../format-list.ts'
 import { fittedColumns, formatTable } from '../format-table.ts'
-import { connectionOptions, storageGroupArgument } from '../management.ts'
+import { storageGroupArgument, withConnection } from '../management.ts'
 
 /** `ccr store`. */
 export function addStoreCommand(program: CommandUnknownOpts, act: Act): void {
@@ -42,14 +42,8 @@ async function showOne(context: CommandContext, storageGroup: string): Promise<n
   return 0
 }
 
-async function ask(context: CommandContext, path: string): Promise<unknown> {
-  const { ApiConnection } = await import('../api-connection.ts')
-  const connection = new ApiConnection(await connectionOptions(context, 'share'))
-  try {
-    return await connection.json('GET', path)
-  } finally {
-    await connection.close()
-  }
+function ask(context: CommandContext, path: string): Promise<unknown> {
+  return withConnection(context, 'share', (node) => node.json('GET', path))
 }
 
 function readStore(value: unknown): JsonObject {
