@@ -36,7 +36,7 @@ export interface BackupJobParts {
 
 /**
  * One backup from its beginning to its end: it asks the copy, has a thread write the set, and tells the copy how it ended. The set is
- * written and durable before the copy hears of success; what fails is given up, and leaves no set.
+ * written and durable before the copy hears of success; what fails is given up, and leaves no set, unless all that failed was the answer to that.
  */
 export class BackupJob {
   readonly #parts: BackupJobParts
@@ -156,7 +156,7 @@ export class BackupJob {
     }
     await this.#ask({ ask: 'finish-set', description })
     this.#refuseGivenUp()
-    await of.complete()
+    await of.complete().catch((error: unknown) => Promise.reject(notRecorded(asReplicationError(error), directory)))
   }
 
   /** The copy stands still while its database is copied, not while its logs are: these do not change any more. */
@@ -244,6 +244,19 @@ export class BackupJob {
   #raise(id: 217 | 220 | 221, values: readonly (string | number)[]): void {
     this.#parts.events.raise(this.#parts.of.storageGroup, id, values)
   }
+}
+
+/**
+ * The set is whole, and the word that its backup is recorded did not come. It stays: the source may have recorded it, and later backups
+ * build on what its header says.
+ */
+function notRecorded({ code, message, fields }: ReplicationError, directory: string): ReplicationError {
+  return new ReplicationError({
+    code,
+    message: `${message}; its set is whole, and was kept in ${directory}`,
+    hint: 'Whether the backup counts, "ccr store SG" says by its last backups. If it does not, remove the set and take it again.',
+    fields: { ...fields, path: directory },
+  })
 }
 
 function frozenTooLong(storageGroup: string): ReplicationError {

@@ -9,6 +9,7 @@ import type { BackupScope } from '../../engine/database/backup-slot.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import { activeCopy } from '../../src/backup/active-copy.ts'
 import { backupsOfStore, connectStore } from '../../src/backup/active-store.ts'
+import type { BackedUpCopy } from '../../src/backup/backed-up-copy.ts'
 import { BackupHost } from '../../src/backup/backup-host.ts'
 import { BackupThread } from '../../src/backup/backup-thread.ts'
 import { systemClock } from '../../src/clock.ts'
@@ -30,6 +31,8 @@ let store: StoreInstance
 let share: ShareInstance
 let events: EventLog
 let lastId = 0
+/** What a test does to the copy that is backed up. */
+let changed: Partial<BackedUpCopy> = {}
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'ccr-backup-'))
@@ -56,7 +59,8 @@ beforeEach(async () => {
   })
   connectStore(store, share)
   await shares.start()
-  const find = (): ReturnType<typeof activeCopy> => activeCopy({ store, backups: share.backups, node: 'node1' })
+  changed = {}
+  const find = (): BackedUpCopy => ({ ...activeCopy({ store, backups: share.backups, node: 'node1' }), ...changed })
   backups = new BackupHost({ find, events, clock })
   lastId = 0
   await mail(40)
@@ -200,6 +204,16 @@ describe('a backup that cannot be', () => {
     ])
     expect(await readdir(root)).not.toContain('full')
     await whole(order('full', 'streaming', 'full'))
+  })
+
+  it('and one whose completion nobody confirms keeps its set, since it may count', async () => {
+    const error = new ReplicationError({ code: 'NODE_UNREACHABLE', message: 'nobody answers', hint: 'Wait.' })
+    changed = { complete: () => Promise.reject(error) }
+    const refusal = await whole(order('full', 'vss', 'full')).catch((thrown: unknown) => thrown)
+
+    expect(refusal).toMatchObject({ code: 'NODE_UNREACHABLE', message: expect.stringContaining('its set is whole') })
+    expect(await verified('full')).toBe(true)
+    expect([share.state.session, share.state.mark]).toEqual([null, null])
   })
 
   it('and a snapshot that takes longer than the store may stand still fails with 2004, and the store goes on', async () => {
