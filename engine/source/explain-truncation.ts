@@ -91,7 +91,7 @@ function heldLogs(closed: GenerationRange, all: readonly Hold[]): readonly HeldL
 }
 
 function tell(hold: Hold): HeldBecause {
-  const { why, release } = CLAUSES[hold.rule](hold.copy?.label ?? '', formatGeneration(hold.through))
+  const { why, release } = CLAUSES[hold.rule](hold.what ?? hold.copy?.label ?? '', formatGeneration(hold.through))
   return { rule: hold.rule, copyId: hold.copy?.copyId ?? '', sinceMs: hold.sinceMs, why, release }
 }
 
@@ -101,9 +101,9 @@ const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => {
     release:
       'a full or incremental backup: ccr backup full SG --to DIR (or, of another product, ccr backup mark SG --through G)',
   }),
-  backup: (_, through) => ({
-    why: `a backup is under way that needs the logs above ${through}`,
-    release: 'the backup completing or being given up: ccr backup list',
+  backup: (session, through) => ({
+    why: `${session} is under way and needs the logs above ${through}`,
+    release: 'the backup completing or being given up: ccr backup list, ccr backup give-up ID',
   }),
   checkpoint: (_, through) => ({
     why:

@@ -1,5 +1,6 @@
 import type { CopyReport } from '../fact.ts'
 import { type Generation, type GenerationRange, lowerOf, NO_GENERATION, previousGeneration } from '../generation.ts'
+import { sessionInWords } from './backup-session.ts'
 import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
 
 /**
@@ -45,6 +46,8 @@ export interface Hold {
   readonly through: Generation
   /** Identifier and label of the copy concerned, or null for a rule that is not about a copy. */
   readonly copy: { readonly copyId: string; readonly label: string } | null
+  /** What holds, in words, where neither a copy nor the rule itself says it. */
+  readonly what?: string
   /** Since when the condition holds, in milliseconds since 1970; 0 where it has no beginning. */
   readonly sinceMs: number
 }
@@ -55,7 +58,13 @@ export function holds(state: SourceState): readonly Hold[] {
   const all: Hold[] = [{ rule: 'not-backed-up', through: state.mark?.through ?? NO_GENERATION, copy: null, sinceMs: 0 }]
   const { session } = state
   if (session !== null)
-    all.push({ rule: 'backup', through: below(session.pinnedFrom), copy: null, sinceMs: session.sinceMs })
+    all.push({
+      rule: 'backup',
+      through: below(session.pinnedFrom),
+      copy: null,
+      what: sessionInWords(session),
+      sinceMs: session.sinceMs,
+    })
   if (state.activeRequired !== null)
     all.push({ rule: 'checkpoint', through: below(state.activeRequired), copy: null, sinceMs: 0 })
   if (state.copies.length < state.options.copiesExpected)
