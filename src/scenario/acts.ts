@@ -160,7 +160,7 @@ export const ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     }),
   }),
   restore: verb({
-    about: 'sets are restored into the active; in virtual runs only',
+    about: 'sets are restored into the active; in real runs its database has to be dismounted',
     example: 'restore: {from: [monday], pointInTime: true}',
     shape: map(RESTORE, ['from']),
     does: ({ from = [], pointInTime = false }): FormulaAct => ({ kind: 'restore', from, pointInTime }),

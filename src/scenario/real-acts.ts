@@ -14,13 +14,16 @@ interface Scene {
   readonly mail: RealMail
 }
 
-/** As long as a backup may take, in milliseconds. */
+type RestoreAct = Extract<Act<number>, { kind: 'restore' }>
+
+/** As long as a backup or a restore may take, in milliseconds. */
 const BACKUP_MS_MAX = 600_000
 
 /** Carries an act out against processes; a refusal is what the product itself said. Errors: whatever else went wrong. */
 export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRefusal | null> {
   try {
     if (act.kind === 'backup') return await backUp(act, scene.world)
+    if (act.kind === 'restore') return await restore(act, scene.world)
     await carryOut(act, scene)
     return null
   } catch (error) {
@@ -29,7 +32,10 @@ export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRef
   }
 }
 
-async function carryOut(act: Exclude<Act<number>, BackupAct>, { world, mail }: Scene): Promise<void> {
+async function carryOut(
+  act: Exclude<Act<number>, { kind: 'backup' | 'restore' }>,
+  { world, mail }: Scene,
+): Promise<void> {
   const { active } = world
   switch (act.kind) {
     case 'close':
@@ -46,8 +52,6 @@ async function carryOut(act: Exclude<Act<number>, BackupAct>, { world, mail }: S
       return void (await active.client.markBackup(STORAGE_GROUP, act.through))
     case 'database':
       return void (await active.connection.json('POST', `/api/v1/stores/${STORAGE_GROUP}/${act.change}`, {}))
-    case 'restore':
-      throw new Error('with processes nothing is restored: put the step into a block virtual:')
     case 'empty':
       return await empty(world.node(act.copy))
     case 'network':
@@ -96,9 +100,24 @@ async function backUp({ scope, method, of, to, outcome }: BackupAct, world: Real
     throw new Error('a backup that does not complete is for the toy world: put the step into a block virtual:')
   const node = world.node(of)
   const side = of === 'active' ? 'active' : 'passive'
-  const directory = join(world.data, 'sets', to ?? `${Date.now()}`)
+  const directory = join(world.data, 'sets', to ?? `unnamed-${Date.now()}`)
   const line = ['backup', scope, STORAGE_GROUP, '--of', side, '--method', method, '--to', directory]
-  const command = startCommand({ line: [...line, '--server', node.connection.origin], env: world.env })
+  return await byCommand(line, { node, env: world.env })
+}
+
+/** Into the active, whose database has to be dismounted. */
+async function restore({ from, pointInTime }: RestoreAct, world: RealWorld): Promise<ActRefusal | null> {
+  const directories = from.map((name) => join(world.data, 'sets', name))
+  const line = ['restore', STORAGE_GROUP, '--from', ...directories, ...(pointInTime ? ['--point-in-time'] : [])]
+  return await byCommand(line, { node: world.active, env: world.env })
+}
+
+/** By a command of ours in a process of its own; what it complains of is the refusal. */
+async function byCommand(
+  line: readonly string[],
+  { node, env }: { readonly node: RealNode; readonly env: RealWorld['env'] },
+): Promise<ActRefusal | null> {
+  const command = startCommand({ line: [...line, '--server', node.connection.origin], env })
   const { exitCode, complaint } = await endedWithin(command, BACKUP_MS_MAX)
   if (exitCode === 0) return null
   const told: unknown = JSON.parse(complaint)

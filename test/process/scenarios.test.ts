@@ -17,6 +17,8 @@ const PLAYED = [
   '08-streaming-of-the-passive',
   '14-automatic-seed',
   '16-corrupt-on-the-wire',
+  '23-restore-with-a-full-passive',
+  '23b-restore-in-the-right-order',
   '24-circular-logging',
 ]
 
@@ -77,6 +79,28 @@ steps:
   - empty: copy1
   - expect: {copy1.logs: none}
   - resume: copy1
+  - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
+`)
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
+  it('restores a full and an incremental set, rolls forward, and loses no acknowledged message', {
+    timeout: 240_000,
+  }, async () => {
+    const { exitCode, stdout } = await play(`
+steps:
+  - load: {messages: 100}
+  - backup: {kind: full, method: streaming, of: active, to: monday}
+  - load: {messages: 60}
+  - close: 2
+  - backup: {kind: incremental, method: streaming, of: active, to: tuesday}
+  - load: {messages: 60}
+  - dismount: active
+  - restore: {from: [monday, tuesday]}
+  - mount: active
+  - expect: {messages: all acknowledged}
+  - close: 2
   - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
 `)
 
