@@ -57,10 +57,10 @@ export class Mischief {
     source.directoryChanged()
   }
 
-  /** What every copy has needs not be put back: replication goes on above the hole. */
+  /** What every copy has, and something above it, needs not be put back: a copy compares its newest log with that of its source. */
   #isWanted(generation: Generation): boolean {
     const { copies, core } = this.#world
-    return copies.some(({ state }) => state.inspected < generation) || core.choices.below(2) === 0
+    return copies.some(({ state }) => state.inspected <= generation) || core.choices.below(2) === 0
   }
 
   #strikeCopies(): void {

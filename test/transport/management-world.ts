@@ -75,6 +75,28 @@ export class ManagementWorld {
         list: () => [this.#store()],
         get: (name) => (name === 'SG1' ? this.#store() : null),
       },
+      ...this.#backupPorts(),
+      events: {
+        page: async ({ after, limit, storageGroup }) =>
+          this.events
+            .filter(
+              (event) => event.sequence > (after ?? 0) && (storageGroup ?? event.storageGroup) === event.storageGroup,
+            )
+            .slice(0, limit),
+        follow: ({ after, signal }) => this.#follow(after ?? this.events.length, signal),
+      },
+      metrics: {
+        text: async () => 'ccr_copy_queue_length 0\n',
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      },
+      ready: () => this.isReady,
+      limits,
+      onFault: (fault) => this.faults.push(fault),
+    }
+  }
+
+  #backupPorts(): Required<Pick<ManagementPorts, 'backups' | 'restores'>> {
+    return {
       backups: {
         list: () => [BACKUP_OF_A_TEST],
         get: (id) => (id === BACKUP_OF_A_TEST.id ? BACKUP_OF_A_TEST : null),
@@ -92,22 +114,6 @@ export class ManagementWorld {
           return RESTORE_OF_A_TEST
         },
       },
-      events: {
-        page: async ({ after, limit, storageGroup }) =>
-          this.events
-            .filter(
-              (event) => event.sequence > (after ?? 0) && (storageGroup ?? event.storageGroup) === event.storageGroup,
-            )
-            .slice(0, limit),
-        follow: ({ after, signal }) => this.#follow(after ?? this.events.length, signal),
-      },
-      metrics: {
-        text: async () => 'ccr_copy_queue_length 0\n',
-        contentType: 'text/plain; version=0.0.4; charset=utf-8',
-      },
-      ready: () => this.isReady,
-      limits,
-      onFault: (fault) => this.faults.push(fault),
     }
   }
 
