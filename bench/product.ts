@@ -92,6 +92,15 @@ export async function spawnCopy(url: string, store: string, options: StartOption
   return spawnService(['copy', url, store, '--manage', `127.0.0.1:${managePort}`], options, managePort)
 }
 
+/** Starts `ccr node` without waiting; the configuration names its ports. */
+export function spawnNode(
+  config: string,
+  name: string,
+  options: StartOptions & { readonly managePort: number },
+): Service {
+  return spawnService(['node', '--config', config, '--name', name], options, options.managePort)
+}
+
 /** Waits until a service's management API answers. Fails at once when the service has ended. */
 export async function untilLive(service: Service): Promise<void> {
   await waitUntil(`the service answers at ${service.manage}`, async () => {
@@ -166,7 +175,7 @@ export function beginCcr(words: readonly string[], options: StartOptions = {}): 
     stderr += text
   })
   const done = once(child, 'close').then(() => ({ exitCode: child.exitCode, stdout, stderr }))
-  return { done, interrupt: () => void child.kill('SIGINT') }
+  return { done, interrupt: () => void child.kill('SIGINT'), kill: () => void child.kill('SIGKILL') }
 }
 
 /** A command that was begun. */
@@ -175,6 +184,8 @@ export interface BegunCommand {
   readonly done: Promise<FinishedCommand>
   /** As Ctrl-C. */
   readonly interrupt: () => void
+  /** Ends it at once. */
+  readonly kill: () => void
 }
 
 /** What came of a command. */

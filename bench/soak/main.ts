@@ -1,5 +1,5 @@
 /**
- * `npm run soak`: what takes longer than a test may: kill rounds, power cuts with their negative controls, and errors of every
+ * `npm run soak`: what takes longer than a test may: kill rounds, killed backups, power cuts with their negative controls, and errors of every
  * system call of the publish path. Ends with 1 when anything was found, or when a planted bug was not.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runNow } from '../command.ts'
+import { runBackupKills } from './backup-rounds.ts'
 import { type CutFileSystem, cutMissing, OWN_MOUNTS } from './cut-disk.ts'
 import { runErrnoSweep, sweepMissing } from './errno-sweep.ts'
 import { runKillRounds } from './kill-rounds.ts'
@@ -14,8 +15,8 @@ import { type CutSeries, cutProduct, cutPublishing } from './power-cut.ts'
 import { cutPlantedStore, cutStore } from './store-cut.ts'
 
 const USAGE = `usage: npm run soak [-- OPTIONS]
-  --only PART   kill, cuts or errno (default: all)
-  --rounds N    kill rounds (default 200)
+  --only PART   kill, backups, cuts or errno (default: all)
+  --rounds N    kill rounds (default 200; of backups a tenth of it)
   --cuts N      power cuts of each series (default 20)
   --cases N     errno cases, taken evenly from all of them (default: all)
   --seed N      choices of the kill rounds`
@@ -47,7 +48,7 @@ function readOptions(args: readonly string[]): SoakOptions {
     throw new Error(`${given} is no whole number`)
   }
   const { only = null } = values
-  if (only !== null && !['kill', 'cuts', 'errno'].includes(only)) throw new Error(`there is no part ${only}`)
+  if (only !== null && !['kill', 'backups', 'cuts', 'errno'].includes(only)) throw new Error(`there is no part ${only}`)
   return {
     only,
     rounds: number(values.rounds, 200),
@@ -66,6 +67,18 @@ async function soakKills(options: SoakOptions): Promise<boolean> {
   tell(`${outcome.logs} logs, ${outcome.acknowledged} acknowledged, ${outcome.truncated} truncated`)
   for (const fault of outcome.faults) tell(`FAULT ${fault}`)
   return outcome.faults.length === 0
+}
+
+/** A round with a backup takes as long as ten others. */
+const ROUNDS_PER_BACKUP = 10
+
+async function soakBackups({ rounds, seed }: SoakOptions): Promise<boolean> {
+  const backups = Math.ceil(rounds / ROUNDS_PER_BACKUP)
+  console.log(`kills of backups: ${backups} with seed ${seed}`)
+  const { messages, truncated, restored, faults } = await runBackupKills({ rounds: backups, seed, tell })
+  tell(`${messages} messages found, ${truncated} logs truncated, restored from ${restored.join(' ')}`)
+  for (const fault of faults) tell(`FAULT ${fault}`)
+  return faults.length === 0
 }
 
 /** Mounts need a namespace of their own, so that part runs in a process that was started inside one. */
@@ -140,6 +153,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (wanted('errno')) sound = (await soakErrnos(options)) && sound
   if (wanted('kill')) sound = (await soakKills(options)) && sound
+  if (wanted('backups')) sound = (await soakBackups(options)) && sound
   console.log(sound ? 'sound' : 'NOT sound')
   return sound ? 0 : 1
 }
