@@ -8,7 +8,7 @@ import { authorityOf } from '../transport/loopback.ts'
 import { sharePath } from '../transport/share-paths.ts'
 import { backupsOfStore, connectStore } from './backup/active-store.ts'
 import { BackupHost } from './backup/backup-host.ts'
-import { copyToBackUp, groupToRestore } from './backup/copy-to-back-up.ts'
+import { copyToBackUp, foldersOf, groupToRestore } from './backup/copy-to-back-up.ts'
 import { RestoreHost } from './backup/restore-host.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
@@ -140,7 +140,7 @@ function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   const client = closing.add(new LogShareClient())
   const find = (storageGroup: string, of: 'active' | 'passive') =>
     copyToBackUp({ stores, shares, copies, client, events, clock, node: node.name }, storageGroup, of)
-  const backups = closing.add(new BackupHost({ find, events, clock }))
+  const backups = closing.add(new BackupHost({ find, folders: () => foldersOf(stores, copies), events, clock }))
   const restores = closing.add(new RestoreHost({ find: (name) => groupToRestore(stores, shares, name), clock }))
   return { stores, shares, copies, backups, restores, metrics }
 }

@@ -74,6 +74,22 @@ export async function refuseSameDirectory(files: FileOperations, a: string, b: s
   })
 }
 
+/** Refuses a path, of which nothing need be there yet, that is a directory of others or lies in it. Errors: `DIRECTORY_CONFLICT`. */
+export async function refuseWithin(
+  files: FileOperations,
+  path: string,
+  others: { readonly directory: string; readonly hint: string },
+): Promise<void> {
+  const [place, directory] = [await resolveExisting(files, path), await resolveExisting(files, others.directory)]
+  if (!liesIn(place, directory)) return
+  throw new ReplicationError({
+    code: 'DIRECTORY_CONFLICT',
+    message: `${path} lies in ${others.directory}`,
+    hint: others.hint,
+    fields: { path, other: others.directory },
+  })
+}
+
 /** The directory that a path lies in; `/` and `.` end the way up. */
 function parentOf(path: string): string {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path

@@ -57,6 +57,8 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'it is not there',
   EEXIST: 'it is there already',
   EMFILE: 'too many files are open',
+  ELOOP: 'it is a symlink',
+  ENOTDIR: 'a directory above it is none',
 }
 
 function inWords(errno: string): string {

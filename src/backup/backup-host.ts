@@ -1,4 +1,6 @@
 import { ReplicationError } from '../../engine/error.ts'
+import { refuseWithin } from '../../storage/durable-directory.ts'
+import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import type { BackupJobDocument } from '../../transport/management-backup-documents.ts'
 import type { BackupOrder, BackupsPort } from '../../transport/management-backups.ts'
 import type { Clock } from '../clock.ts'
@@ -10,6 +12,8 @@ import { BackupJob } from './backup-job.ts'
 export interface BackupHostParts {
   /** The copy of a storage group that this process has, for one backup. Errors: `STORAGE_GROUP_UNKNOWN`, `STATE_REFUSED`. */
   readonly find: (storageGroup: string, of: 'active' | 'passive') => BackedUpCopy
+  /** The folders of all storage groups that this process has, stores and copies; no set may lie in one. */
+  readonly folders: () => readonly string[]
   readonly events: EventLog
   readonly clock: Clock
 }
@@ -42,12 +46,13 @@ export class BackupHost {
     }
   }
 
-  /** Takes a backup; resolves when it is under way. Errors: those of the copy and of the directory. */
+  /** Takes a backup; resolves when it is under way. Errors: those of the copy and of the directory, before anything is changed. */
   async take(order: BackupOrder): Promise<BackupJobDocument> {
     const { find, events, clock } = this.#parts
     if (order.of === 'passive' && order.method === 'streaming') throw streamingOfPassive(order.storageGroup)
     if (this.#jobs.filter(({ job }) => !job.isOver).length >= UNDER_WAY_MAX) throw tooMany()
     const of = find(order.storageGroup, order.of)
+    await this.#refuseOwnFolders(order.directory)
     this.#lastId += 1
     const { scope, method, directory, bytesPerSecond } = order
     const wanted = { scope, method, directory, bytesPerSecond, freezeMs: order.freezeMs ?? FREEZE_MS_DEFAULT }
@@ -63,6 +68,13 @@ export class BackupHost {
     const under = this.#jobs.filter(({ job }) => !job.isOver)
     for (const { job } of under) job.giveUp()
     await Promise.all(under.map(({ job }) => job.run()))
+  }
+
+  /** A set among the files of a storage group is lost with them, and its logs are foreign there. */
+  async #refuseOwnFolders(directory: string): Promise<void> {
+    const files = nodeFileOperations({ shortCalls: 'pooled' })
+    const hint = 'Give a directory outside the folders of storage groups, best on another disk; nothing was changed.'
+    for (const folder of this.#parts.folders()) await refuseWithin(files, directory, { directory: folder, hint })
   }
 
   #job(id: number): BackupJob | undefined {

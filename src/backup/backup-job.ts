@@ -223,7 +223,7 @@ export class BackupJob {
       signal: this.#giveUp.signal,
       ...(onTaken === undefined ? {} : { onTaken }),
     }
-    return this.#thread.ask(query, query.ask === 'abandon-set' ? {} : watch)
+    return this.#thread.ask(query, query.ask === 'abandon-set' ? {} : watch).catch(tellRoom)
   }
 
   #refuseGivenUp(query?: BackupQuery): void {
@@ -257,6 +257,15 @@ function notRecorded({ code, message, fields }: ReplicationError, directory: str
     hint: 'Whether the backup counts, "ccr store SG" says by its last backups. If it does not, remove the set and take it again.',
     fields: { ...fields, path: directory },
   })
+}
+
+/** What copying does by itself when there is room again, a backup does not. */
+function tellRoom(error: unknown): never {
+  if (!(error instanceof ReplicationError) || error.code !== 'DISK_FULL') throw error
+  const { code, message, fields, cause } = error
+  const hint =
+    'Free space on the volume of the set, and take the backup again: nothing was truncated, what it wrote is removed.'
+  throw new ReplicationError({ code, message, hint, fields, cause })
 }
 
 function frozenTooLong(storageGroup: string): ReplicationError {

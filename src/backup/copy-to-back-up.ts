@@ -50,3 +50,8 @@ export function groupToRestore(stores: StoreHost, shares: ShareHost, name: strin
   const share = shares.shares.find((each) => each.name === name)
   return store === undefined || share === undefined ? null : { store, share }
 }
+
+/** The folders of the storage groups that a process has, active or as a copy. */
+export function foldersOf(stores: StoreHost, copies: CopyHost): string[] {
+  return [...stores.stores.map(({ names }) => names.root), ...copies.copies.map(({ root }) => root)]
+}

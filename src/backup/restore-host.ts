@@ -7,7 +7,6 @@ import type { RestoreResult } from '../../storage/restore-set.ts'
 import type { RestoreDocument, RestorePhase } from '../../transport/management-backup-documents.ts'
 import type { RestoreOrder, RestoresPort } from '../../transport/management-restores.ts'
 import type { Clock } from '../clock.ts'
-import { unknownHere } from '../service-faults.ts'
 import type { ShareInstance } from '../share-instance.ts'
 import type { StoreInstance } from '../store-instance.ts'
 import { VERSION } from '../version.ts'
@@ -67,7 +66,7 @@ export class RestoreHost {
   /** Begins a restore. Errors: `STORAGE_GROUP_UNKNOWN`, and `STATE_REFUSED` for a store that is not dismounted, or is being restored. */
   begin(order: RestoreOrder): RestoreDocument {
     const group = this.#parts.find(order.storageGroup)
-    if (group === null) throw unknownHere('store', order.storageGroup)
+    if (group === null) throw notActive(order.storageGroup)
     if (group.store.state !== 'dismounted') throw notDismounted(order.storageGroup, group.store.state)
     if (this.#restores.get(order.storageGroup)?.phase === 'restoring') throw underWay(order.storageGroup)
     const restore: Restore = {
@@ -161,6 +160,15 @@ export class RestoreHost {
       error: error?.toJSON() ?? null,
     }
   }
+}
+
+function notActive(storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STORAGE_GROUP_UNKNOWN',
+    message: `no store named ${storageGroup} is active here, and a backup is put back into the active copy only`,
+    hint: 'Give the address of the node with the store, with --server; a passive copy is seeded from it.',
+    fields: { storageGroup },
+  })
 }
 
 function notDismounted(storageGroup: string, state: string): ReplicationError {

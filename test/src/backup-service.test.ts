@@ -61,7 +61,7 @@ beforeEach(async () => {
   await shares.start()
   changed = {}
   const find = (): BackedUpCopy => ({ ...activeCopy({ store, backups: share.backups, node: 'node1' }), ...changed })
-  backups = new BackupHost({ find, events, clock })
+  backups = new BackupHost({ find, folders: () => [store.names.root], events, clock })
   lastId = 0
   await mail(40)
 })
