@@ -4,7 +4,6 @@
 // CCR_RESTORE_KILL_ROUNDS sets the number of rounds, CCR_KILL_SEED the choices.
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pause } from '../../bench/command.ts'
 import { NodeBed } from '../../bench/soak/node-bed.ts'
@@ -62,7 +61,7 @@ async function killWhileRestoring({ words, isLate, afterMs }: Round): Promise<bo
     isOver = true
   })
   const begun = (): boolean => existsSync(isLate ? note() : join(bed.root('active'), 'restoring'))
-  while (!begun() && !isOver) await nextTurn()
+  while (!begun() && !isOver) await pause(1)
   await pause(afterMs)
   await node.kill()
   await restoring.done
