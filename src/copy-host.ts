@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { explainCopyTruncation } from '../engine/replication/explain-truncation.ts'
-import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { CopiesPort } from '../transport/management-copies.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
 import type { CopyCommand, CopyEvent, ReplayCommand, ReplayEvent } from '../workers/messages.ts'
+import { removalThread } from '../workers/removal-thread.ts'
 import { type Clock, doneWithin } from './clock.ts'
 import type { CopyInstance } from './copy-instance.ts'
 import { openCopyInstance } from './copy-opening.ts'
@@ -82,7 +82,8 @@ const CLOSE_MS_MAX = 4_000
 export class CopyHost {
   readonly metrics: Metrics
   readonly #options: CopyHostOptions
-  readonly #files: FileOperations = nodeFileOperations({ shortCalls: 'pooled' })
+  readonly #removal = removalThread()
+  readonly #files = { ...nodeFileOperations({ shortCalls: 'pooled' }), unlinkInOrder: this.#removal.unlinkInOrder }
   readonly #workers: readonly SupervisedWorker<CopyCommand, CopyEvent>[]
   readonly #replayers: ReplayHost
   readonly #copies = new Map<number, CopyInstance>()
@@ -190,7 +191,8 @@ export class CopyHost {
     const { clock, log } = this.#options
     const closed = Promise.all([this.#checking, ...this.copies.map((copy) => copy.close())])
     if (!(await doneWithin(clock, CLOSE_MS_MAX, closed))) log.warn({ withinMs: CLOSE_MS_MAX }, 'copies-did-not-stop')
-    await Promise.all([...this.#workers.map((worker) => worker.close()), this.#replayers.close()])
+    const { close } = this.#removal
+    await Promise.all([...this.#workers.map((worker) => worker.close()), this.#replayers.close(), close()])
   }
 
   #worker(index: number): SupervisedWorker<CopyCommand, CopyEvent> {

@@ -5,12 +5,12 @@ import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import type { ActiveStore, PassiveGate } from '../engine/source/source-state.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { StoreKind } from '../engine/store-kind.ts'
-import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { authorityOf, type ListenAddress } from '../transport/loopback.ts'
 import type { SharedGroup } from '../transport/management-documents.ts'
 import type { SharesPort } from '../transport/management-shares.ts'
 import type { ShareCommand, ShareReport } from '../workers/messages.ts'
+import { removalThread } from '../workers/removal-thread.ts'
 import type { ActiveBackups } from './backup/share-backups.ts'
 import { type Clock, doneWithin } from './clock.ts'
 import type { EventLog } from './event-log.ts'
@@ -79,7 +79,8 @@ const CLOSE_MS_MAX = 4_000
 export class ShareHost {
   readonly metrics: Metrics
   readonly #options: ShareHostOptions
-  readonly #files: FileOperations = nodeFileOperations({ shortCalls: 'pooled' })
+  readonly #removal = removalThread()
+  readonly #files = { ...nodeFileOperations({ shortCalls: 'pooled' }), unlinkInOrder: this.#removal.unlinkInOrder }
   readonly #shares = new Map<string, ShareInstance | null>()
   readonly #worker: SupervisedWorker<ShareCommand, ShareReport>
   #bound: ListenAddress | null = null
@@ -204,7 +205,7 @@ export class ShareHost {
     const { clock, log } = this.#options
     const closed = Promise.all(this.shares.map((share) => share.close()))
     if (!(await doneWithin(clock, CLOSE_MS_MAX, closed))) log.warn({ withinMs: CLOSE_MS_MAX }, 'shares-did-not-stop')
-    await this.#worker.close()
+    await Promise.all([this.#worker.close(), this.#removal.close()])
   }
 
   #take(report: ShareReport): void {

@@ -3,7 +3,7 @@ import { assert } from '../engine/assert.ts'
 import type { ReplicationError } from '../engine/error.ts'
 import { asGeneration, type Generation, type GenerationRange, NO_GENERATION } from '../engine/generation.ts'
 import { asReplicationError, fileError, hasErrno } from './file-error.ts'
-import { type FileOperations, pathIn } from './file-operations.ts'
+import { type FileOperations, pathIn, type RemovalProgress } from './file-operations.ts'
 import type { LogNames } from './log-names.ts'
 
 /** What to delete, and where. */
@@ -16,6 +16,7 @@ export interface Deletion {
   readonly signal?: AbortSignal
   /** Called for each generation that is gone now. */
   readonly onGone?: (generation: Generation) => void
+  readonly listener?: RemovalListener
 }
 
 /** How far a deletion came. */
@@ -30,8 +31,20 @@ export interface DeletionOutcome {
   readonly aborted: boolean
 }
 
+/** What is told of single names while they are deleted. */
+export interface RemovalListener {
+  /** The name is about to be unlinked. */
+  expect(name: string): void
+  /** The name was not there, or could not be unlinked. */
+  withdraw(name: string): void
+}
+
 /** Files between two looks at the signal and the event loop: 64 unlinks take about 1 ms. */
 const FILES_PER_TURN = 64
+/** From so many files on they are handed to {@link FileOperations.unlinkInOrder}: fewer are gone before a thread has started. */
+const FILES_IN_ORDER_MIN = 256
+/** Files handed over at once: 50 ms of unlinks, against 5 ms for their names. */
+const FILES_PER_REMOVAL = 4096
 
 /**
  * Deletes closed logs in strictly ascending order, so that after a crash in the middle the rest is still one stream, and syncs
@@ -72,33 +85,129 @@ interface Progress {
 }
 
 async function deleteRanges(deletion: Deletion, files: FileOperations, progress: Progress): Promise<void> {
+  const { unlinkInOrder } = files
+  const count = deletion.ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  if (unlinkInOrder === undefined || count < FILES_IN_ORDER_MIN) await deleteOneByOne(deletion, files, progress)
+  else await deleteTogether(deletion, unlinkInOrder, progress)
+}
+
+async function deleteOneByOne(deletion: Deletion, files: FileOperations, progress: Progress): Promise<void> {
   let turn = 0
-  for (const range of deletion.ranges) {
-    assert(range.first > progress.through, 'ranges to delete ascend')
-    for (let generation = range.first; generation <= range.last; generation = asGeneration(generation + 1)) {
-      if (deletion.signal?.aborted === true) {
-        progress.aborted = true
-        return
-      }
-      if (await deleteOne(deletion, files, generation)) progress.deleted++
-      else progress.missing++
-      progress.through = generation
-      deletion.onGone?.(generation)
-      if (++turn % FILES_PER_TURN === 0) await setImmediate()
+  for (const generation of ascending(deletion.ranges)) {
+    if (deletion.signal?.aborted === true) {
+      progress.aborted = true
+      return
+    }
+    const names = namesOf(deletion, generation)
+    expectAll(deletion, names)
+    const { removed, failure } = await unlinkFirstOf(names, deletion.directory, files)
+    withdrawOthers(deletion, names, removed)
+    if (failure !== null) throw failure
+    gone(deletion, progress, { generation, name: removed })
+    if (++turn % FILES_PER_TURN === 0) await setImmediate()
+  }
+}
+
+/** While one batch is removed, the names of the next are made. */
+async function deleteTogether(
+  deletion: Deletion,
+  unlinkInOrder: NonNullable<FileOperations['unlinkInOrder']>,
+  progress: Progress,
+): Promise<void> {
+  const { directory, signal } = deletion
+  const generations = ascending(deletion.ranges)
+  let next = nextBatch(deletion, generations)
+  while (next.generations.length > 0) {
+    const batch = next
+    for (const names of batch.files) expectAll(deletion, names)
+    const removal = unlinkInOrder({ directory, files: batch.files }, signal)
+    next = nextBatch(deletion, generations)
+    const removed = await removal
+    takeRemoved(deletion, progress, { batch, removed })
+    if (removed.failure !== null) throw fileError({ operation: 'unlink', ...removed.failure })
+    if (removed.removed.length < batch.files.length) {
+      progress.aborted = true
+      return
     }
   }
 }
 
-/** Answers whether there was a file to delete. */
-async function deleteOne(deletion: Deletion, files: FileOperations, generation: Generation): Promise<boolean> {
-  for (const name of deletion.names.deletable(generation)) {
-    assert(deletion.names.parse(name)?.generation === generation, `${name} is the name of generation ${generation}`)
+interface Batch {
+  readonly generations: readonly Generation[]
+  /** The names of each generation. */
+  readonly files: readonly (readonly string[])[]
+}
+
+function nextBatch(deletion: Deletion, from: Iterator<Generation>): Batch {
+  const generations: Generation[] = []
+  while (generations.length < FILES_PER_REMOVAL) {
+    const next = from.next()
+    if (next.done === true) break
+    generations.push(next.value)
+  }
+  return { generations, files: generations.map((generation) => namesOf(deletion, generation)) }
+}
+
+function takeRemoved(
+  deletion: Deletion,
+  progress: Progress,
+  { batch, removed }: { readonly batch: Batch; readonly removed: RemovalProgress },
+): void {
+  for (const [index, generation] of batch.generations.entries()) {
+    const name = removed.removed[index]
+    withdrawOthers(deletion, batch.files[index] ?? [], name ?? null)
+    if (name !== undefined) gone(deletion, progress, { generation, name })
+  }
+}
+
+function gone(
+  deletion: Deletion,
+  progress: Progress,
+  { generation, name }: { readonly generation: Generation; readonly name: string | null },
+): void {
+  if (name === null) progress.missing++
+  else progress.deleted++
+  progress.through = generation
+  deletion.onGone?.(generation)
+}
+
+function* ascending(ranges: readonly GenerationRange[]): Generator<Generation, undefined> {
+  let through: Generation = NO_GENERATION
+  for (const { first, last } of ranges) {
+    assert(first > through, 'ranges to delete ascend')
+    for (let generation = first; generation <= last; generation = asGeneration(generation + 1)) yield generation
+    through = last
+  }
+}
+
+function namesOf({ names }: Deletion, generation: Generation): readonly string[] {
+  const deletable = names.deletable(generation)
+  for (const name of deletable)
+    assert(names.parse(name)?.generation === generation, `${name} is the name of generation ${generation}`)
+  return deletable
+}
+
+function expectAll({ listener }: Deletion, names: readonly string[]): void {
+  if (listener !== undefined) for (const name of names) listener.expect(name)
+}
+
+function withdrawOthers({ listener }: Deletion, names: readonly string[], removed: string | null): void {
+  if (listener !== undefined) for (const name of names) if (name !== removed) listener.withdraw(name)
+}
+
+/** The name that was removed, null when there was no file. */
+async function unlinkFirstOf(
+  names: readonly string[],
+  directory: string,
+  files: FileOperations,
+): Promise<{ readonly removed: string | null; readonly failure: ReplicationError | null }> {
+  for (const name of names) {
     try {
-      await files.unlink(pathIn(deletion.directory, name))
-      return true
+      await files.unlink(pathIn(directory, name))
+      return { removed: name, failure: null }
     } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error
+      if (!hasErrno(error, 'ENOENT')) return { removed: null, failure: asReplicationError(error) }
     }
   }
-  return false
+  return { removed: null, failure: null }
 }

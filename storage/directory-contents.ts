@@ -1,6 +1,6 @@
 import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
-import { type DeletionOutcome, deleteAscending } from './ascending-deletion.ts'
+import { type DeletionOutcome, deleteAscending, type RemovalListener } from './ascending-deletion.ts'
 import { type FileFacts, type FileOperations, pathIn } from './file-operations.ts'
 import { GenerationSet, gapsBetween } from './generation-set.ts'
 import { type ForeignReason, type LogNames, logNamesOf } from './log-names.ts'
@@ -183,7 +183,10 @@ export class DirectoryContents {
   }
 
   /** Deletes the known logs of `[first, last]` in ascending order; those not there count as missing. */
-  async delete(range: GenerationRange, signal?: AbortSignal): Promise<DeletionOutcome> {
+  async delete(
+    range: GenerationRange,
+    { signal, listener }: { readonly signal?: AbortSignal | undefined; readonly listener: RemovalListener },
+  ): Promise<DeletionOutcome> {
     const ranges = this.#present.rangesWithin(range)
     const outcome = await deleteAscending(
       {
@@ -191,6 +194,7 @@ export class DirectoryContents {
         names: this.names,
         ranges,
         ...(signal === undefined ? {} : { signal }),
+        listener,
         onGone: (generation) => this.#forget(generation),
       },
       this.#place.files,

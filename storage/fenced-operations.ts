@@ -15,6 +15,7 @@ export function fencedOperations(files: FileOperations, failure: () => Replicati
     }
   }
   const create = unlessEnded(files.open)
+  const { unlinkInOrder } = files
   return {
     ...files,
     open: (path, mode) => (createsFile(mode) ? create(path, mode) : files.open(path, mode)),
@@ -24,6 +25,7 @@ export function fencedOperations(files: FileOperations, failure: () => Replicati
     clone: unlessEnded(files.clone),
     rename: unlessEnded(files.rename),
     unlink: unlessEnded(files.unlink),
+    ...(unlinkInOrder === undefined ? {} : { unlinkInOrder: unlessEnded(unlinkInOrder) }),
     makeDirectory: unlessEnded(files.makeDirectory),
     removeDirectory: unlessEnded(files.removeDirectory),
     syncDirectory: unlessEnded(files.syncDirectory),

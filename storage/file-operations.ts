@@ -37,6 +37,11 @@ export interface FileOperations {
   /** Replaces `to` atomically. Not for logs: a published log name never changes content. */
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  /**
+   * Unlinks many files in order, where there is a way that costs less than one {@link FileOperations.unlink} after the other. A file
+   * that is not there is passed over; the first real error is answered and ends it.
+   */
+  readonly unlinkInOrder?: (removal: OrderedRemoval, signal?: AbortSignal) => Promise<RemovalProgress>
   /** Makes one directory (mode 0700), not its parents. `FILE_EXISTS` when the name is taken. */
   makeDirectory(path: string): Promise<void>
   /** Removes an empty directory. */
@@ -78,6 +83,21 @@ export type OpenMode =
 /** Whether a mode makes the file; the others want it to be there. */
 export function createsFile(mode: OpenMode): boolean {
   return mode.startsWith('create')
+}
+
+/** What {@link FileOperations.unlinkInOrder} removes. */
+export interface OrderedRemoval {
+  readonly directory: string
+  /** For each file the names that it may have; the first that is there is removed. */
+  readonly files: readonly (readonly string[])[]
+}
+
+/** How far an ordered removal came. */
+export interface RemovalProgress {
+  /** For each file that was seen to, in order, the name that was removed; null when there was none. Shorter when it was aborted. */
+  readonly removed: readonly (string | null)[]
+  /** The error at which it stopped; null when there was none. */
+  readonly failure: { readonly path: string; readonly errno: string } | null
 }
 
 /** An open file. The path is the one it was opened by and serves messages only. */

@@ -13,6 +13,7 @@ import { type DirectoryHints, type HintListener, type WatchDirectory, watchDirec
 import { asReplicationError, fileError } from './file-error.ts'
 import type { FileFacts } from './file-operations.ts'
 import type { ClosedLog } from './log-scan.ts'
+import { OwnRemovals } from './own-removals.ts'
 import { type ReturnWatch, watchForReturn } from './return-watch.ts'
 import { RECONCILE_MS, ScanSchedule } from './scan-schedule.ts'
 
@@ -83,6 +84,7 @@ class Watcher implements LogDirectory {
   readonly #schedule: ScanSchedule
   readonly #ownName: string
   readonly #pending = new Set<string>()
+  readonly #own = new OwnRemovals()
   #waiting: (() => void)[] = []
   #hints: DirectoryHints | null = null
   #return: ReturnWatch | null = null
@@ -124,7 +126,12 @@ class Watcher implements LogDirectory {
   async truncate(range: GenerationRange, signal?: AbortSignal): Promise<DeletionOutcome> {
     // What is not known may yet be there: only a scan tells missing from unseen.
     if (!this.#contents.covers(range)) await this.rescan()
-    return this.#contents.delete(range, signal)
+    try {
+      return await this.#contents.delete(range, { signal, listener: this.#own })
+    } finally {
+      // Without a watch no event was to come: scans find everything.
+      if (!(await this.#own.settle()) && this.#hints !== null) this.#wantSoon()
+    }
   }
 
   async close(): Promise<void> {
@@ -233,6 +240,7 @@ class Watcher implements LogDirectory {
   }
 
   #onRenamed(name: string | null): void {
+    if (name !== null && this.#own.take(name)) return
     // A directory that is moved away or removed is told with its own name.
     const isItself = name === this.#ownName
     if (name === null || isItself || this.#pending.size >= PENDING_NAMES_MAX) this.#wantSoon()

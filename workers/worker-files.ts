@@ -3,7 +3,14 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The entries of the workers room. */
-export type WorkerTask = 'share-task' | 'copy-task' | 'replay-task' | 'store-task' | 'checksum-task' | 'backup-task'
+export type WorkerTask =
+  | 'share-task'
+  | 'copy-task'
+  | 'replay-task'
+  | 'store-task'
+  | 'checksum-task'
+  | 'backup-task'
+  | 'removal-task'
 
 /**
  * The bundle of a task. Workers are loaded as CommonJS from the build, also when this module itself runs from its source (in

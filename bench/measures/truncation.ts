@@ -6,6 +6,7 @@ import { type SourceState, startSource } from '../../engine/source/source-state.
 import type { DirectoryScan } from '../../storage/directory-contents.ts'
 import { type LogDirectory, watchLogDirectory } from '../../storage/log-directory.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
+import { type RemovalThread, removalThread } from '../../workers/removal-thread.ts'
 import { runScript } from '../command.ts'
 import { makeNumberedLogs, NUMBERED_PATTERN } from '../log-files.ts'
 import type { MeasureResult, Row } from '../result.ts'
@@ -60,7 +61,8 @@ async function truncate(bench: BenchRun, round: number): Promise<number> {
   const directory = makeLogs(bench, `truncated-${round}`)
   await runScript('sync -f "$1"', [directory]).done
   bench.steadyState?.fill()
-  const watch = await watched(directory)
+  const removal = removalThread()
+  const watch = await watched(directory, removal)
   try {
     const source = new Source(watch.scan)
     const began = performance.now()
@@ -73,10 +75,14 @@ async function truncate(bench: BenchRun, round: number): Promise<number> {
     return seconds
   } finally {
     await watch.directory.close()
+    await removal.close()
   }
 }
 
-async function watched(path: string): Promise<{ readonly directory: LogDirectory; readonly scan: DirectoryScan }> {
+async function watched(
+  path: string,
+  { unlinkInOrder }: RemovalThread,
+): Promise<{ readonly directory: LogDirectory; readonly scan: DirectoryScan }> {
   let found: (scan: DirectoryScan) => void = () => undefined
   const scanned = new Promise<DirectoryScan>((resolve) => {
     found = resolve
@@ -84,7 +90,7 @@ async function watched(path: string): Promise<{ readonly directory: LogDirectory
   const directory = watchLogDirectory({
     path,
     format: { kind: 'numbered', pattern: NUMBERED_PATTERN },
-    files: nodeFileOperations({ shortCalls: 'pooled' }),
+    files: { ...nodeFileOperations({ shortCalls: 'pooled' }), unlinkInOrder },
     onClosed: () => undefined,
     onScan: (scan) => found(scan),
     onProblem: (problem) => {
