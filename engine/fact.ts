@@ -69,6 +69,8 @@ export interface StoreContents {
   readonly identity: LogIdentity | null
   /** Log time of the log at `run.last` in milliseconds since 1970; 0 for an empty copy. */
   readonly logTimeMs: number
+  /** Log times of the logs in `run`, ascending, for a standby target, which needs them; all are as new as the newest where absent. */
+  readonly logTimes?: readonly { readonly generation: Generation; readonly logTimeMs: number }[]
 }
 
 /** Suspension as an operator asked for it; survives restarts and reboots. */
@@ -174,6 +176,8 @@ export interface CopyReport {
   readonly stream: number | null
   /** Since when the condition holds: milliseconds since 1970. */
   readonly sinceMs: number
+  /** `scr` for a standby target, which holds its source by what it has not inspected alone; absent for any other copy. */
+  readonly kind?: 'scr'
 }
 
 /** The conditions of a copy that its source distinguishes when it explains what holds a log. */

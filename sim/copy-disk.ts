@@ -104,6 +104,10 @@ export class CopyDisk {
 
   #contents(first: Generation, last: Generation): StoreContents {
     const newest = this.logs.get(last)?.log
-    return { run: { first, last }, identity: newest?.identity ?? null, logTimeMs: newest?.logTimeMs ?? 0 }
+    const logTimes = this.logs
+      .sortedNames()
+      .filter((generation) => generation >= first && generation <= last)
+      .map((generation) => ({ generation, logTimeMs: this.logs.get(generation)?.log.logTimeMs ?? 0 }))
+    return { run: { first, last }, identity: newest?.identity ?? null, logTimeMs: newest?.logTimeMs ?? 0, logTimes }
   }
 }

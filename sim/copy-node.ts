@@ -3,6 +3,7 @@ import type { Generation } from '../engine/generation.ts'
 import { brokenGuarantee, replicaGuarantees } from '../engine/guarantee.ts'
 import type { ReplicaOrder } from '../engine/order.ts'
 import { type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import { CopyDisk } from './copy-disk.ts'
 import { CopyWork, type CopyWorkParts } from './copy-work.ts'
 import type { Core } from './core.ts'
@@ -30,6 +31,8 @@ export interface CopyParts {
   readonly rules: Rules
   readonly copyId: string
   readonly label: string
+  /** Its lags when it is a standby target. */
+  readonly standby: StandbyOptions | null
   /** Checks the guarantees at every step; off only where speed alone is measured. */
   readonly isGuarded: boolean
 }
@@ -58,11 +61,15 @@ export class CopyNode implements CopyEnd, CopySight {
     this.label = parts.label
     const { replays } = parts.core.scenario
     this.disk = new CopyDisk({ syncsBeforeScan: !parts.rules.leftOut.has('scan-sync'), replays })
-    this.state = startReplica(parts.label, { replays })
+    this.state = this.#unstarted()
     this.#orders = new OrderQueue((order, done) => this.#perform(order, done))
     this.#work = new CopyWork(this.#workParts())
     const { database } = this.disk
     this.#replay = database === null ? null : new ReplayWork({ ...this.#replayParts(), database })
+  }
+
+  get standby(): StandbyOptions | null {
+    return this.#parts.standby
   }
 
   get isUp(): boolean {
@@ -108,7 +115,7 @@ export class CopyNode implements CopyEnd, CopySight {
     this.#work.abandon()
     this.#replay?.abandon()
     if (isPowerCut) this.disk.losePower(core.choices, core.scenario.survival)
-    this.state = startReplica(this.label, { replays: core.scenario.replays })
+    this.state = this.#unstarted()
     oracle.copyDied(this, this.disk.truncatedBelow)
     for (const told of this.#onDeath) told()
     core.after(core.delay(RESTART_MS), () => {
@@ -158,6 +165,11 @@ export class CopyNode implements CopyEnd, CopySight {
 
   logArrived(session: number, generation: Generation, served: Served): void {
     this.#work.logArrived(session, generation, served)
+  }
+
+  #unstarted(): ReplicaState {
+    const { standby, core } = this.#parts
+    return startReplica(this.label, { replays: core.scenario.replays, ...(standby && { standby }) })
   }
 
   #boot(): void {

@@ -1,3 +1,4 @@
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import type { PassiveGate } from '../engine/source/source-state.ts'
 import { type Choices, PER_MILLE } from './choices.ts'
 import type { NameSurvival } from './toy-directory.ts'
@@ -52,11 +53,14 @@ export const FAULT_NAMES: readonly FaultName[] = Object.keys(FAULTS) as FaultNam
 /** How often each fault strikes, in thousandths of the occasions it gets. */
 export type FaultRates = Readonly<Record<FaultName, number>>
 
-/** What kind of world is drawn: copies that keep logs only, copies with databases, or these with backups taken. */
-export type WorldKind = 'logs' | 'databases' | 'backups'
+/**
+ * What kind of world is drawn: copies that keep logs only, copies with databases, these with backups taken, or copies with databases
+ * of which some are standby targets.
+ */
+export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby'
 
 /** All kinds. */
-export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups']
+export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups', 'standby']
 
 /** What a run is made of. Drawn from the choices first, so that a seed fixes it. */
 export interface Scenario {
@@ -83,6 +87,8 @@ export interface Scenario {
   readonly copyLag?: number
   /** Whether databases are written out when nothing happens for a while; true when absent. */
   readonly idles?: boolean
+  /** The first copy and every second one after it are standby targets, or all of them; none when absent. */
+  readonly standby?: StandbyOptions & { readonly isEveryCopy: boolean }
   /** How long phase one lasts in virtual time, in milliseconds. */
   readonly phaseOneMs: number
 }
@@ -145,7 +151,8 @@ const USUAL_RATES: FaultRates = {
 export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenario {
   const replays = kind !== 'logs'
   const copies = 1 + choices.below(3)
-  const logs = 10 + choices.below(60)
+  // More than the 50 that a standby target stays behind.
+  const logs = 10 + choices.below(60) + (kind === 'standby' ? 60 : 0)
   return {
     copies,
     logs,
@@ -159,7 +166,24 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     // Of what is drawn already, so that the choices of older seeds mean what they meant.
     activeLag: replays && logs % 2 === 1 ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
+    ...(kind === 'standby' && { standby: lagsBy(logs) }),
   }
+}
+
+/** Lags of some seconds, or none, in every combination; of what is drawn already. */
+function lagsBy(logs: number): Scenario['standby'] & object {
+  return {
+    replayLagMs: 4_000 * (logs % 4),
+    truncationLagMs: 3_000 * (logs % 3),
+    isEveryCopy: logs % 5 === 0,
+  }
+}
+
+/** The lags of a copy by its number, from 0 on; null for one that is no standby target. */
+export function standbyOf({ standby }: Scenario, index: number): StandbyOptions | null {
+  if (standby === undefined || !(standby.isEveryCopy || index % 2 === 0)) return null
+  const { replayLagMs, truncationLagMs } = standby
+  return { replayLagMs, truncationLagMs }
 }
 
 function isDrawn(fault: FaultName, kind: WorldKind): boolean {
@@ -190,7 +214,12 @@ export function describeScenario(scenario: Scenario): string {
     (fault) => `${fault} ${scenario.rates[fault]}`,
   )
   const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs, replays, passiveGate, activeLag } = scenario
+  const { standby } = scenario
+  const lags =
+    standby === undefined
+      ? ''
+      : `, ${standby.isEveryCopy ? 'all' : 'every second'} a standby target with lags of ${standby.replayLagMs} and ${standby.truncationLagMs} ms`
   const databases = replays ? `, with databases, gate ${passiveGate}` : ''
   const active = activeLag === null ? '' : `, checkpoint of the active ${activeLag} logs behind`
-  return `copies ${copies}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
+  return `copies ${copies}${lags}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
 }

@@ -239,6 +239,7 @@ export class Oracle {
 
   /** I2, I11, I12: what gets a final name is the true log, and continues what is there. */
   published(sight: CopySight, generation: Generation): void {
+    this.replay.standby.published(sight, generation)
     const copy = this.#copy(sight.copyId)
     const log = sight.logs.get(generation)?.log
     // The first log of an empty copy has no neighbour to be compared with: a changed header cannot be seen.

@@ -1,6 +1,7 @@
 import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import type { ToyDatabase } from './toy-database.ts'
 import type { ToyDirectory } from './toy-directory.ts'
 import type { ToyLog } from './toy-log.ts'
@@ -50,6 +51,8 @@ export interface SourceLink {
 export interface CopySight {
   readonly copyId: string
   readonly state: ReplicaState
+  /** Its lags; null for one that is no standby target. */
+  readonly standby: StandbyOptions | null
   readonly logs: ToyDirectory<Generation>
   readonly inspector: ToyDirectory<string>
   /** Null for a copy that keeps logs only. */

@@ -2,12 +2,15 @@ import type { CopyReport } from '../engine/fact.ts'
 import { type Generation, higherOf, NO_GENERATION } from '../engine/generation.ts'
 import type { Core } from './core.ts'
 import type { CopySight } from './ports.ts'
+import { StandbyOracle } from './standby-oracle.ts'
 
 /**
  * The part of the oracle that sees the databases: the true content of each, and what its header promises, whatever anybody
  * reports.
  */
 export class ReplayOracle {
+  /** Sees standby targets. */
+  readonly standby: StandbyOracle
   readonly #core: Core
   /** The highest that a report of each copy has ever said of what is required. */
   readonly #reported = new Map<string, Generation>()
@@ -16,11 +19,14 @@ export class ReplayOracle {
 
   constructor(core: Core) {
     this.#core = core
+    this.standby = new StandbyOracle(core)
   }
 
   /** I9: each log is redone into a database that has all logs before it, and never one that was not inspected. */
-  redoes({ copyId, database, state }: CopySight, generation: Generation): void {
+  redoes(sight: CopySight, generation: Generation): void {
+    const { copyId, database, state } = sight
     if (database === null) return
+    this.standby.redoes(sight, generation)
     if (generation > database.content + 1)
       this.#core.fail('I9 order', `${copyId} redoes log ${generation} into a database that ends at ${database.content}`)
     if (generation > state.inspected)
@@ -45,15 +51,17 @@ export class ReplayOracle {
     this.#forgiven.set(copyId, higherOf(known, this.#reported.get(copyId) ?? NO_GENERATION))
   }
 
-  /** I1: the source deletes nothing that the header of a copy's database requires, with Exchange's gate. */
-  sourceUnlinks({ copyId, database }: CopySight, generation: Generation): void {
-    if (database === null || this.#core.scenario.passiveGate === 'inspected') return
+  /** I1: the source deletes nothing that the header of a copy's database requires, with Exchange's gate; a standby target has the logs. */
+  sourceUnlinks({ copyId, database, standby }: CopySight, generation: Generation): void {
+    if (database === null || standby !== null || this.#core.scenario.passiveGate === 'inspected') return
     if (generation >= this.#required(copyId, database.header.low))
       this.#core.fail('I1 deletion gate', `log ${generation} goes, ${copyId} requires ${database.header.low} and above`)
   }
 
   /** I6: a copy deletes nothing that its own database requires. */
-  copyUnlinks({ copyId, database }: CopySight, generation: Generation): void {
+  copyUnlinks(sight: CopySight, generation: Generation): void {
+    const { copyId, database } = sight
+    this.standby.unlinks(sight, generation)
     if (database !== null && generation >= this.#required(copyId, database.header.low))
       this.#core.fail('I6 truncation bounds', `${copyId} deletes log ${generation}, which its database requires`)
   }

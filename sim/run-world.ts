@@ -1,6 +1,7 @@
 import { nextGeneration } from '../engine/generation.ts'
 import { replayedThrough } from '../engine/replication/replayer.ts'
 import { nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
+import { STANDBY_LOGS } from '../engine/replication/standby-lag.ts'
 import { type Choices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type Violation, WORLD_STARTS_MS } from './core.ts'
@@ -165,7 +166,7 @@ function whatIsMissing(world: World): string {
   for (const { state, label } of welcomeCopies(world)) {
     if (state.inspected !== generated || state.failure !== null)
       return `${label} has inspected ${state.inspected} of ${generated}, phase ${state.phase}, ${state.failure?.message ?? 'no failure'}`
-    if (state.database !== null && replayedThrough(state) !== generated)
+    if (state.database !== null && replayedThrough(state) < generated - (state.lag === null ? 0 : STANDBY_LOGS))
       return `${label} has replayed ${replayedThrough(state)} of ${generated}, database ${state.database.phase}`
   }
   const mayTruncate = source.disk.enrolled.length >= world.core.scenario.copiesExpected

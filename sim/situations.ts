@@ -92,6 +92,11 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
     fact.kind === 'database-opened' && fact.progress.requiredLow === 1 && after.inspected === 0,
   'logs that the database needs were lost below others': ({ fact, before }) =>
     fact.kind === 'database-opened' && before.lowest > fact.progress.requiredLow,
+  'a standby target waits for the time': ({ after }) => (after.lag?.wakeAtMs ?? 0) > 0,
+  'a standby target replays because the time has come': ({ fact, before, orders }) =>
+    fact.kind === 'time-passed' && before.lag !== null && orders.some((order) => order.kind === 'replay-logs'),
+  'a standby target deletes because the time has come': ({ fact, before, orders }) =>
+    fact.kind === 'time-passed' && before.lag !== null && orders.some((order) => order.kind === 'truncate-logs'),
   'a copy keeps logs that its source has truncated, because its database needs them': ({ after }) =>
     after.database?.phase === 'open' && after.announcement.truncatedBelow > after.database.progress.requiredLow,
 }

@@ -18,6 +18,9 @@ const SETTLE_MS = 100
 const NOISE =
   /[<>] (wake-at|time-passed|directory-scanned|scan-directory|logs-announced|report-progress|record-enrolment|copy-enrolled|accept-copy)\b/
 
+/** What every log does on its way: left out by `trace quiet`, where stories have many logs. */
+const SHIPPING = /[<>] (copy-logs|log-copied|inspect-logs|logs-inspected|copy-reported)\b/
+
 type Command = (words: readonly string[]) => readonly string[] | undefined
 
 /** The stage of a story: one calm world, and the commands that happen to it. */
@@ -28,7 +31,7 @@ export class StoryStage {
   #lines: string[] = []
   readonly #events: { readonly who: string; readonly order: EventOrder }[] = []
   #settleMs = SETTLE_MS
-  #isFull = false
+  #trace: string | undefined
   readonly #commands: ReadonlyMap<string, Command>
 
   constructor() {
@@ -54,7 +57,7 @@ export class StoryStage {
     const told = command(words.slice(1)) ?? []
     const { core } = this.#world
     if (!VIEWS.has(words[0] ?? '')) this.#world.runUntil(core.nowMs + this.#settleMs)
-    const happened = this.#lines.filter((entry) => this.#isFull || !NOISE.test(entry))
+    const happened = this.#lines.filter((entry) => this.#isTold(entry))
     this.#lines = []
     return [...told, ...happened]
   }
@@ -68,7 +71,7 @@ export class StoryStage {
   #timeCommands(): Record<string, Command> {
     return {
       world: (words) => this.#rebuild(words),
-      trace: ([how]) => this.#showEverything(how === 'full'),
+      trace: ([how]) => this.#show(how),
       pause: () => this.#settleFor(0),
       go: () => this.#settleFor(SETTLE_MS),
       start: ([who]) => this.#start(who),
@@ -131,7 +134,9 @@ export class StoryStage {
       status: ([who]) =>
         (who === undefined ? this.#world.copies : [this.#copy(who)]).flatMap(({ state }) => statusLines(state)),
       explain: ([who]) =>
-        who === undefined ? explanationLines(this.#world.source.state) : copyExplanationLines(this.#copy(who).state),
+        who === undefined
+          ? explanationLines(this.#world.source.state)
+          : copyExplanationLines(this.#copy(who).state, this.#world.core.nowMs),
       events: () => eventLines(this.#events.splice(0)),
       share: () => shareLines(this.#world.source.state),
       files: ([who]) => fileLines(who === 'source' ? this.#world.source.disk : this.#copy(who).disk),
@@ -158,14 +163,20 @@ export class StoryStage {
       replays: words.includes('databases'),
       activeLag: words.some((word) => word.startsWith('active=')) ? setting('active', 0) : null,
       passiveGate: words.includes('gate=inspected') ? 'inspected' : 'replayed',
+      ...(words.includes('scr') && { standby: lagsIn(words) }),
     }
     this.#world = this.#build(scenario)
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)
   }
 
-  #showEverything(isFull: boolean): undefined {
-    this.#isFull = isFull
+  #show(how: string | undefined): undefined {
+    this.#trace = how
+  }
+
+  #isTold(entry: string): boolean {
+    if (this.#trace === 'full') return true
+    return !NOISE.test(entry) && !(this.#trace === 'quiet' && SHIPPING.test(entry))
   }
 
   #settleFor(ms: number): undefined {
@@ -261,6 +272,16 @@ const VIEWS: ReadonlySet<string> = new Set([
   'pause',
   'go',
 ])
+
+function lagsIn(words: readonly string[]): Scenario['standby'] & object {
+  const lag = (name: string): number =>
+    milliseconds(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? '0s')
+  return {
+    replayLagMs: lag('replay-lag'),
+    truncationLagMs: lag('truncation-lag'),
+    isEveryCopy: !words.includes('mixed'),
+  }
+}
 
 function each(range: string, act: (generation: Generation) => void): undefined {
   const [first = '', last = first] = range.split('-')

@@ -49,8 +49,8 @@ export function explanationLines(state: SourceState): string[] {
 }
 
 /** Why each log is still on a copy. */
-export function copyExplanationLines(state: ReplicaState): string[] {
-  const { storageGroup, held } = explainCopyTruncation(state)
+export function copyExplanationLines(state: ReplicaState, nowMs: number): string[] {
+  const { storageGroup, held } = explainCopyTruncation(state, nowMs)
   const lines = held.flatMap((run) => [
     explainCopyInWords(storageGroup, run),
     ...run.reasons.map(({ rule, release }) => `  ${rule}: released by ${release}`),

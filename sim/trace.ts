@@ -268,7 +268,8 @@ function announcementText(announcement: Announcement): string {
 
 function reportText(report: CopyReport): string {
   const restored = report.stream === 0 ? '' : `, stream ${report.stream ?? 'unknown'}`
-  return `${processedText(report)}, ${report.condition}${restored}`
+  const kind = report.kind === 'scr' ? ', standby' : ''
+  return `${processedText(report)}, ${report.condition}${kind}${restored}`
 }
 
 /** How far a copy is as stories show it: what concerns a database only where there is one. */

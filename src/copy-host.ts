@@ -130,7 +130,7 @@ export class CopyHost {
       get: (name) => this.#names.get(name)?.status ?? null,
       suspend: async (name, comment) => found(name).suspend(comment),
       resume: async (name) => found(name).resume(),
-      explain: (name) => explainCopyTruncation(found(name).state),
+      explain: (name) => explainCopyTruncation(found(name).state, this.#options.clock.nowMs()),
       digestPages: (name) => (through, signal) => found(name).digestPages(through, signal),
     }
   }

@@ -3,6 +3,7 @@ import { outdatedRemark } from './divergence.ts'
 import { type ReplayBatch, replayBatch, replayedThrough, replayQueueLength } from './replayer.ts'
 import { copyQueueLength } from './replica-instance.ts'
 import type { ReplicaState } from './replica-state.ts'
+import { lagRemark } from './standby-lag.ts'
 
 /** The summary that an operator reads first. Source: SummaryCopyStatus of Get-StorageGroupCopyStatus (SP1). */
 export type SummaryCopyStatus =
@@ -32,7 +33,7 @@ export interface CopyStatus {
   readonly suspendComment: string
   /** Logs closed on the source and not yet copied and inspected. */
   readonly copyQueueLength: number
-  /** Logs inspected and not yet replayed; 0 for a copy that keeps logs only. */
+  /** Logs inspected and not yet replayed, on a standby target those on purpose too; 0 for a copy that keeps logs only. */
   readonly replayQueueLength: number
   readonly latestAvailableLogTimeMs: number | null
   readonly lastNotifiedLogTimeMs: number | null
@@ -87,7 +88,7 @@ export function copyStatus(state: ReplicaState): CopyStatus {
     requiredLogs: requiredLogs(state),
     lowestLog: state.lowest,
     connected: state.connected,
-    remark: outdatedRemark(state),
+    remark: outdatedRemark(state) || lagRemark(state),
   }
 }
 

@@ -48,10 +48,15 @@ function hasWhatItNeeds({ database, lowest, inspected }: ReplicaState): boolean 
 
 /** Why a copy cannot be frozen as it is, with what to do; null when it can. */
 function whyNotFrozen(state: ReplicaState): AnswerOrder['refusal'] {
-  const { name, suspension, failure, frozen, phase, database } = state
+  const { name, suspension, failure, frozen, phase, database, lag } = state
   const refused = (what: string, hint: string): AnswerOrder['refusal'] => {
     return { code: 'STATE_REFUSED', message: `the copy of ${name} ${what}`, hint }
   }
+  if (lag !== null)
+    return refused(
+      'is a standby target, of which no backup is taken',
+      'Back up its source: the copy follows by replay.',
+    )
   if (frozen) return refused('is frozen already', 'Wait until the other snapshot is taken.')
   if (suspension !== null) return refused('is suspended', `Run "ccr resume ${name}" first.`)
   if (failure !== null)

@@ -3,6 +3,7 @@ import type { ReplicaOrder } from '../order.ts'
 import { type Guarantee, guarantee, type Step } from '../step.ts'
 import { planReplay, REPLAY_BATCH_LOGS_MAX } from './replayer.ts'
 import { isAtRest, type ReplicaState } from './replica-state.ts'
+import { STANDBY_LOGS } from './standby-lag.ts'
 
 type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
 
@@ -20,6 +21,7 @@ export const replayGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Rep
     true,
     decayedIsSetAside,
   ),
+  guarantee('a standby target replays and deletes nothing before its lag', true, lagIsKept),
   guarantee('what can be replayed is being replayed', false, replayerIsNotIdle),
 ]
 
@@ -93,10 +95,31 @@ function decayedIsSetAside({ before, after, orders }: ReplicaStep): string | nul
   return setAside >= 0 && setAside < checked ? null : `log ${damaged.generation} decayed and stays where it is`
 }
 
-function replayerIsNotIdle({ after }: ReplicaStep): string | null {
+/** Told without the plans: from the times alone. */
+function lagIsKept({ after, orders, fact }: ReplicaStep): string | null {
+  const { lag, inspected, database } = after
+  if (lag === null) return null
+  const ageMs = (generation: number): number =>
+    fact.nowMs - (lag.logTimes.find(({ through }) => through >= generation)?.timeMs ?? Number.POSITIVE_INFINITY)
+  for (const { range } of batchesIn(orders)) {
+    if (range.last + STANDBY_LOGS > inspected) return `log ${range.last} is replayed, inspected is ${inspected}`
+    if (lag.replayLagMs > 0 && ageMs(range.last) < lag.replayLagMs) return `log ${range.last} is replayed too early`
+  }
+  for (const order of orders) {
+    if (order.kind !== 'truncate-logs') continue
+    const { last } = order.range
+    const leastMs = lag.replayLagMs + lag.truncationLagMs
+    if (leastMs > 0 && ageMs(last) < leastMs) return `log ${last} is deleted too early`
+    if (last > (database?.progress.replayedThrough ?? inspected - STANDBY_LOGS))
+      return `log ${last} is deleted and not replayed`
+  }
+  return null
+}
+
+function replayerIsNotIdle({ after, fact }: ReplicaStep): string | null {
   if (after.phase !== 'running' || isAtRest(after)) return null
   if (after.database?.phase === 'closed') return 'nobody opens the database'
-  const range = planReplay(after)
+  const range = planReplay(after, fact.nowMs)
   return range === null ? null : `log ${range.first} is inspected and nobody replays it`
 }
 

@@ -13,6 +13,7 @@ import {
 import type { ReplicaOrder } from '../order.ts'
 import type { CopyDatabase } from './copy-database.ts'
 import { isAtRest, type ReplicaState } from './replica-state.ts'
+import { replayableThrough } from './standby-lag.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 
@@ -59,14 +60,14 @@ export function replayQueueLength(state: ReplicaState): number {
  * Sets the replayer to work: opens the database, then replays what is inspected, one batch after the other. A failure of the
  * copier does not keep it from replaying what is here; the failure of the replay itself does.
  */
-export function driveReplay(state: ReplicaState): Stepped {
+export function driveReplay(state: ReplicaState, nowMs: number): Stepped {
   const { database } = state
   if (database === null || state.phase !== 'running' || isAtRest(state)) return [state, []]
   if (database.phase === 'closed') {
     const order = { kind: 'open-database', session: state.session } as const
     return [{ ...state, database: { ...database, phase: 'opening' } }, [order]]
   }
-  const range = planReplay(state)
+  const range = planReplay(state, nowMs)
   if (range === null) return [state, []]
   const order = { kind: 'replay-logs', session: state.session, range } as const
   return [{ ...state, database: { ...database, batch: range } }, [order]]
@@ -78,16 +79,18 @@ export function driveReplay(state: ReplicaState): Stepped {
  * 1. The first log that recovery needs is here, or not yet there at all: a crash in the middle must leave a database that
  *    can be brought back. ({@link databaseOpened} sees to it that it is copied again.)
  * 2. The batch follows what is replayed, and everything between is inspected: a run without a gap.
- * 3. It ends at the last inspected log at the latest.
+ * 3. It ends at the last inspected log at the latest, and on a standby target at the last one that its lag lets go.
  *
  * Signature, checkpoint and the file itself are checked where the database is opened. Source: the replayer of Exchange 2007.
  */
-export function planReplay({ database, inspected, lowest }: ReplicaState): GenerationRange | null {
+export function planReplay(state: ReplicaState, nowMs: number): GenerationRange | null {
+  const { database, lowest } = state
   if (database?.phase !== 'open' || database.batch !== null) return null
   const { replayedThrough: replayed, requiredLow } = database.progress
   const first = nextGeneration(replayed)
-  if (first > inspected || first < lowest || requiredLow < lowest) return null
-  const last = Math.min(inspected, replayed + REPLAY_BATCH_LOGS_MAX) as Generation // the lower of two generations
+  const through = replayableThrough(state, nowMs)
+  if (first > through || first < lowest || requiredLow < lowest) return null
+  const last = Math.min(through, replayed + REPLAY_BATCH_LOGS_MAX) as Generation // the lower of two generations
   return { first, last }
 }
 

@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../assert.ts'
-import type { Announcement, CopiedLog, DatabaseProgress, ReplicaFact, StoreContents, Suspension } from '../fact.ts'
-import { formatGeneration, type Generation, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
+import type { Announcement, CopiedLog, ReplicaFact, StoreContents, Suspension } from '../fact.ts'
+import { formatGeneration, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { missingOnSource, planCopying } from './copier.ts'
 import { UNSEEN_DATABASE } from './copy-database.ts'
@@ -18,8 +18,10 @@ import { freeze, thaw } from './freeze.ts'
 import { inspectArrived } from './inspector.ts'
 import { replayFailed } from './replay-failure.ts'
 import { databaseOpened, driveReplay, replayProgressed, replayStopped } from './replayer.ts'
-import { abandonWork, chainEnd, draftOf, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import { abandonWork, chainEnd, draftOf, isAtRest, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
 import { report } from './report.ts'
+import { awaitLag, timedReplay } from './standby.ts'
+import { lagAfterInspection, lagAfterScan } from './standby-lag.ts'
 import { resume, suspend } from './suspension.ts'
 import { planCopyTruncation } from './truncation.ts'
 
@@ -41,7 +43,7 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'copy-started':
       return started(state, fact)
     case 'store-checked':
-      return fact.session === state.session ? checked(state, fact.contents) : [state, []]
+      return fact.session === state.session ? checked(state, fact) : [state, []]
     case 'database-wanted':
       return [{ ...state, database: state.database ?? UNSEEN_DATABASE }, []]
     case 'store-failed':
@@ -58,14 +60,14 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'copy-failed':
       return fact.session === state.session ? notCopied(state, fact) : [state, []]
     case 'logs-inspected':
-      return fact.session === state.session ? inspected(state, fact.range.last) : [state, []]
+      return fact.session === state.session ? inspected(state, fact) : [state, []]
     case 'inspection-failed':
       return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
     case 'database-opened':
-      return fact.session === state.session ? opened(state, fact.progress) : [state, []]
+      return fact.session === state.session ? opened(state, fact) : [state, []]
     case 'logs-replayed':
     case 'checkpoint-moved':
-      return fact.session === state.session ? progressed(state, fact.progress) : [state, []]
+      return fact.session === state.session ? progressed(state, fact) : [state, []]
     case 'replay-failed':
       return fact.session === state.session ? replayFailed(state, fact) : [state, []]
     case 'replay-stopped':
@@ -102,7 +104,7 @@ function asked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: `operator
 function started(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'copy-started' }>): Stepped {
   assert(state.phase === 'unstarted', 'a copy starts once')
   assert((fact.contents === null) === (fact.suspension !== null), 'a suspended copy is not read, any other is')
-  const found = fact.contents === null ? state : withContents(state, fact.contents)
+  const found = fact.contents === null ? state : withContents(state, fact.contents, fact.nowMs)
   const known = fact.suspension === null ? found : asSuspended(found, fact.suspension)
   return [
     { ...known, phase: 'running', stream: fact.stream },
@@ -124,8 +126,8 @@ function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState 
   }
 }
 
-function checked(state: ReplicaState, contents: StoreContents): Stepped {
-  const found = withContents(state, contents)
+function checked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'store-checked' }>): Stepped {
+  const found = withContents(state, fact.contents, fact.nowMs)
   return [{ ...found, phase: 'running', failure: afterCheck(found), retryAtMs: 0 }, []]
 }
 
@@ -142,7 +144,8 @@ function afterCheck(state: ReplicaState): ReplicaState['failure'] {
 }
 
 /** The disk is the truth: counters are taken from the scan, also when they go down. */
-function withContents(state: ReplicaState, { run, identity, logTimeMs }: StoreContents): ReplicaState {
+function withContents(state: ReplicaState, contents: StoreContents, nowMs: number): ReplicaState {
+  const { run, identity, logTimeMs } = contents
   const inspected = run?.last ?? NO_GENERATION
   return {
     ...state,
@@ -153,6 +156,7 @@ function withContents(state: ReplicaState, { run, identity, logTimeMs }: StoreCo
     requested: inspected,
     copiedTimeMs: logTimeMs,
     inspectedTimeMs: logTimeMs,
+    lag: state.lag === null ? null : lagAfterScan(state.lag, contents, nowMs),
     deleting: false,
   }
 }
@@ -208,13 +212,16 @@ function troubleOf({ database }: ReplicaState): ReplicaState['failure'] {
   return trouble === null ? null : transient(trouble.message, trouble.sinceMs)
 }
 
-function opened(state: ReplicaState, progress: DatabaseProgress): Stepped {
-  const [known, orders] = databaseOpened(state, progress)
-  return [afterTrouble(state, known), orders]
+function opened(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'database-opened' }>): Stepped {
+  const [known, orders] = databaseOpened(state, fact.progress)
+  return [timedReplay(afterTrouble(state, known), fact), orders]
 }
 
-function progressed(state: ReplicaState, progress: DatabaseProgress): Stepped {
-  return provenByLog(state, afterTrouble(state, replayProgressed(state, progress)))
+function progressed(
+  state: ReplicaState,
+  fact: Extract<ReplicaFact, { kind: 'logs-replayed' | 'checkpoint-moved' }>,
+): Stepped {
+  return provenByLog(state, timedReplay(afterTrouble(state, replayProgressed(state, fact.progress)), fact))
 }
 
 /** A replay that goes on again ends the failure that it had set, not one that the copier has set meanwhile. */
@@ -256,7 +263,8 @@ function withArrived(state: ReplicaState, logs: readonly CopiedLog[]): ReplicaSt
   return next
 }
 
-function inspected(state: ReplicaState, last: Generation): Stepped {
+function inspected(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'logs-inspected' }>): Stepped {
+  const { last } = fact.range
   const newest = state.inspecting.at(-1)
   assert(newest !== undefined && newest.generation === last, 'what was ordered is what was inspected')
   const first = state.inspecting[0]?.generation ?? last
@@ -265,6 +273,7 @@ function inspected(state: ReplicaState, last: Generation): Stepped {
   next.inspected = last
   next.identity = newest.identity
   next.inspectedTimeMs = newest.logTimeMs
+  if (state.lag !== null) next.lag = lagAfterInspection(state.lag, state.inspecting, fact.nowMs)
   next.inspecting = []
   next.attempts = state.attempts.filter(({ generation }) => generation > last)
   next.failure = healed(state)
@@ -300,9 +309,10 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
     next = take(lookAtSource(next, nowMs))
     next = take(watchForMissing(next, nowMs))
     next = take(requestLogs(next, nowMs))
-    next = take(truncate(next))
+    next = take(truncate(next, nowMs))
   }
-  if (next.database !== null) next = take(driveReplay(next))
+  if (next.database !== null) next = take(driveReplay(next, nowMs))
+  if (next.lag !== null && !isAtRest(next)) next = take(awaitLag(next, nowMs))
   return [take(report(next, nowMs)), orders]
 }
 
@@ -354,8 +364,8 @@ function requestLogs(state: ReplicaState, nowMs: number): Stepped {
   return [plan.state, plan.ranges.map((range) => ({ kind: 'copy-logs', session, range }) as const)]
 }
 
-function truncate(state: ReplicaState): Stepped {
-  const range = planCopyTruncation(state)
+function truncate(state: ReplicaState, nowMs: number): Stepped {
+  const range = planCopyTruncation(state, nowMs)
   return range === null ? [state, []] : [{ ...state, deleting: true }, [{ kind: 'truncate-logs', range }]]
 }
 

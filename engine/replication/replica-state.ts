@@ -3,6 +3,7 @@ import { type Generation, higherOf, NO_GENERATION, nextGeneration, previousGener
 import type { LogIdentity } from '../log-identity.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { type CopyDatabase, closedDatabase, UNSEEN_DATABASE } from './copy-database.ts'
+import { type StandbyLag, type StandbyOptions, startLag } from './standby-lag.ts'
 
 /**
  * The holding side of one copy: what is known, what is wanted, what is under way. A readonly value; `stepReplica` makes the
@@ -33,6 +34,8 @@ export interface ReplicaState {
   readonly copied: Generation
   /** The copy's database; null for a copy that keeps logs only. */
   readonly database: CopyDatabase | null
+  /** How long a standby target stays behind; null for a copy that does not mean to. */
+  readonly lag: StandbyLag | null
   readonly copiedTimeMs: number
   readonly inspectedTimeMs: number
   /** Highest generation asked for in this session; `inspected` when nothing was. */
@@ -106,10 +109,12 @@ const SILENT_SOURCE: Announcement = {
 export interface ReplicaOptions {
   /** A copy of a mailbox store replays its logs into a database; a copy of an external store keeps logs only. */
   readonly replays: boolean
+  /** Makes it a standby target (SCR) with these lags. */
+  readonly standby?: StandbyOptions
 }
 
 /** The state of a copy before its first fact. */
-export function startReplica(name: string, { replays }: ReplicaOptions = { replays: false }): ReplicaState {
+export function startReplica(name: string, { replays, standby }: ReplicaOptions = { replays: false }): ReplicaState {
   return {
     name,
     session: 1,
@@ -123,6 +128,7 @@ export function startReplica(name: string, { replays }: ReplicaOptions = { repla
     identity: null,
     copied: NO_GENERATION,
     database: replays ? UNSEEN_DATABASE : null,
+    lag: startLag(standby ?? null),
     copiedTimeMs: 0,
     inspectedTimeMs: 0,
     requested: NO_GENERATION,
@@ -163,6 +169,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     identity: state.identity,
     copied: state.copied,
     database: state.database,
+    lag: state.lag,
     copiedTimeMs: state.copiedTimeMs,
     inspectedTimeMs: state.inspectedTimeMs,
     requested: state.requested,

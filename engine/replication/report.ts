@@ -15,7 +15,8 @@ export function report(state: ReplicaState, nowMs: number): readonly [ReplicaSta
   if (isTold && old.inspected === state.inspected && old.condition === condition) return [state, []]
   const sinceMs = old !== null && old.condition === condition ? old.sinceMs : sinceOf(state, nowMs)
   const { inspected, stream } = state
-  const fresh: CopyReport = { inspected, replayed, requiredLow, condition, stream, sinceMs }
+  const told: CopyReport = { inspected, replayed, requiredLow, condition, stream, sinceMs }
+  const fresh: CopyReport = state.lag === null ? told : { ...told, kind: 'scr' }
   const next = draftOf(state)
   next.reported = fresh
   return [next, [{ kind: 'report-progress', report: fresh }]]

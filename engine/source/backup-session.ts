@@ -227,6 +227,11 @@ function surrogateRefusal(state: SourceState, { surrogate }: BackupRequest): Bac
   const copy = state.copies.find((one) => one.copyId === copyId)
   if (copy === undefined)
     return wrong(`copy ${copyId} is not enrolled for ${state.name} (error -1003)`, 'Let the copy connect first.')
+  if (copy.report?.kind === 'scr')
+    return wrong(
+      `copy ${copyId} of ${state.name} is a standby target, of which no backup is taken (error -1003)`,
+      'Back up the active, or a copy that is no standby target.',
+    )
   // Its generations are those of another stream: what they would let go is not what it has.
   if (copy.report !== null && copy.report.stream !== state.stream)
     return wrong(

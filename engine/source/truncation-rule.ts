@@ -14,7 +14,7 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  * | `circular` | while circular logging is on: the store uses it again by itself, and no other rule counts |
  * | `no-copy` | while fewer copies are enrolled than expected |
  * | `not-inspected` | that an enrolled copy has not inspected |
- * | `not-replayed` | that an enrolled copy with a database has not replayed (passive gate `replayed`) |
+ * | `not-replayed` | that an enrolled copy with a database has not replayed (passive gate `replayed`; never a standby target) |
  * | `required` | that such a copy has replayed, but needs to recover its database |
  * | `outdated` | while the latest report of an enrolled copy is about another stream: the logs were restored since |
  * | `suspended` | that an enrolled copy had not processed when it was suspended |
@@ -23,7 +23,7 @@ import type { PassiveGate, SourceCopy, SourceState } from './source-state.ts'
  * | `not-heard` | while an enrolled copy has not reported since the source started |
  *
  * Source: the truncation rule of continuous replication: backed up, below the checkpoint, and processed by every copy, which for a passive means
- * replayed and no longer required; a copy that is suspended, failed or unreachable holds the source at its last durable value.
+ * replayed and no longer required, for a standby target inspected; a copy that is suspended, failed or unreachable holds the source at its last durable value.
  */
 export type HoldingRule =
   | 'not-backed-up'
@@ -92,7 +92,8 @@ export function planTruncation(state: SourceState, nowMs: number): GenerationRan
 /** What a copy holds: by one rule, or by two where it replays and nothing is wrong. */
 function holdsOf(copy: SourceCopy, { options, stream }: SourceState): readonly Hold[] {
   const { copyId, label, report } = copy
-  const { passiveGate: gate } = options
+  // What a standby target has inspected is safe there, however far it lags.
+  const gate = report?.kind === 'scr' ? 'inspected' : options.passiveGate
   const named = { copyId, label }
   if (report === null) return [{ rule: 'not-heard', through: NO_GENERATION, copy: named, sinceMs: 0 }]
   if (report.stream !== stream)

@@ -37,15 +37,18 @@ describe('the toy world', () => {
     expect(failing === null ? '' : explainFailure(failing)).toBe('')
   })
 
-  it.each(['databases', 'backups'] as const)(`keeps every promise in worlds of %s, in ${RUNS} seeds`, (kind) => {
-    let failing: number | null = null
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS && failing === null; seed++) {
-      const result = runSeed(seed, { kind })
-      for (const name of result.seen) seen.add(name)
-      if (result.violation !== null) failing = seed
-    }
-    expect(failing === null ? '' : explainFailure(failing, undefined, kind)).toBe('')
-  })
+  it.each(['databases', 'backups', 'standby'] as const)(
+    `keeps every promise in worlds of %s, in ${RUNS} seeds`,
+    (kind) => {
+      let failing: number | null = null
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS && failing === null; seed++) {
+        const result = runSeed(seed, { kind })
+        for (const name of result.seen) seen.add(name)
+        if (result.violation !== null) failing = seed
+      }
+      expect(failing === null ? '' : explainFailure(failing, undefined, kind)).toBe('')
+    },
+  )
 
   it('and meets most of the situations that it is made for', () => {
     const never = SITUATIONS.filter((name) => !seen.has(name))
@@ -54,13 +57,16 @@ describe('the toy world', () => {
     expect(never.length).toBeLessThan(SITUATIONS.length / 4)
   })
 
-  it.each(['databases', 'backups'] as const)('keeps every promise in the seeds of %s that broke one before', (kind) => {
-    const broken = keptSeedsOf(kind)
-      .map((seed) => explainFailure(seed, undefined, kind))
-      .filter((text) => text !== '')
+  it.each(['databases', 'backups', 'standby'] as const)(
+    'keeps every promise in the seeds of %s that broke one before',
+    (kind) => {
+      const broken = keptSeedsOf(kind)
+        .map((seed) => explainFailure(seed, undefined, kind))
+        .filter((text) => text !== '')
 
-    expect(broken.join('\n\n')).toBe('')
-  })
+      expect(broken.join('\n\n')).toBe('')
+    },
+  )
 })
 
 describe('determinism', () => {

@@ -62,7 +62,7 @@ export class ManagementWorld {
         get: (name) => (name === 'SG1' ? status : null),
         suspend: (name, comment) => this.#commanded(['suspend', name, comment]),
         resume: (name) => this.#commanded(['resume', name]),
-        explain: (name) => explainCopyTruncation(startReplica(name)),
+        explain: (name) => explainCopyTruncation(startReplica(name), 0),
         digestPages: (name) => (through, signal) => this.#digest(['digest copy', name, through], signal),
       },
       shares: {

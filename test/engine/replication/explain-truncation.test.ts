@@ -17,7 +17,7 @@ function withDatabase(requiredLow: number, phase: 'open' | 'closed' = 'open'): P
 }
 
 function rulesOf(state: ReplicaState): (readonly [string, readonly string[]])[] {
-  return explainCopyTruncation(state).held.map(({ range, reasons }) => [
+  return explainCopyTruncation(state, 0).held.map(({ range, reasons }) => [
     `${range.first}-${range.last}`,
     reasons.map(({ rule }) => rule),
   ])
@@ -43,16 +43,16 @@ describe('an explanation at the copy', () => {
     ['not-ready', withDatabase(9, 'closed')],
   ] as const)('names what keeps the whole copy from deleting: %s', (rule, change) => {
     const announcement = announcing(4, 9, { truncatedBelow: g(4) })
-    const { held, truncatableThrough } = explainCopyTruncation(aCopy(9, { announcement, ...change }))
+    const { held, truncatableThrough } = explainCopyTruncation(aCopy(9, { announcement, ...change }), 0)
 
     expect(truncatableThrough).toBe(0)
     for (const { reasons } of held) expect(reasons[0]?.rule).toBe(rule)
   })
 
   it('is empty for an empty copy, and a sentence for any other', () => {
-    const [held] = explainCopyTruncation(aCopy(1)).held
+    const [held] = explainCopyTruncation(aCopy(1), 0).held
 
-    expect(explainCopyTruncation(aCopy(0))).toMatchObject({ logs: null, held: [] })
+    expect(explainCopyTruncation(aCopy(0), 0)).toMatchObject({ logs: null, held: [] })
     expect(held === undefined ? '' : explainCopyInWords('SG1', held)).toMatch(
       /^Log 00000001 of the copy of SG1 is kept because .*nothing/,
     )
@@ -73,8 +73,8 @@ describe('an explanation at the copy', () => {
           frozen,
           ...database,
         })
-        const plan = mayWork(state) ? planCopyTruncation(state) : null
-        const { held, truncatableThrough } = explainCopyTruncation(state)
+        const plan = mayWork(state) ? planCopyTruncation(state, 0) : null
+        const { held, truncatableThrough } = explainCopyTruncation(state, 0)
 
         expect(truncatableThrough >= 1 && inspected > 0 ? truncatableThrough : null).toBe(plan?.last ?? null)
         expect(held.filter(({ reasons }) => reasons.length === 0).map(({ range }) => range.last)).toEqual(

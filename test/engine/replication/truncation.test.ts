@@ -18,12 +18,12 @@ describe('the truncation of a copy', () => {
     ['is nothing when the source truncated nothing that is here', 5, truncated(1), null],
     ['is nothing of an empty copy', 0, truncated(4), null],
   ] as const)('%s', (_, inspected, announcement, expected) => {
-    const range = planCopyTruncation(aCopy(inspected, { announcement }))
+    const range = planCopyTruncation(aCopy(inspected, { announcement }), 0)
 
     expect(range === null ? null : [range.first, range.last]).toEqual(expected)
   })
 
   it('goes on only when the deletion under way is over', () => {
-    expect(planCopyTruncation(aCopy(5, { announcement: truncated(4), deleting: true }))).toBeNull()
+    expect(planCopyTruncation(aCopy(5, { announcement: truncated(4), deleting: true }), 0)).toBeNull()
   })
 })
