@@ -121,7 +121,8 @@ export class BackupJob {
       this.#phase = 'completed'
     } catch (error) {
       this.#error = asReplicationError(error)
-      await this.#ask({ ask: 'abandon-set' }).catch(() => undefined) // a thread that died has removed nothing and can say nothing
+      // A thread that died has removed nothing and can say nothing.
+      if (this.#thread !== null) await this.#ask({ ask: 'abandon-set' }).catch(() => undefined)
       await of.abort(this.#error.message)
       this.#tellBadPage(this.#error)
       this.#phase = 'failed'
@@ -154,8 +155,8 @@ export class BackupJob {
       begunMs: this.#begunMs,
       endedMs: this.#parts.clock.nowMs(),
     }
+    // From here on the set is whole, and giving it up comes too late.
     await this.#ask({ ask: 'finish-set', description })
-    this.#refuseGivenUp()
     await of.complete().catch((error: unknown) => Promise.reject(notRecorded(asReplicationError(error), directory)))
   }
 
@@ -170,7 +171,7 @@ export class BackupJob {
     }
     if (!isLogOnly(wanted.scope)) {
       this.#phase = 'database'
-      await this.#copied(await this.#ask({ ask: 'copy-checkpoint', path: of.files.checkpoint }))
+      this.#copied(await this.#ask({ ask: 'copy-checkpoint', path: of.files.checkpoint }))
       const query = { ask: 'copy-database', path: of.files.database, mode: 'snapshot' } as const
       this.#copied(await this.#ask(query, thaw))
     }
