@@ -21,6 +21,7 @@ export class NewFile {
   #file: OpenFile
   #mode: OpenMode
   #reopening: Promise<void> | null = null
+  #isClosed = false
 
   private constructor(files: FileOperations, file: OpenFile, mode: OpenMode) {
     this.#files = files
@@ -57,12 +58,17 @@ export class NewFile {
   async finish(): Promise<void> {
     // Each write of the synchronous mode was durable when it returned.
     if (this.#mode !== 'create-direct-synchronous' || this.#reopening !== null) await this.#files.datasync(this.#file)
+    this.#isClosed = true
     await this.#files.close(this.#file)
   }
 
-  /** Closes and removes the file. No write may be under way. */
+  /** Closes and removes the file. No write may be under way. May be called twice, and after {@link finish}; the name goes with each call. */
   async abandon(): Promise<void> {
-    await this.#files.close(this.#file).catch(asReplicationError) // nothing of it is kept
+    // A descriptor that is closed may be somebody else's file by now.
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      await this.#files.close(this.#file).catch(asReplicationError) // nothing of it is kept
+    }
     await this.#files.unlink(this.#file.path).catch(asReplicationError) // whoever clears the directory removes it
   }
 

@@ -52,6 +52,7 @@ export class FilePass {
   readonly #hash: SlabHash
   #positionBytes = 0
   #failure: unknown = null
+  #isClosed = false
 
   private constructor(parts: CheckingParts, ends: { from: OpenFile; to: NewFile | null }, look: LookAtPiece) {
     this.#parts = parts
@@ -130,15 +131,20 @@ export class FilePass {
 
   /** Makes the other file durable, and closes both. */
   async finish(): Promise<CheckedContent> {
+    this.#isClosed = true
     await this.#parts.files.close(this.#from)
     await this.#to?.finish()
     return { bytes: this.#positionBytes, xxh64: this.#hash.digest().toString(16).padStart(16, '0') }
   }
 
-  /** Closes both files, and removes the other one. */
+  /** Closes both files, and removes the other one. May be called twice, and after {@link finish} has failed. */
   async abandon(): Promise<void> {
     this.#hash.abandon()
-    await this.#parts.files.close(this.#from).catch(() => undefined) // it was only read
+    // A descriptor that is closed may be somebody else's file by now.
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      await this.#parts.files.close(this.#from).catch(() => undefined) // it was only read
+    }
     await this.#to?.abandon()
   }
 

@@ -63,8 +63,8 @@ export class SetWriter {
     if (mode === 'streaming') {
       const to = this.#begin(inSet)
       const pass = await DatabasePass.open(this.#parts, { from: path, to, state: 'in-use' })
+      await pass.readOn() // a pass that fails has ended
       this.#streaming = { pass, path: inSet }
-      await pass.readOn()
       return null
     }
     const checked = await this.#copySnapshot(path, inSet, onTaken)

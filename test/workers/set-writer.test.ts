@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { asGeneration } from '../../engine/generation.ts'
 import { parseManifest } from '../../storage/backup-manifest.ts'
-import type { FileOperations } from '../../storage/file-operations.ts'
+import type { FileOperations, OpenFile } from '../../storage/file-operations.ts'
 import { CopyPace } from '../../workers/copy-pace.ts'
 import { SetWriter } from '../../workers/set-writer.ts'
 import { turnBit } from '../engine/database/database-build.ts'
@@ -209,6 +209,33 @@ describe('a backup that fails', () => {
 
     await writer.abandon()
     expect(disk.find('/backup/monday')).toBeNull()
+  })
+
+  // The number of a descriptor is somebody else's file as soon as it is free: a log of the store, in the same process.
+  it.each([
+    ['is cancelled', 'streaming', {}],
+    ['cannot sync', 'snapshot', { refusesDirect: true, faults: [{ operation: 'datasync', at: 1, errno: 'EIO' }] }],
+  ] as const)('closes each file once when it %s', async (_, mode, plan) => {
+    const pace = new CopyPace()
+    const model = operationsOver(disk, plan)
+    const closed: OpenFile[] = []
+    const counted: FileOperations = {
+      ...model,
+      close: (file) => {
+        closed.push(file)
+        return model.close(file)
+      },
+    }
+    const writer = await SetWriter.begin({ ...(await partsOver(counted, pace)), newId }, '/backup/monday')
+    pace.begin(() => {
+      if (mode === 'streaming') pace.stop(new Error('cancelled'))
+    })
+
+    await expect(writer.copyDatabase({ ...snapshot, mode }, () => undefined)).rejects.toThrow()
+    await writer.abandon()
+
+    expect(new Set(closed).size).toBe(closed.length)
+    expect(model.openFiles()).toBe(0)
   })
 })
 
