@@ -8,7 +8,7 @@ import { VERSION } from './version.ts'
 
 /** What a management listener shows and does. */
 export interface ManagementParts
-  extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'backups' | 'restores' | 'ready'> {
+  extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'backups' | 'restores' | 'writers' | 'ready'> {
   /** Null: no listener at all. */
   readonly listen: ListenAddress | null
   readonly events: EventLog
@@ -26,7 +26,7 @@ export interface ManagementServer {
 
 /** Opens the management listener. Errors: `BIND_REFUSED`, `PORT_IN_USE`. */
 export async function startManagement(parts: ManagementParts): Promise<ManagementServer> {
-  const { listen, events, metrics, log, ready, copies, shares, stores, backups, restores } = parts
+  const { listen, events, metrics, log, ready, copies, shares, stores, backups, restores, writers } = parts
   if (listen === null) return { url: null, close: () => Promise.resolve() }
   const app = createManagementApp({
     server: hostname(),
@@ -36,6 +36,7 @@ export async function startManagement(parts: ManagementParts): Promise<Managemen
     ...(stores === undefined ? {} : { stores }),
     ...(backups === undefined ? {} : { backups }),
     ...(restores === undefined ? {} : { restores }),
+    ...(writers === undefined ? {} : { writers }),
     events: { page: (wanted) => events.page(wanted), follow: (wanted) => events.follow(wanted) },
     metrics: { text: metrics.text, contentType: metrics.contentType },
     ready,

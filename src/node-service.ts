@@ -8,8 +8,9 @@ import { authorityOf } from '../transport/loopback.ts'
 import { sharePath } from '../transport/share-paths.ts'
 import { backupsOfStore, connectStore } from './backup/active-store.ts'
 import { BackupHost } from './backup/backup-host.ts'
-import { copyToBackUp, foldersOf, groupToRestore } from './backup/copy-to-back-up.ts'
+import { copyToBackUp, databasesOf, foldersOf, groupToRestore } from './backup/copy-to-back-up.ts'
 import { RestoreHost } from './backup/restore-host.ts'
+import { WriterHost } from './backup/writer-host.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Closing } from './closing.ts'
 import type { Cluster, ClusterGroup, ClusterNode } from './cluster.ts'
@@ -97,6 +98,7 @@ async function open(options: NodeServiceOptions, closing: Closing): Promise<Node
     copies: hosts.copies.port,
     backups: hosts.backups.port,
     restores: hosts.restores.port,
+    writers: hosts.writers.port,
     ready: () => hosts.stores.isReady && hosts.shares.isReady && hosts.copies.isReady,
     events,
     metrics: hosts.metrics,
@@ -126,6 +128,7 @@ interface Hosts {
   readonly copies: CopyHost
   readonly backups: BackupHost
   readonly restores: RestoreHost
+  readonly writers: WriterHost
   readonly metrics: Metrics
 }
 
@@ -138,11 +141,12 @@ function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   const { 'copy.workers': workers, 'copy.cache': cacheBytes } = settings
   const copies = closing.add(new CopyHost({ events, log, clock, random, workers, cacheBytes, metrics, onCrash }))
   const client = closing.add(new LogShareClient())
-  const find = (storageGroup: string, of: 'active' | 'passive') =>
-    copyToBackUp({ stores, shares, copies, client, events, clock, node: node.name }, storageGroup, of)
+  const holders = { stores, shares, copies, client, events, clock, node: node.name }
+  const find = (storageGroup: string, of: 'active' | 'passive') => copyToBackUp(holders, storageGroup, of)
   const backups = closing.add(new BackupHost({ find, folders: () => foldersOf(stores, copies), events, clock }))
   const restores = closing.add(new RestoreHost({ find: (name) => groupToRestore(stores, shares, name), clock }))
-  return { stores, shares, copies, backups, restores, metrics }
+  const writers = closing.add(new WriterHost({ names: () => databasesOf(holders), find, clock }))
+  return { stores, shares, copies, backups, restores, writers, metrics }
 }
 
 /** The store first: its share must not announce logs that its recovery still mends. */

@@ -10,6 +10,7 @@ import { addRestoreRoutes, type RestoresPort } from './management-restores.ts'
 import { foundGroup } from './management-route.ts'
 import { addShareRoutes, type SharesPort } from './management-shares.ts'
 import { addStoreRoutes, type StoresPort } from './management-stores.ts'
+import { addWriterRoutes, type WritersPort } from './management-writers.ts'
 
 /** What a management API shows and does: implemented by the service that it belongs to. */
 export interface ManagementPorts {
@@ -27,6 +28,8 @@ export interface ManagementPorts {
   readonly backups?: BackupsPort
   /** Absent in a process that runs no mailbox store. */
   readonly restores?: RestoresPort
+  /** Absent in a process that has no database. */
+  readonly writers?: WritersPort
   readonly events: EventsPort
   /** The text of `/metrics` in the format that `contentType` names. */
   readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
@@ -69,6 +72,7 @@ export function createManagementApp(ports: ManagementPorts): FastifyInstance {
     addStoreRoutes(api, ports.stores)
     addBackupRoutes(api, ports.backups)
     addRestoreRoutes(api, ports.restores)
+    addWriterRoutes(api, ports.writers)
     addPagesRoutes(api, ports, closing.signal)
     addEventRoutes(api, { events: ports.events, closing: closing.signal, onFault })
     done()

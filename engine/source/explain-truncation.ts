@@ -103,7 +103,8 @@ const CLAUSES: Readonly<Record<HoldingRule, (copy: string, through: string) => {
   }),
   backup: (session, through) => ({
     why: `${session} is under way and needs the logs above ${through}`,
-    release: 'the backup completing or being given up: ccr backup list, ccr backup give-up ID',
+    release:
+      'the backup completing or being given up: ccr backup list, ccr backup give-up ID (or, of another tool, which may have died: ccr writer list, ccr writer abort SG)',
   }),
   checkpoint: (_, through) => ({
     why:

@@ -15,7 +15,7 @@ interface CopyFiles {
 }
 
 /** What is known of a backup once its logs are settled. */
-interface PreparedBackup {
+export interface PreparedBackup {
   /** The logs to read; null where there are none. */
   readonly logs: GenerationRange | null
   /** The newest log that was closed. */

@@ -1,5 +1,6 @@
 import { ReplicationError } from '../../engine/error.ts'
 import type { LogShareClient } from '../../transport/log-share-client.ts'
+import type { WriterName } from '../../transport/management-writers.ts'
 import type { Clock } from '../clock.ts'
 import type { CopyHost } from '../copy-host.ts'
 import type { EventLog } from '../event-log.ts'
@@ -42,6 +43,15 @@ export function copyToBackUp(holders: Holders, storageGroup: string, of: 'active
     hint: `See "ccr store ${storageGroup}"; a dismounted one is mounted by "ccr mount ${storageGroup}".`,
     fields: { storageGroup },
   })
+}
+
+/** What can be backed up here: the stores, and the copies that have a database. */
+export function databasesOf({ stores, copies }: Pick<Holders, 'stores' | 'copies'>): readonly WriterName[] {
+  const replaying = copies.copies.filter(({ state }) => state.database !== null)
+  return [
+    ...stores.stores.map(({ name }) => ({ storageGroup: name, of: 'active' }) as const),
+    ...replaying.map(({ name }) => ({ storageGroup: name, of: 'passive' }) as const),
+  ]
 }
 
 /** The store that a backup is put back into; null where this process has none. */
