@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'DATABASE_REJECTED'
   | 'PAGE_REJECTED'
   | 'BACKUP_REJECTED'
+  | 'TOOL_FAILED'
   | 'FILE_UNKNOWN'
   | 'PORT_IN_USE'
   | 'NODE_UNREACHABLE'
@@ -87,6 +88,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   DATABASE_REJECTED: { exit: 1, retriable: false },
   PAGE_REJECTED: { exit: 1, retriable: false },
   BACKUP_REJECTED: { exit: 1, retriable: false },
+  TOOL_FAILED: { exit: 1, retriable: true },
   FILE_UNKNOWN: { exit: 1, retriable: false },
   // the wire
   PORT_IN_USE: { exit: 1, retriable: true },

@@ -24,6 +24,7 @@ import { addResumeCommand, addSuspendCommand } from './command/suspend.ts'
 import { addUpCommand } from './command/up.ts'
 import { addVerifyCommand } from './command/verify.ts'
 import { addWriteLogsCommand } from './command/write-logs.ts'
+import { addWriterCommand } from './command/writer.ts'
 import { VERSION } from './version.ts'
 
 /** Exit codes of commands that a signal ended. */
@@ -92,6 +93,7 @@ const COMMANDS = [
   addResumeCommand,
   addDisableCommand,
   addBackupCommand,
+  addWriterCommand,
   addRestoreCommand,
   addExplainCommand,
   addEventsCommand,

@@ -116,6 +116,10 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
     'A backup set is not whole, or cannot be used for what was asked: a file is missing or damaged, the manifest is none, a log lies in no set, or it belongs to another storage group, stream or version.',
     'Look at it with ccr verify DIR; restore another set, or take the backup anew. Nothing was changed.',
   ),
+  TOOL_FAILED: entry(
+    'A backup command that ccr writer run has started ended with another code than 0, by a signal, or could not be started.',
+    'Look at what the command says. Its backup was given up: nothing is recorded, and no log goes. Take it again.',
+  ),
   FILE_UNKNOWN: entry(
     'A file is neither a log, nor a checkpoint, nor a database of the ESE engine, or not the one that the command is for.',
     'Check the path; the hint says which command shows the file, where there is one.',

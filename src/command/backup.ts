@@ -4,6 +4,7 @@ import { writeJson, writeLines } from '../cli-io.ts'
 import { truncationLines } from '../format-truncation.ts'
 import { parseGeneration } from '../generation-argument.ts'
 import { storageGroupArgument, withManagement } from '../management.ts'
+import { addBackupAdopt } from './backup-adopt.ts'
 import { addBackupTakers } from './backup-take.ts'
 
 /** `ccr backup`. */
@@ -12,6 +13,7 @@ export function addBackupCommand(program: CommandUnknownOpts, act: Act): void {
     .command('backup')
     .description('back up the active or the passive copy into a directory, or tell the source what was backed up')
   addBackupTakers(backup, act)
+  addBackupAdopt(backup, act)
   backup
     .command('mark')
     .description(
