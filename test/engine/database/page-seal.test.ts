@@ -63,7 +63,7 @@ function inWords(verdict: PageVerdict): string {
 }
 
 describe('the checksum of a block', () => {
-  test.each([2048, 4096, 8192])('of %i bytes is the one that the definition gives, bit by bit', (bytes) => {
+  test.each([16, 32, 64, 2048, 4096, 8192])('of %i bytes is the one that the definition gives, bit by bit', (bytes) => {
     const content = fc.uint8Array({ minLength: bytes, maxLength: bytes })
 
     fc.assert(
