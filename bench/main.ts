@@ -10,6 +10,7 @@ import { makeFastDirectory } from './freed-inodes.ts'
 import { describeMachine, fileSystemType } from './machine.ts'
 import { BACKLOG_MEMORY, START_UP } from './measures/backlog.ts'
 import { BACKUP } from './measures/backup.ts'
+import { BACKUP_LOAD } from './measures/backup-load.ts'
 import { CATCH_UP } from './measures/catch-up.ts'
 import { COMMITS } from './measures/commits.ts'
 import { ENGINE_STEPS } from './measures/engine-steps.ts'
@@ -34,6 +35,7 @@ const MEASURES: readonly Measure[] = [
   COMMITS,
   REDO,
   BACKUP,
+  BACKUP_LOAD,
   TRUNCATION,
 ]
 
