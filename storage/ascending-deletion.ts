@@ -43,7 +43,7 @@ export interface RemovalListener {
 const FILES_PER_TURN = 64
 /** From so many files on they are handed to {@link FileOperations.unlinkInOrder}: fewer are gone before a thread has started. */
 const FILES_IN_ORDER_MIN = 256
-/** Files handed over at once: 50 ms of unlinks, against 5 ms for their names. */
+/** Files handed over at once: enough that the way to the thread and back does not count, few enough names for one turn. */
 const FILES_PER_REMOVAL = 4096
 
 /**

@@ -3,8 +3,8 @@ import { errnoOf } from './file-error.ts'
 import { type OrderedRemoval, pathIn, type RemovalProgress } from './file-operations.ts'
 
 /**
- * Unlinks the files one after the other by synchronous calls, for a thread that does nothing else: such a call takes 10 to 20 µs, the
- * way through the pool as much again, and on the main thread every one of them would wait for the disk.
+ * Unlinks the files one after the other by synchronous calls, for a thread that does nothing else: that saves the
+ * way through the pool, and on the main thread every one of them would wait for the disk.
  *
  * @param isAborted asked before each file
  */
