@@ -78,7 +78,7 @@ function linesOf(told: RestoreDocument): string[] {
     `  next: ccr mount ${storageGroup}`,
     ...(wentBack
       ? [
-          `  then, at the copy, whose files are of a later time: ccr suspend ${storageGroup}, remove its logs and database, ccr resume ${storageGroup}`,
+          `  then, at the copy, whose files are of a later time: ccr suspend ${storageGroup}, remove the files in its folders logs and database, ccr resume ${storageGroup}`,
         ]
       : []),
   ]
