@@ -45,6 +45,8 @@ export const ESE_ERRORS: Readonly<Record<number, string>> = {
   [-625]:
     'DbTimeBeyondMaxRequired: a page of the database has a change that, by its header, it cannot have: the copy has diverged.',
   [-801]: 'BackupAbortByServer: the server ended the backup.',
+  [-1003]:
+    'InvalidParameter: a backup of the passive names logs that its source has not closed or that are of another stream, or its copy is not enrolled.',
   [-1018]: 'ReadVerifyFailure: a page of the database fails its checksum.',
   [-1019]: 'PageNotInitialized: a page that should have content was never written; it is all zero.',
   [-1022]: 'DiskIO: the disk could not be read or written.',
