@@ -35,7 +35,8 @@ export function caughtUpJudge(context: CatchUpContext): Judge<ReplicaState, Repl
     else if (context.nowMs() - unreachedSinceMs >= UNREACHABLE_PATIENCE_MS)
       throw new ReplicationError(unreachable(state, context.lastFault()))
     if (target < 0 && state.connected && context.announced()) target = state.announcement.generated
-    const done = state.database === null ? state.inspected : replayedThrough(state)
+    // A standby target replays later, on purpose.
+    const done = state.database === null || state.lag !== null ? state.inspected : replayedThrough(state)
     return target >= 0 && done >= target ? state : null
   }
 }

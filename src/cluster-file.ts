@@ -1,9 +1,9 @@
 import { dirname, resolve } from 'node:path'
-import { isScalar, isSeq } from 'yaml'
 import { ReplicationError } from '../engine/error.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import { parseListenAddress } from '../transport/loopback.ts'
 import { BASE_NAME, type Cluster, type ClusterGroup, type ClusterNode, GROUPS_MAX, NODES_MAX } from './cluster.ts'
+import { readCopies } from './cluster-copies.ts'
 import {
   entriesBelow,
   invalidConfig,
@@ -83,21 +83,23 @@ function readGroup(
   const name = taking(entry.place, () => asStorageGroupName(entry.name))
   const active = textOf({ keys, owner: entry }, 'active', place)
   knownNode(active, known.names)
-  const copies = copiesOf(keys.get('copies'), place)
+  const copies = readCopies(keys.get('copies'), place)
   for (const copy of copies) {
-    knownNode(copy, known.names)
-    if (copy.value === active.value)
+    knownNode({ value: copy.node, place: copy.place }, known.names)
+    if (copy.node === active.value)
       throw invalidConfig(copy.place, `${name} has its copy where it is active`, 'Name another node.')
   }
-  if (new Set(copies.map(({ value }) => value)).size < copies.length)
+  if (new Set(copies.map(({ node }) => node)).size < copies.length)
     throw invalidConfig(entry.place, `${name} has two copies on one node`, 'Name each node once.')
+  const standby = new Map(copies.flatMap((copy) => (copy.standby === null ? [] : [[copy.node, copy.standby] as const])))
   const baseName = keys.has('baseName') ? textOf({ keys, owner: entry }, 'baseName', place) : null
   if (baseName !== null && !BASE_NAME.test(baseName.value))
     throw invalidConfig(baseName.place, `${baseName.value} is no base name`, 'Write three letters or digits, as E00.')
   return {
     name,
     active: active.value,
-    copies: copies.map(({ value }) => value),
+    copies: copies.map(({ node }) => node),
+    ...(standby.size > 0 && { standby }),
     baseName: baseName?.value ?? `E${known.index.toString(16).toUpperCase().padStart(2, '0')}`,
   }
 }
@@ -105,17 +107,6 @@ function readGroup(
 interface Written {
   readonly value: string
   readonly place: string
-}
-
-function copiesOf(entry: YamlEntry | undefined, place: PlaceOf): Written[] {
-  if (entry === undefined) return []
-  const { value } = entry
-  if (!isSeq(value)) throw invalidConfig(entry.place, 'copies is no list of nodes', 'Write copies: [node2].')
-  return value.items.map((item) => {
-    if (!isScalar(item) || typeof item.value !== 'string')
-      throw invalidConfig(entry.place, 'copies is no list of nodes', 'Write copies: [node2].')
-    return { value: item.value, place: place(item.range?.[0] ?? 0) }
-  })
 }
 
 function knownNode({ value, place }: Written, names: readonly string[]): void {

@@ -1,3 +1,4 @@
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
 
 /** One machine of a cluster, or one process that stands for it. */
@@ -20,6 +21,8 @@ export interface ClusterGroup {
   readonly active: string
   /** Names of the nodes that keep a copy. */
   readonly copies: readonly string[]
+  /** The lags of copies that are standby targets, by node; absent where none is. */
+  readonly standby?: ReadonlyMap<string, StandbyOptions>
 }
 
 /** What a configuration file says of nodes and storage groups. */

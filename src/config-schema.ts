@@ -27,6 +27,9 @@ export function configSchema(): object {
   )
 }
 
+/** A duration as the file takes it. */
+const DURATION_PATTERN = '^(\\d+(\\.\\d+)?(ms|s|m|h|d)|(\\d+\\.)?\\d{1,2}:\\d{2}:\\d{2})$'
+
 /** The sections that `ccr node` reads besides the settings. */
 function clusterSchemas(): Record<string, TSchema> {
   const node = Type.Object(
@@ -40,11 +43,24 @@ function clusterSchemas(): Record<string, TSchema> {
     },
     { additionalProperties: false },
   )
+  const lag = Type.String({ pattern: DURATION_PATTERN, description: 'At most 7 days.' })
+  const standby = Type.Object(
+    {
+      node: Type.String({ description: 'The node that keeps the copy.' }),
+      kind: Type.Optional(Type.Union([Type.Literal('ccr'), Type.Literal('scr')])),
+      replayLag: Type.Optional(lag),
+      truncationLag: Type.Optional(lag),
+    },
+    { additionalProperties: false, description: 'A copy that may be a standby target (kind scr), with its lags.' },
+  )
   const group = Type.Object(
     {
       active: Type.String({ description: 'The node whose store is mounted.' }),
       copies: Type.Optional(
-        Type.Array(Type.String(), { description: 'The nodes that keep a copy.', uniqueItems: true }),
+        Type.Array(Type.Union([Type.String(), standby]), {
+          description: 'The nodes that keep a copy.',
+          uniqueItems: true,
+        }),
       ),
       baseName: Type.Optional(
         Type.String({ pattern: BASE_NAME.source, description: 'What its logs begin with: E00, E01, … when absent.' }),
@@ -78,7 +94,7 @@ function schemaOf(setting: Setting): TSchema {
 
 /** A number of the unit, or a text with a unit of its own. */
 function measured(setting: Setting, whole: TSchema, about: object): TSchema {
-  const pattern = setting.unit === 'bytes' ? '^\\d+(\\.\\d+)?[KMGT]?$' : '^\\d+(\\.\\d+)?(ms|s|m|h|d)$'
+  const pattern = setting.unit === 'bytes' ? '^\\d+(\\.\\d+)?[KMGT]?$' : DURATION_PATTERN
   return Type.Union([whole, Type.String({ pattern })], {
     ...about,
     description: `${setting.reason} Unit: ${setting.unit}.`,

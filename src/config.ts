@@ -17,6 +17,9 @@ export interface Settings {
   readonly 'copy.manage': string
   readonly 'copy.workers': number
   readonly 'copy.cache': number
+  readonly 'copy.kind': 'ccr' | 'scr'
+  readonly 'copy.replayLag': number
+  readonly 'copy.truncationLag': number
   readonly 'truncation.passiveGate': PassiveGate
   readonly 'truncation.copiesExpected': number
   readonly 'store.cacheBytes': number
@@ -58,6 +61,8 @@ const MEBIBYTE = 1024 * KIBIBYTE
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 3600 * SECOND_MS
+/** The longest lag of a standby target. Source: ReplayLagTime and TruncationLagTime of Exchange 2007. */
+export const STANDBY_LAG_MS_MAX: number = 7 * 24 * HOUR_MS
 
 /** The one table of settings. `ccr config print`, the JSON Schema and docs/CONFIG.md all come from it. */
 export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } = {
@@ -93,6 +98,24 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     flag: null,
     reason:
       'Memory for pages of a database that logs are replayed into. It is taken as pages are read and kept while the database is open, for each copy of the process. A page that is changed again while it is in memory is written once: with less memory a copy reads and writes more, and is no less right.',
+  },
+  'copy.kind': {
+    ...word<'ccr' | 'scr'>('ccr', ['ccr', 'scr']),
+    flag: '--scr',
+    reason:
+      'What a new copy is made for. scr is a standby target: it stays 50 logs behind what it has inspected and replays by its lag, its source waits only for what it has inspected, and no backup is taken of it. Fixed when the store is made; a store keeps its kind when it is started without this.',
+  },
+  'copy.replayLag': {
+    ...number('milliseconds', 24 * HOUR_MS, { least: 0, most: STANDBY_LAG_MS_MAX }),
+    flag: '--replay-lag',
+    reason:
+      'How old a log is before a standby target replays it, 24 h in Exchange 2007: a change that should not have been made can be kept out for so long. Written as 30m, 24h or Days.Hours:Minutes:Seconds. Fixed when the store is made.',
+  },
+  'copy.truncationLag': {
+    ...number('milliseconds', 0, { least: 0, most: STANDBY_LAG_MS_MAX }),
+    flag: '--truncation-lag',
+    reason:
+      'How long a standby target keeps a log that it has replayed and its source has truncated. The log is then as old as both lags together at least. Fixed when the store is made.',
   },
   'truncation.passiveGate': {
     ...word<PassiveGate>('replayed', ['inspected', 'replayed']),

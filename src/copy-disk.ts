@@ -29,6 +29,8 @@ export interface CopyDiskParts {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: ServiceLog
+  /** Whether a scan tells when each log was closed: a look at every file. */
+  readonly needsLogTimes: boolean
 }
 
 /** Damaged logs that are set aside in a row; more of them are no accident but a broken disk. */
@@ -169,7 +171,10 @@ export class CopyDisk {
     if (swept > 0 || foreign.total > 0 || gaps.length > 0 || openLogs.length > 0)
       this.#parts.log.info({ root: this.#parts.root, swept, foreign, gaps: gaps.length, openLogs }, 'store-checked')
     if (run === null || newest === null) return EMPTY
-    if (newest.identity !== null) return { run, identity: newest.identity, logTimeMs: newest.facts.modifiedMs }
+    if (newest.identity !== null) {
+      const contents = { run, identity: newest.identity, logTimeMs: newest.facts.modifiedMs }
+      return this.#parts.needsLogTimes ? { ...contents, logTimes: await store.logTimes(run) } : contents
+    }
     const note = this.#note(newest.name, {
       reason: 'corrupt-checksum',
       detail: 'the header of the newest inspected log cannot be read any more',

@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { explainCopyTruncation } from '../engine/replication/explain-truncation.ts'
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
+import type { FileOperations } from '../storage/file-operations.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import type { CopiesPort } from '../transport/management-copies.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
@@ -54,6 +56,8 @@ export interface CopyRequest {
    * default a copy has one whose source has a mailbox store.
    */
   readonly replay?: boolean
+  /** The lags of a standby target, which are fixed when the store is made; absent for a copy that is to stay what it is. */
+  readonly standby?: StandbyOptions
   /** Who replays the logs into the database, where it is not a worker of this host. */
   readonly replayer?: ConnectReplayer
   /** Called once, when the directories of a new store are made. */
@@ -164,6 +168,7 @@ export class CopyHost {
         metrics: this.metrics,
         post: (command) => this.#workerOf(copy).post(command),
         replay: request.replay ?? false,
+        standby: request.standby ?? null,
         replayer: request.replayer ?? this.#replayers.connect,
         onStoreMade: request.onStoreMade ?? (() => Promise.resolve()),
         onOpened: (opened) => this.#copies.set(copy, opened),

@@ -7,6 +7,7 @@ import type { LogFormat } from '../engine/log-format.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import { stepReplica } from '../engine/replication/replica-instance.ts'
 import { isAtRest, type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import { SUSPEND_COMMENT_CHARACTERS_MAX } from '../engine/replication/suspension.ts'
 import { type FileOperations, pathIn } from '../storage/file-operations.ts'
 import { DATABASE_NAME } from '../storage/store-places.ts'
@@ -54,6 +55,8 @@ export interface CopyInstanceParts {
   readonly replayer: ConnectReplayer
   /** An operator wants the logs replayed, whatever their source says of them. From then on the copy has a database. */
   readonly replay: boolean
+  /** The lags of a standby target; null for any other copy, and where the copy is to stay what it was made for. */
+  readonly standby: StandbyOptions | null
   /** Called once, when the directories of a new store are made. */
   readonly onStoreMade: () => Promise<void>
   /** Called before the instance starts: from then on it takes what its worker tells. */
@@ -106,7 +109,8 @@ export class CopyInstance {
     this.#parts = parts
     this.#opened = opened
     const { copyId, intents, held, requests, intent } = opened
-    this.#disk = new CopyDisk({ ...parts, copyId })
+    const { standby } = intent
+    this.#disk = new CopyDisk({ ...parts, copyId, needsLogTimes: standby !== null })
     const { copy, replayer } = parts
     const tell = (fact: UntimedFact<ReplicaFact>): void => this.#tell(fact)
     this.#replay = new ReplayWork({ copy, connect: replayer, tell })
@@ -124,7 +128,7 @@ export class CopyInstance {
       tell,
     })
     this.#runner = new OrderRunner<ReplicaState, ReplicaFact, CopyOrder>({
-      state: startReplica(this.name, { replays }),
+      state: startReplica(this.name, { replays, ...(standby && { standby }) }),
       step: guardedStep(stepReplica, replicaGuarantees),
       perform: (order) => this.#work.perform(order),
       failureFact: (_order, error) => this.#failureFact(error),

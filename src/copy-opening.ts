@@ -1,4 +1,5 @@
 import { ReplicationError } from '../engine/error.ts'
+import { lagText } from '../engine/replication/standby-lag.ts'
 import { refuseForeignRoot } from './copy-disk.ts'
 import { CopyInstance, type CopyInstanceParts, type OpenedCopy } from './copy-instance.ts'
 import { freshId } from './fresh-id.ts'
@@ -58,12 +59,14 @@ async function ownIdentity(
   parts: CopyInstanceParts,
   intents: IntentKeeper<CopyRecord>,
 ): Promise<Pick<OpenedCopy, 'copyId' | 'intent'>> {
-  const intent = await withChoice(parts, intents)
+  const intent = withStandby(parts, await withChoice(parts, intents))
   const { adopted } = intent
   const name = parts.source.share
   if (adopted !== null && adopted.storageGroup !== name) throw otherGroup(parts.root, adopted.storageGroup, name)
   if (intent.copyId !== null) return { copyId: intent.copyId, intent }
   const copyId = freshId(parts.random)
+  // First: a store that is made is one of its kind.
+  if (intent.standby !== null) await intents.record({ kind: 'standby-chosen', ...intent.standby })
   await intents.record({ kind: 'store-created', version: 1, copyId, atMs: parts.clock.nowMs() })
   return { copyId, intent: { ...intent, copyId } }
 }
@@ -74,6 +77,21 @@ async function withChoice({ replay }: CopyInstanceParts, intents: IntentKeeper<C
   if (!replay || intent.replayChosen || intent.adopted?.store === 'mailbox') return intent
   await intents.record({ kind: 'replay-chosen' })
   return { ...intent, replayChosen: true }
+}
+
+/** What a copy was made for stays: a store without an identity takes what is asked, any other keeps its own. */
+function withStandby({ standby, root, source }: CopyInstanceParts, intent: CopyIntent): CopyIntent {
+  if (standby === null) return intent
+  if (intent.copyId === null) return { ...intent, standby }
+  const { standby: made } = intent
+  if (made?.replayLagMs === standby.replayLagMs && made.truncationLagMs === standby.truncationLagMs) return intent
+  const was = made === null ? 'a copy that is no standby target' : `a standby target with ${lagText(made)}`
+  throw new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `${root} holds ${was}, and one with ${lagText(standby)} is wanted`,
+    hint: `The values of a standby target are fixed for its life: run "ccr disable ${source.share} --copy ID" at its source, then enrol a new one in another directory.`,
+    fields: { path: root },
+  })
 }
 
 function otherGroup(root: string, found: string, wanted: string): ReplicationError {

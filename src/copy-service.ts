@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { PageDigest } from '../engine/database/page-digest.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { STORE_MARKER_NAME } from '../storage/store-marker.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
@@ -35,6 +36,8 @@ export interface CopyServiceOptions {
   readonly label?: string
   /** See `CopyRequest.replay`. */
   readonly replay?: boolean
+  /** See `CopyRequest.standby`. */
+  readonly standby?: StandbyOptions
   /** Who replays the logs into the copy's database, where it is not a worker of its own. */
   readonly replayer?: ConnectReplayer
   /** Memory for pages of the copy's database, in bytes. */
@@ -104,7 +107,7 @@ export async function startCopyService(options: CopyServiceOptions): Promise<Cop
 }
 
 async function open(options: CopyServiceOptions, closing: Closing): Promise<CopyService> {
-  const { sourceUrl, label, replay, replayer, log } = options
+  const { sourceUrl, label, replay, standby, replayer, log } = options
   const root = resolve(options.store)
   const { events, host } = await openHost(options, { root, closing })
   // Before the copy knocks at its source: one that cannot start must not be enrolled there, where it would hold truncation.
@@ -122,6 +125,7 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
     store: root,
     ...(label === undefined ? {} : { label }),
     ...(replay === undefined ? {} : { replay }),
+    ...(standby === undefined ? {} : { standby }),
     ...(replayer === undefined ? {} : { replayer }),
     onStoreMade: () => events.keepIn(root),
   })

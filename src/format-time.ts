@@ -3,15 +3,23 @@ import { ReplicationError } from '../engine/error.ts'
 /** Milliseconds by unit, as durations are written on the command line and in the configuration. */
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Reads a duration such as `500ms`, `20s`, `2m`, `1.5h` or `1d` as milliseconds. Errors: `USAGE`. */
+/** Days.Hours:Minutes:Seconds, as Exchange writes a lag: `1.00:00:00`, `0:30:00`. */
+const DAYS_AND_CLOCK = /^(?:(\d{1,3})\.)?([01]?\d|2[0-3]):([0-5]\d):([0-5]\d)$/
+
+/** Reads a duration such as `500ms`, `20s`, `2m`, `1.5h`, `1d` or `1.00:00:00` as milliseconds. Errors: `USAGE`. */
 export function parseDuration(text: string): number {
+  const clock = DAYS_AND_CLOCK.exec(text.trim())
+  if (clock !== null) {
+    const [days = 0, hours = 0, minutes = 0, seconds = 0] = clock.slice(1).map((part) => Number(part ?? 0))
+    return ((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000
+  }
   const parts = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/i.exec(text.trim())
   const durationMs = parts === null ? Number.NaN : Number(parts[1]) * (UNIT_MS[(parts[2] ?? '').toLowerCase()] ?? 1)
   if (Number.isSafeInteger(Math.round(durationMs))) return Math.round(durationMs)
   throw new ReplicationError({
     code: 'USAGE',
     message: `${JSON.stringify(text)} is no duration`,
-    hint: 'Write a number with ms, s, m, h or d behind it, for example 20s or 500ms.',
+    hint: 'Write a number with ms, s, m, h or d behind it, for example 20s or 500ms, or Days.Hours:Minutes:Seconds.',
   })
 }
 

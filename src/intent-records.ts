@@ -2,6 +2,7 @@ import type { BackupScope } from '../engine/database/backup-slot.ts'
 import type { BackupMark, DatabaseProgress, EnrolledCopy, Suspension } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
+import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import {
   type BackupHistory,
   type FinishedBackupFact,
@@ -18,6 +19,8 @@ export type CopyRecord =
   | ({ readonly kind: 'source-adopted' } & AdoptedSource)
   /** An operator wants the logs replayed whatever the source says of them. */
   | { readonly kind: 'replay-chosen' }
+  /** The store was made for a standby target with these lags. */
+  | ({ readonly kind: 'standby-chosen' } & StandbyOptions)
   | ({ readonly kind: 'suspended' } & Suspension)
   | { readonly kind: 'resumed' }
   /** The source was looked at: the logs here belong to this stream of it. */
@@ -54,6 +57,8 @@ export interface CopyIntent {
   readonly adopted: AdoptedSource | null
   /** Whether an operator has chosen that the copy replays. */
   readonly replayChosen: boolean
+  /** The lags of a standby target, fixed when its store was made; null for any other copy. */
+  readonly standby: StandbyOptions | null
   readonly suspension: Suspension | null
   /** The stream of the source that the logs here belong to; 0 when none was ever recorded. */
   readonly stream: number
@@ -75,7 +80,14 @@ export interface ShareIntent {
 
 /** Sums up a copy's journal, oldest record first. */
 export function copyIntentOf(records: readonly CopyRecord[]): CopyIntent {
-  const nothing: CopyIntent = { copyId: null, adopted: null, replayChosen: false, suspension: null, stream: 0 }
+  const nothing: CopyIntent = {
+    copyId: null,
+    adopted: null,
+    replayChosen: false,
+    standby: null,
+    suspension: null,
+    stream: 0,
+  }
   return records.reduce(applyCopyRecord, nothing)
 }
 
@@ -87,6 +99,8 @@ function applyCopyRecord(intent: CopyIntent, record: CopyRecord): CopyIntent {
       return { ...intent, adopted: { storageGroup: record.storageGroup, format: record.format, store: record.store } }
     case 'replay-chosen':
       return { ...intent, replayChosen: true }
+    case 'standby-chosen':
+      return { ...intent, standby: standbyOf(record) }
     case 'suspended':
       return { ...intent, suspension: suspensionOf(record) }
     case 'resumed':
@@ -104,8 +118,9 @@ export function compactCopyRecords(records: readonly CopyRecord[]): readonly Cop
   const suspended: readonly CopyRecord[] =
     intent.suspension === null ? [] : [{ kind: 'suspended', ...intent.suspension }]
   const chosen: readonly CopyRecord[] = intent.replayChosen ? [{ kind: 'replay-chosen' }] : []
+  const standby: readonly CopyRecord[] = intent.standby === null ? [] : [{ kind: 'standby-chosen', ...intent.standby }]
   const seen: readonly CopyRecord[] = intent.stream === 0 ? [] : [{ kind: 'stream-seen', stream: intent.stream }]
-  return [...created, ...adopted, ...chosen, ...suspended, ...seen]
+  return [...created, ...adopted, ...chosen, ...standby, ...suspended, ...seen]
 }
 
 /** Sums up a share's journal, oldest record first. */
@@ -203,6 +218,12 @@ export function copyRecordIn(value: unknown): CopyRecord | null {
     }
     case 'replay-chosen':
       return { kind: 'replay-chosen' }
+    case 'standby-chosen': {
+      const [replayLagMs, truncationLagMs] = [countIn(fields, 'replayLagMs'), countIn(fields, 'truncationLagMs')]
+      return replayLagMs === null || truncationLagMs === null
+        ? null
+        : { kind: 'standby-chosen', replayLagMs, truncationLagMs }
+    }
     case 'suspended': {
       const inspected = generationIn(fields, 'inspected')
       return comment !== null && sinceMs !== null && inspected !== null && inspectedTimeMs !== null
@@ -254,6 +275,10 @@ export function shareRecordIn(value: unknown): ShareRecord | null {
     default:
       return null
   }
+}
+
+function standbyOf({ replayLagMs, truncationLagMs }: StandbyOptions): StandbyOptions {
+  return { replayLagMs, truncationLagMs }
 }
 
 /** Null for a copy that keeps logs only, and for a record of before there were databases: then nothing is known of one. */

@@ -170,10 +170,12 @@ async function mount({ node, settings }: NodeParts, { stores, shares }: Hosts, g
 }
 
 async function keep({ node, cluster }: NodeParts, { copies }: Hosts, group: ClusterGroup): Promise<void> {
+  const standby = group.standby?.get(node.name)
   await copies.add({
     sourceUrl: `http://${authorityOf(nodeNamed(cluster, group.active).listen)}${sharePath(group.name)}`,
     store: join(node.data, group.name),
     label: `${hostname()}:${node.name}`,
+    ...(standby && { standby }),
   })
 }
 

@@ -67,6 +67,15 @@ interface Opened {
   readonly identities: { readonly root: FileFacts; readonly logs: FileFacts }
 }
 
+/** When a log of the copy was closed by its source: milliseconds since 1970. */
+interface LogTimeOfCopy {
+  readonly generation: Generation
+  readonly logTimeMs: number
+}
+
+/** Files that are looked at side by side: more than a disk has in its queue, fewer than a process may have open. */
+const LOOKS_AT_ONCE = 64
+
 /** The directories of one copy: what is published in them, what is kept apart, what is deleted. */
 export class CopyStore<Identity> {
   readonly paths: CopyStorePaths
@@ -219,6 +228,25 @@ export class CopyStore<Identity> {
     for (const name of this.#names.candidates(generation)) {
       const path = pathIn(this.paths.logs, name)
       if ((await this.#options.files.lookUp(path)) !== null) return path
+    }
+    return null
+  }
+
+  /** When each log of a run was closed, ascending: the times of their files. One that is gone meanwhile is left out. */
+  async logTimes({ first, last }: GenerationRange): Promise<readonly LogTimeOfCopy[]> {
+    const times: LogTimeOfCopy[] = []
+    for (let at = first; at <= last; at = asGeneration(at + LOOKS_AT_ONCE)) {
+      const count = Math.min(LOOKS_AT_ONCE, last - at + 1)
+      const looked = Array.from({ length: count }, (_, index) => this.#logTimeOf(asGeneration(at + index)))
+      for (const time of await Promise.all(looked)) if (time !== null) times.push(time)
+    }
+    return times
+  }
+
+  async #logTimeOf(generation: Generation): Promise<LogTimeOfCopy | null> {
+    for (const name of this.#names.candidates(generation)) {
+      const facts = await this.#options.files.lookUp(pathIn(this.paths.logs, name))
+      if (facts !== null) return { generation, logTimeMs: facts.modifiedMs }
     }
     return null
   }

@@ -251,7 +251,15 @@ function readReport(object: CheckedObject): CopyReport {
     // A copy of before there were restores does not send it: its logs are those that never were restored.
     stream: object.isAbsent('stream') ? 0 : object.isNull('stream') ? null : object.whole('stream'),
     sinceMs: object.time('sinceMs'),
+    // A copy of before there were standby targets does not send it, nor does one that is none.
+    ...(object.isAbsent('kind') ? {} : { kind: readKind(object) }),
   }
+}
+
+function readKind(object: CheckedObject): 'scr' {
+  const kind = object.text('kind', 16)
+  if (kind !== 'scr') throw wireFault(`a report of a copy of kind ${JSON.stringify(kind)}`)
+  return kind
 }
 
 function readOffer(object: CheckedObject): ShareOffer {

@@ -48,7 +48,8 @@ export function startLag(options: StandbyOptions | null): StandbyLag | null {
 
 /** A scan has found these logs. Where it does not tell the time of each, all are as new as the newest. */
 export function lagAfterScan(lag: StandbyLag, { run, logTimeMs, logTimes }: StoreContents, nowMs: number): StandbyLag {
-  const found = logTimes ?? (run === null ? [] : [{ generation: run.last, logTimeMs }])
+  const newest = run === null ? [] : [{ generation: run.last, logTimeMs }]
+  const found = [...(logTimes ?? []), ...newest]
   return lagAfterInspection({ ...lag, logTimes: [] }, found, nowMs)
 }
 

@@ -72,7 +72,9 @@ class PassiveBackup {
 
   async begin(request: CopyBackupRequest): Promise<void> {
     this.#request = request
-    if (this.#parts.copy.state.database === null) throw logsOnly(this.#parts.copy.name)
+    const { database, lag } = this.#parts.copy.state
+    if (lag !== null) throw standbyTarget(this.#parts.copy.name)
+    if (database === null) throw logsOnly(this.#parts.copy.name)
     this.#raise(2021, [])
     this.#raise(2023, [request.scope])
   }
@@ -185,6 +187,15 @@ class PassiveBackup {
 
 /** How long the source may take to answer, in milliseconds: it makes records durable and rolls a log. */
 const SAY_MS_MAX = 30_000
+
+/** Source: neither streaming nor snapshot backups are taken of a standby target. */
+function standbyTarget(name: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `the copy of ${name} is a standby target, of which no backup is taken`,
+    hint: 'Back up the active, or a copy that is no standby target.',
+  })
+}
 
 function logsOnly(name: string): ReplicationError {
   return new ReplicationError({

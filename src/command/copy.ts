@@ -1,4 +1,6 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings'
+import { ReplicationError } from '../../engine/error.ts'
+import type { StandbyOptions } from '../../engine/replication/standby-lag.ts'
 import type { CopyStatusDocument } from '../../transport/management-documents.ts'
 import { type Act, type CommandContext, settingsFor } from '../cli-context.ts'
 import { type CliIo, writeJson, writeLines } from '../cli-io.ts'
@@ -9,6 +11,9 @@ import { progressLine } from '../progress-line.ts'
 interface CopyOptions {
   readonly once?: true | undefined
   readonly replay?: true | undefined
+  readonly scr?: true | undefined
+  readonly replayLag?: string | undefined
+  readonly truncationLag?: string | undefined
   readonly name?: string | undefined
   readonly label?: string | undefined
   readonly manage?: string | undefined
@@ -28,6 +33,9 @@ export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
       '--replay',
       'redo the logs into a database, also where the source does not say that a mailbox store wrote them',
     )
+    .option('--scr', 'make it a standby target, which stays behind on purpose (copy.kind scr)')
+    .option('--replay-lag <duration>', 'how old a log is when a standby target replays it (copy.replayLag)')
+    .option('--truncation-lag <duration>', 'how long it keeps what it has replayed (copy.truncationLag)')
     .option('--name <storage-group>', 'refuse a source of another name')
     .option('--label <text>', 'what the source calls this copy; host name and path when absent')
     .option('--manage <host:port>', 'where people and tools ask (copy.manage); none with --once unless given')
@@ -35,7 +43,7 @@ export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
     .option('--until-stdin-ends', 'end also when standard input is closed: for who starts it as a child')
     .addHelpText(
       'after',
-      '\nFrom its first connection on the source keeps every log that this copy has not inspected, also while it is away;\nccr disable sends it away for good. A suspended copy stays suspended when it is started again.\n\nA copy of a mailbox store has a database and replays into it; a copy of any other source keeps logs only, unless --replay says otherwise,\nfrom then on and for good. Only ESE logs of format 7 are replayed, from log 1 on or into a database that is there. Without log 1 and a\ndatabase the copy is Failed and has to be seeded; so is one whose database another program created, since its logs lack the first pages.\n\nExamples:\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1 --once --json',
+      '\nFrom its first connection on the source keeps every log that this copy has not inspected, also while it is away;\nccr disable sends it away for good. A suspended copy stays suspended when it is started again.\n\nA copy of a mailbox store has a database and replays into it; a copy of any other source keeps logs only, unless --replay says otherwise,\nfrom then on and for good. Only ESE logs of format 7 are replayed, from log 1 on or into a database that is there. Without log 1 and a\ndatabase the copy is Failed and has to be seeded; so is one whose database another program created, since its logs lack the first pages.\n\nA standby target replays a log when it is as old as the replay lag and 50 logs below the newest, whichever comes second. Kind and lags are\nfixed when the store is made; to change them, disable the copy and enrol a new one.\n\nExamples:\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1 --scr --replay-lag 1.00:00:00 --truncation-lag 0.00:30:00\n  ccr copy http://127.0.0.1:7700/shares/SG1 /copies/SG1 --once --json',
     )
     .action((sourceUrl, store, options) => act((context) => copy(context, { sourceUrl, store }, options)))
 }
@@ -46,7 +54,14 @@ interface CopyPlace {
 }
 
 async function copy(context: CommandContext, place: CopyPlace, options: CopyOptions): Promise<number> {
-  const settings = await settingsFor(context, { 'copy.manage': options.manage, 'log.level': options.logLevel })
+  const settings = await settingsFor(context, {
+    'copy.manage': options.manage,
+    'copy.kind': options.scr === true ? 'scr' : undefined,
+    'copy.replayLag': options.replayLag,
+    'copy.truncationLag': options.truncationLag,
+    'log.level': options.logLevel,
+  })
+  refuseLagAlone(settings, options)
   const service = await startService(context, { place, options, settings })
   try {
     return options.once === true ? await catchUp(context, service) : await serve(context, { service, place, options })
@@ -68,6 +83,7 @@ async function startService(
     ...place,
     once,
     ...(options.replay === undefined ? {} : { replay: true }),
+    ...(settings['copy.kind'] === 'scr' ? { standby: lagsIn(settings) } : {}),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.label === undefined ? {} : { label: options.label }),
     ...(once && options.manage === undefined ? {} : { manage: parseListenAddress(settings['copy.manage']) }),
@@ -75,6 +91,20 @@ async function startService(
     cacheBytes: settings['copy.cache'],
     eventBytesMax: settings['events.size'],
     log: foregroundLog(once ? quieter(settings) : settings['log.level'], io),
+  })
+}
+
+function lagsIn(settings: Settings): StandbyOptions {
+  return { replayLagMs: settings['copy.replayLag'], truncationLagMs: settings['copy.truncationLag'] }
+}
+
+/** A lag that nobody keeps would be missed only when it is needed. */
+function refuseLagAlone(settings: Settings, { replayLag, truncationLag }: CopyOptions): void {
+  if (settings['copy.kind'] === 'scr' || (replayLag === undefined && truncationLag === undefined)) return
+  throw new ReplicationError({
+    code: 'USAGE',
+    message: 'only a standby target has a lag',
+    hint: 'Add --scr, or leave the lags out.',
   })
 }
 

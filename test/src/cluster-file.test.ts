@@ -54,6 +54,17 @@ describe('a cluster', () => {
     expect(parseConfigText(text, '/etc/ccr.yaml')).toMatchObject([{ key: 'log.level', value: 'debug' }])
   })
 
+  it('has standby targets with their lags, 24 hours and nothing unless they are given', () => {
+    const copies = '{ node: node2, kind: scr, truncationLag: 0.00:30:00 }'
+    const text = `${NODES}storageGroups:\n  SG1: { active: node1, copies: [${copies}] }\n  SG2: { active: node2, copies: [{ node: node1 }] }\n`
+    const [standby, plain] = parseClusterText(text, '/etc/ccr.yaml').groups
+
+    expect(standby).toMatchObject({ copies: ['node2'] })
+    expect(standby?.standby).toEqual(new Map([['node2', { replayLagMs: 86_400_000, truncationLagMs: 1_800_000 }]]))
+    expect(plain).toEqual({ name: 'SG2', baseName: 'E01', active: 'node2', copies: ['node1'] })
+    expect(new Ajv2020().compile(configSchema())(parse(text))).toBe(true)
+  })
+
   it.each([
     ['', '1:1', 'no section nodes', 'storageGroups'],
     [NODES, '1:1', 'no section storageGroups', 'storageGroups'],
@@ -64,6 +75,31 @@ describe('a cluster', () => {
     [`${NODES}storageGroups:\n  SG1: { active: node1, copies: node2 }\n`, '5:25', 'no list', '[node2]'],
     [`${NODES}storageGroups:\n  SG1: { active: node1, copies: [node1] }\n`, '5:34', 'where it is active', 'another'],
     [`${NODES}storageGroups:\n  SG1: { active: node1, copies: [node2, node2] }\n`, '5:3', 'two copies', 'once'],
+    [
+      `${NODES}storageGroups:\n  SG1: { active: node1, copies: [{ nod: node2 }] }\n`,
+      '5:36',
+      'unknown key nod',
+      'Did you mean node',
+    ],
+    [`${NODES}storageGroups:\n  SG1: { active: node1, copies: [{ kind: scr }] }\n`, '5:25', 'has no node', 'scr'],
+    [
+      `${NODES}storageGroups:\n  SG1: { active: node1, copies: [{ node: node2, kind: scr, replayLag: 8d }] }\n`,
+      '5:71',
+      '8d is no lag',
+      '7 days',
+    ],
+    [
+      `${NODES}storageGroups:\n  SG1: { active: node1, copies: [{ node: node2, replayLag: 1d }] }\n`,
+      '5:60',
+      'only a standby target',
+      'kind: scr',
+    ],
+    [
+      `${NODES}storageGroups:\n  SG1: { active: node1, copies: [{ node: node2, kind: lcr }] }\n`,
+      '5:55',
+      'no kind of copy',
+      'ccr or scr',
+    ],
     [`${NODES}storageGroups:\n  ../SG: { active: node1 }\n`, '5:3', 'no name', 'letters'],
     [`${NODES}storageGroups:\n  SG1: { active: node1, baseName: EEEE }\n`, '5:35', 'no base name', 'E00'],
     ['nodes:\n  node1: { data: x, listen: 0.0.0.0:1, manage: 127.0.0.1:1 }\n', '2:29', '0.0.0.0', '127.0.0.1'],

@@ -61,6 +61,11 @@ describe('times', () => {
     expect([parseDuration('500ms'), parseDuration('20s'), parseDuration('1.5m'), parseDuration('1d')]).toEqual([
       500, 20_000, 90_000, 86_400_000,
     ])
+    expect([parseDuration('1.00:00:00'), parseDuration('0.00:30:00'), parseDuration('0:00:05')]).toEqual([
+      86_400_000, 1_800_000, 5_000,
+    ])
+    for (const wrong of ['1.24:00:00', '0:60:00', '1.00:00', '-1.00:00:00'])
+      expect(() => parseDuration(wrong)).toThrow(/no duration/)
     expect(() => parseDuration('20')).toThrow(/no duration/)
   })
 

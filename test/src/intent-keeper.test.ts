@@ -147,6 +147,15 @@ describe('the journal of a copy', () => {
     expect(copyIntentOf(compactCopyRecords(records))).toEqual(copyIntentOf(records))
   })
 
+  it('keeps the lags of a standby target', () => {
+    const standby = { replayLagMs: 86_400_000, truncationLagMs: 0 }
+    const record = copyRecordIn({ kind: 'standby-chosen', ...standby })
+
+    expect(copyIntentOf(record === null ? [] : [record])).toMatchObject({ standby })
+    expect(compactCopyRecords(record === null ? [] : [record, record])).toEqual([record])
+    expect(copyRecordIn({ kind: 'standby-chosen', replayLagMs: -1, truncationLagMs: 0 })).toBeNull()
+  })
+
   it('takes no record that this version did not write', () => {
     expect(copyRecordIn(SUSPENDED)).toEqual(SUSPENDED)
     expect(copyRecordIn({ ...SUSPENDED, inspected: -1 })).toBeNull()

@@ -47,14 +47,18 @@ const copyFrame: fc.Arbitrary<CopyFrame> = fc.oneof(
   fc.record({
     kind: fc.constant('report' as const),
     subscription,
-    report: fc.record({
-      inspected: generation,
-      replayed: generation,
-      requiredLow: fc.option(generation),
-      condition: fc.constantFrom('running' as const, 'suspended' as const, 'failed' as const),
-      stream: fc.option(fc.nat()),
-      sinceMs: timeMs,
-    }),
+    report: fc.record(
+      {
+        inspected: generation,
+        replayed: generation,
+        requiredLow: fc.option(generation),
+        condition: fc.constantFrom('running' as const, 'suspended' as const, 'failed' as const),
+        stream: fc.option(fc.nat()),
+        sinceMs: timeMs,
+        kind: fc.constant('scr' as const),
+      },
+      { requiredKeys: ['inspected', 'replayed', 'requiredLow', 'condition', 'stream', 'sinceMs'] },
+    ),
   }),
 )
 
@@ -235,6 +239,11 @@ describe('a control frame', () => {
       'a negative generation',
       'report',
       '{"inspected":1,"replayed":0,"requiredLow":-1,"condition":"running","sinceMs":0}',
+    ],
+    [
+      'an unknown kind of copy',
+      'report',
+      '{"inspected":1,"replayed":0,"condition":"running","sinceMs":0,"kind":"lcr"}',
     ],
     ['a negative time', 'report', '{"inspected":1,"replayed":0,"condition":"running","sinceMs":-1}'],
     ['a log beyond 1 GiB', 'log-head', '{"session":1,"generation":1,"sizeBytes":1073741825,"logTimeMs":0,"name":"a"}'],
