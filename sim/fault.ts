@@ -87,8 +87,8 @@ export interface Scenario {
   readonly copyLag?: number
   /** Whether databases are written out when nothing happens for a while; true when absent. */
   readonly idles?: boolean
-  /** The first copy and every second one after it are standby targets, or all of them; none when absent. */
-  readonly standby?: StandbyOptions & { readonly isEveryCopy: boolean }
+  /** The lags of the copies that are standby targets, in order of the copies, null for any other; none when absent. */
+  readonly standby?: readonly (StandbyOptions | null)[]
   /** How long phase one lasts in virtual time, in milliseconds. */
   readonly phaseOneMs: number
 }
@@ -166,24 +166,14 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     // Of what is drawn already, so that the choices of older seeds mean what they meant.
     activeLag: replays && logs % 2 === 1 ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
-    ...(kind === 'standby' && { standby: lagsBy(logs) }),
+    ...(kind === 'standby' && { standby: lagsBy(copies, logs) }),
   }
 }
 
-/** Lags of some seconds, or none, in every combination; of what is drawn already. */
-function lagsBy(logs: number): Scenario['standby'] & object {
-  return {
-    replayLagMs: 4_000 * (logs % 4),
-    truncationLagMs: 3_000 * (logs % 3),
-    isEveryCopy: logs % 5 === 0,
-  }
-}
-
-/** The lags of a copy by its number, from 0 on; null for one that is no standby target. */
-export function standbyOf({ standby }: Scenario, index: number): StandbyOptions | null {
-  if (standby === undefined || !(standby.isEveryCopy || index % 2 === 0)) return null
-  const { replayLagMs, truncationLagMs } = standby
-  return { replayLagMs, truncationLagMs }
+/** The first copy and every second one after it are standby targets, or all, with lags of some seconds or none; of what is drawn already. */
+function lagsBy(copies: number, logs: number): readonly (StandbyOptions | null)[] {
+  const lags = { replayLagMs: 4_000 * (logs % 4), truncationLagMs: 3_000 * (logs % 3) }
+  return Array.from({ length: copies }, (_, index) => (logs % 5 === 0 || index % 2 === 0 ? lags : null))
 }
 
 function isDrawn(fault: FaultName, kind: WorldKind): boolean {
@@ -214,11 +204,10 @@ export function describeScenario(scenario: Scenario): string {
     (fault) => `${fault} ${scenario.rates[fault]}`,
   )
   const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs, replays, passiveGate, activeLag } = scenario
-  const { standby } = scenario
-  const lags =
-    standby === undefined
-      ? ''
-      : `, ${standby.isEveryCopy ? 'all' : 'every second'} a standby target with lags of ${standby.replayLagMs} and ${standby.truncationLagMs} ms`
+  const targets = (scenario.standby ?? []).flatMap((lag, index) =>
+    lag === null ? [] : [`copy${index + 1} lags ${lag.replayLagMs} and ${lag.truncationLagMs} ms`],
+  )
+  const lags = targets.map((target) => `, ${target}`).join('')
   const databases = replays ? `, with databases, gate ${passiveGate}` : ''
   const active = activeLag === null ? '' : `, checkpoint of the active ${activeLag} logs behind`
   return `copies ${copies}${lags}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`

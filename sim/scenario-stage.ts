@@ -70,7 +70,8 @@ export class ScenarioStage {
   }
 
   #begin(wanted: ScenarioWorld): void {
-    const { copies, late, databases, gate, circular, toyLag } = wanted
+    const { copies, late, databases, gate, circular, toyLag, standby } = wanted
+    const names = Array.from({ length: copies }, (_, index) => `copy${index + 1}`)
     this.#world = this.#build({
       ...CALM_SCENARIO,
       copies,
@@ -81,6 +82,7 @@ export class ScenarioStage {
       copyLag: toyLag.copy,
       idles: toyLag.idle,
       passiveGate: gate,
+      standby: names.map((name) => (standby?.copies.includes(name) ? standby.lag : null)),
       jitterMs: this.#seed === null ? 0 : JITTER_MS,
     })
     this.#operator = new Operator(this.#world)

@@ -163,7 +163,7 @@ export class StoryStage {
       replays: words.includes('databases'),
       activeLag: words.some((word) => word.startsWith('active=')) ? setting('active', 0) : null,
       passiveGate: words.includes('gate=inspected') ? 'inspected' : 'replayed',
-      ...(words.includes('scr') && { standby: lagsIn(words) }),
+      ...(words.includes('scr') && { standby: lagsIn(words, setting('copies', 1)) }),
     }
     this.#world = this.#build(scenario)
     this.#operator = new Operator(this.#world)
@@ -273,14 +273,12 @@ const VIEWS: ReadonlySet<string> = new Set([
   'go',
 ])
 
-function lagsIn(words: readonly string[]): Scenario['standby'] & object {
+/** The lags of all copies, or with the word `mixed` of every second one, from the first on. */
+function lagsIn(words: readonly string[], copies: number): Scenario['standby'] & object {
   const lag = (name: string): number =>
     milliseconds(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? '0s')
-  return {
-    replayLagMs: lag('replay-lag'),
-    truncationLagMs: lag('truncation-lag'),
-    isEveryCopy: !words.includes('mixed'),
-  }
+  const lags = { replayLagMs: lag('replay-lag'), truncationLagMs: lag('truncation-lag') }
+  return Array.from({ length: copies }, (_, index) => (words.includes('mixed') && index % 2 === 1 ? null : lags))
 }
 
 function each(range: string, act: (generation: Generation) => void): undefined {

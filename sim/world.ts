@@ -2,7 +2,7 @@ import { type Generation, NO_GENERATION, nextGeneration, previousGeneration } fr
 import type { Choices } from './choices.ts'
 import { CopyNode } from './copy-node.ts'
 import { Core } from './core.ts'
-import { type Scenario, standbyOf } from './fault.ts'
+import type { Scenario } from './fault.ts'
 import { Link, unreachable } from './link.ts'
 import { Oracle } from './oracle.ts'
 import { ENGINE_RULES, type Rules } from './rules.ts'
@@ -50,7 +50,7 @@ export class World {
     this.#active = scenario.activeLag === null ? null : new ToyActive(core, this.source, scenario.activeLag)
     this.copies = Array.from({ length: scenario.copies }, (_, index) => {
       const copyId = `copy${index + 1}`
-      const standby = standbyOf(scenario, index)
+      const standby = scenario.standby?.[index] ?? null
       const copy = new CopyNode({ core, oracle, rules, copyId, label: copyId, isGuarded, standby })
       oracle.watchCopy(copy)
       return copy

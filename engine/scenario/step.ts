@@ -1,4 +1,5 @@
 import type { BackupScope } from '../database/backup-slot.ts'
+import type { StandbyOptions } from '../replication/standby-lag.ts'
 import type { PassiveGate } from '../source/source-state.ts'
 import type { Expectation } from './expectation.ts'
 import type { Formula } from './formula.ts'
@@ -26,6 +27,8 @@ export interface ScenarioWorld {
   /** Whether a mailbox store writes the logs and the copies replay them; else logs only. */
   readonly databases: boolean
   readonly gate: PassiveGate
+  /** The copies that are standby targets, with their lags; null when none is. */
+  readonly standby: { readonly copies: readonly Owner[]; readonly lag: StandbyOptions } | null
   readonly circular: boolean
   /** Settings of the configuration by key, for real processes. */
   readonly settings: Readonly<Record<string, string | number>>

@@ -115,12 +115,19 @@ function writeConfig({ world, data }: RealWorldParts, name: string, source: stri
   const config = {
     ...settingsOf(world),
     nodes: Object.fromEntries(names.map((each) => [each, node(each)])),
-    storageGroups: { [STORAGE_GROUP]: { active: 'active', copies } },
+    storageGroups: { [STORAGE_GROUP]: { active: 'active', copies: copies.map((each) => copyOf(world, each)) } },
   }
   const path = join(data, `${name}.yaml`)
   mkdirSync(data, { recursive: true })
   writeFileSync(path, stringify(config))
   return path
+}
+
+/** A copy as the configuration writes it. */
+function copyOf({ standby }: ScenarioWorld, node: string): string | object {
+  if (standby === null || !standby.copies.includes(node)) return node
+  const { replayLagMs, truncationLagMs } = standby.lag
+  return { node, kind: 'scr', replayLag: `${replayLagMs}ms`, truncationLag: `${truncationLagMs}ms` }
 }
 
 /** Settings in their sections. What a scenario says by a word of its own comes first, and what it says as a setting last. */

@@ -7,6 +7,7 @@ import { readSettingValue } from '../config-value.ts'
 import { expectationsSchema, MODES } from './expectations.ts'
 import { Scope } from './scope.ts'
 import {
+  duration,
   type Field,
   type FieldsOf,
   flag,
@@ -48,6 +49,12 @@ const TOY = {
   idle: { shape: flag, about: 'whether databases are written out in quiet times, after which they need none; false' },
 }
 
+const STANDBY = {
+  copies: { shape: listOf(owner(false)), about: 'which copies are; all of them' },
+  replayLag: { shape: duration, about: 'how old a log is when it is replayed; 24h' },
+  truncationLag: { shape: duration, about: 'how long what is replayed is kept; 0s' },
+}
+
 const WORLD_FIELDS = {
   copies: { shape: whole(0, COPIES_MAX), about: 'how many copies there are, `copy1` and so on; 1' },
   late: {
@@ -59,6 +66,10 @@ const WORLD_FIELDS = {
     about: 'whether a mailbox store writes the logs and copies replay them; true. Without, in virtual runs only',
   },
   gate: { shape: word(['replayed', 'inspected']), about: 'truncation.passiveGate; replayed' },
+  standby: {
+    shape: map(STANDBY),
+    about: 'copies are standby targets, which stay 50 logs behind and replay late; none',
+  },
   circular: { shape: flag, about: 'circular logging; false' },
   release: { shape: word(['sp1', 'rtm']), about: 'how deep lost log resilience is, in real runs; sp1' },
   settings: { shape: settings, about: 'settings of docs/CONFIG.md, in real runs' },
@@ -129,16 +140,27 @@ function worldIn(node: YamlNode | undefined): ScenarioWorld {
   const said: Partial<FieldsOf<typeof WORLD_FIELDS>> =
     node === undefined ? {} : map(WORLD_FIELDS).read(node, new Scope(COPIES_MAX))
   const { copies = 1, late = [], databases = true, gate = 'replayed', circular = false, release = 'sp1', toy } = said
+  const { standby } = said
   const { active = 20, copy = 10, idle = false } = toy ?? {}
   return {
     copies,
     late,
     databases,
     gate,
+    standby: standby === undefined ? null : standbyIn(standby, copies),
     circular,
     settings: { ...(release === 'rtm' ? { 'store.resilience': 'ccr-rtm-best' } : {}), ...said.settings },
     toyLag: { active, copy, idle },
   }
+}
+
+function standbyIn(said: Partial<FieldsOf<typeof STANDBY>>, copies: number): ScenarioWorld['standby'] {
+  const all = Array.from({ length: copies }, (_, index) => `copy${index + 1}`)
+  const lag = {
+    replayLagMs: said.replayLag ?? SETTINGS['copy.replayLag'].default,
+    truncationLagMs: said.truncationLag ?? SETTINGS['copy.truncationLag'].default,
+  }
+  return { copies: said.copies ?? all, lag }
 }
 
 function settingIn(name: string, node: YamlNode): string | number {

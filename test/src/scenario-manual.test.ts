@@ -39,6 +39,7 @@ function reference(): string {
     '### The world',
     '',
     ...table(['field', 'meaning; what it is when nothing is said'], rowsOf(world)),
+    ...table(['standby', 'meaning; what it is when nothing is said'], rowsOf(world['standby']?.properties ?? {})),
     ...table(['toy', 'meaning; what it is when nothing is said'], rowsOf(world['toy']?.properties ?? {})),
     '### Acts',
     '',
