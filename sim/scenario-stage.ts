@@ -1,7 +1,6 @@
-import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
 import { asGeneration, type Generation, nextGeneration } from '../engine/generation.ts'
 import type { StageAnswer, StageQuestion } from '../engine/scenario/play.ts'
-import { type Act, type ActRefusal, type BackupAct, eseErrorIn, type ScenarioWorld } from '../engine/scenario/step.ts'
+import type { Act, ActRefusal, ScenarioWorld } from '../engine/scenario/step.ts'
 import { listedChoices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { WORLD_STARTS_MS } from './core.ts'
@@ -9,6 +8,7 @@ import { CALM_SCENARIO, type Scenario } from './fault.ts'
 import type { Link } from './link.ts'
 import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
+import { ANSWER_MS_MAX, copyOf, refused, ScenarioBackups } from './scenario-backups.ts'
 import { type RaisedEvent, sightOf } from './scenario-sight.ts'
 import type { SourceNode } from './source-node.ts'
 import { damagedLog } from './toy-log.ts'
@@ -20,8 +20,6 @@ const SETTLE_MS = 100
 const BUILD_MS = 1_000
 /** Between two logs that are closed, in milliseconds. */
 const CLOSE_MS = 10
-/** What an operator waits for an answer, in milliseconds. */
-const ANSWER_MS_MAX = 10_000
 /** Delays of a seeded run vary by up to this, in milliseconds. */
 const JITTER_MS = 20
 /** Messages that a toy log stands for: some 10 KB each. */
@@ -35,9 +33,8 @@ export class ScenarioStage {
   #world: World
   #operator: Operator
   #mischief: Mischief
+  #backups: ScenarioBackups
   #lines: string[] = []
-  /** The last log of each set that has a name. */
-  readonly #sets = new Map<string, number>()
   #events: RaisedEvent[] = []
 
   /** @param seed varies the delays of everything; null for the shortest ones */
@@ -46,6 +43,7 @@ export class ScenarioStage {
     this.#world = this.#build(CALM_SCENARIO)
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)
+    this.#backups = this.#backupsOf(this.#operator)
   }
 
   /** The last lines of the trace. */
@@ -87,6 +85,7 @@ export class ScenarioStage {
     })
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)
+    this.#backups = this.#backupsOf(this.#operator)
     this.#world.source.start()
     for (const copy of this.#world.copies) if (!late.includes(copy.copyId)) copy.start()
     this.#pass(BUILD_MS)
@@ -99,6 +98,10 @@ export class ScenarioStage {
     const world = new World({ scenario, choices, tell: (line) => this.#keep(line) })
     world.core.onEvent = (who, order) => this.#events.push({ who, order })
     return world
+  }
+
+  #backupsOf({ backups }: Operator): ScenarioBackups {
+    return new ScenarioBackups({ world: this.#world, tool: backups, pass: (ms) => this.#pass(ms) })
   }
 
   #keep(line: string): void {
@@ -133,9 +136,9 @@ export class ScenarioStage {
       case 'mark':
         return this.#answerTo(this.#operator.mark(act.through))
       case 'backup':
-        return this.#backUp(act)
+        return this.#backups.backUp(act)
       case 'restore':
-        return this.#restore(act)
+        return this.#backups.restore(act)
       case 'empty':
         return this.#empty(this.#copy(act.copy))
       case 'database':
@@ -161,38 +164,6 @@ export class ScenarioStage {
       this.#world.close(nextGeneration(this.#world.generated))
       this.#pass(CLOSE_MS)
     }
-    return null
-  }
-
-  /** Has a backup taken, and runs until the tool has ended. */
-  #backUp({ scope, method, of, to, outcome }: BackupAct): ActRefusal | null {
-    const { core, source } = this.#world
-    const { backups } = this.#operator
-    const copy = of === 'active' ? null : this.#copy(of)
-    if (!source.isUp || copy?.isUp === false) return refused('NODE_UNREACHABLE', 'the node is down')
-    if (copy !== null && method === 'streaming')
-      return refused('STATE_REFUSED', 'a passive copy is backed up as a snapshot only')
-    backups.take({ scope, method, copy, ending: outcome })
-    const givesUpMs = core.nowMs + ANSWER_MS_MAX
-    while (backups.outcome === 'under way' && core.nowMs < givesUpMs) this.#pass(1)
-    const { refusal } = backups
-    if (refusal !== null) return refused(refusal.code, refusal.message, refusal.eseError)
-    if (backups.outcome === 'under way') return refused('WAIT_TIMED_OUT', 'the backup has not ended')
-    if (outcome === 'completed' && to !== null) this.#sets.set(to, source.state.backups[scope]?.range.last ?? 0)
-    const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished' }[outcome]
-    return backups.outcome === meant ? null : refused('STATE_REFUSED', backups.outcome)
-  }
-
-  /** A restore waits until the source is at rest. Rolled forward to the newest log, no log changes. */
-  #restore({ from, pointInTime }: Extract<Act<number>, { kind: 'restore' }>): ActRefusal | null {
-    const { core, source } = this.#world
-    const through = asGeneration(this.#sets.get(from.at(-1) ?? '') ?? 0)
-    if (!source.isUp) return refused('NODE_UNREACHABLE', 'the active is down')
-    if (!pointInTime || through >= this.#world.generated) return null
-    const givesUpMs = core.nowMs + ANSWER_MS_MAX
-    while (!this.#world.restore(through))
-      if (core.nowMs < givesUpMs) this.#pass(1)
-      else return refused('STATE_REFUSED', 'the active is not at rest')
     return null
   }
 
@@ -249,9 +220,7 @@ export class ScenarioStage {
   }
 
   #copy(name: string): CopyNode {
-    const copy = this.#world.copies.find(({ label }) => label === name)
-    if (copy === undefined) throw new Error(`the world has no ${name}`)
-    return copy
+    return copyOf(this.#world, name)
   }
 
   #link(name: string): Link {
@@ -259,8 +228,4 @@ export class ScenarioStage {
     if (link === undefined) throw new Error(`the world has no ${name}`)
     return link
   }
-}
-
-function refused(code: ErrorCode, message: string, eseError = eseErrorIn(message)): ActRefusal {
-  return { code, eseError, message, exit: ERROR_CODES[code].exit }
 }

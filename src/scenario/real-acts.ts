@@ -1,29 +1,26 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
-import { type Act, type ActRefusal, type BackupAct, eseErrorIn } from '../../engine/scenario/step.ts'
-import { endedWithin, startCommand } from '../up/child-command.ts'
+import type { Act, ActRefusal } from '../../engine/scenario/step.ts'
 import { damageLog, deleteLogs } from './log-damage.ts'
 import type { RealMail } from './real-mail.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
+import type { RealSets } from './real-sets.ts'
 import type { RealWorld } from './real-world.ts'
+import { refusalOf } from './refusal.ts'
 
 /** Where acts are carried out. */
 interface Scene {
   readonly world: RealWorld
   readonly mail: RealMail
+  readonly sets: RealSets
 }
-
-type RestoreAct = Extract<Act<number>, { kind: 'restore' }>
-
-/** As long as a backup or a restore may take, in milliseconds. */
-const BACKUP_MS_MAX = 600_000
 
 /** Carries an act out against processes; a refusal is what the product itself said. Errors: whatever else went wrong. */
 export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRefusal | null> {
   try {
-    if (act.kind === 'backup') return await backUp(act, scene.world)
-    if (act.kind === 'restore') return await restore(act, scene.world)
+    if (act.kind === 'backup') return await scene.sets.backUp(act)
+    if (act.kind === 'restore') return await scene.sets.restore(act)
     await carryOut(act, scene)
     return null
   } catch (error) {
@@ -92,40 +89,4 @@ async function disable(world: RealWorld, name: string): Promise<void> {
   const copy = copies.find(({ label }) => label.endsWith(`:${name}`))
   if (copy === undefined) throw new Error(`the active knows no ${name}`)
   await world.active.client.disableCopy(STORAGE_GROUP, copy.copyId)
-}
-
-/** By the command that people use, in a process of its own. */
-async function backUp({ scope, method, of, to, outcome }: BackupAct, world: RealWorld): Promise<ActRefusal | null> {
-  if (outcome !== 'completed')
-    throw new Error('a backup that does not complete is for the toy world: put the step into a block virtual:')
-  const node = world.node(of)
-  const side = of === 'active' ? 'active' : 'passive'
-  const directory = join(world.data, 'sets', to ?? `unnamed-${Date.now()}`)
-  const line = ['backup', scope, STORAGE_GROUP, '--of', side, '--method', method, '--to', directory]
-  return await byCommand(line, { node, env: world.env })
-}
-
-/** Into the active, whose database has to be dismounted. */
-async function restore({ from, pointInTime }: RestoreAct, world: RealWorld): Promise<ActRefusal | null> {
-  const directories = from.map((name) => join(world.data, 'sets', name))
-  const line = ['restore', STORAGE_GROUP, '--from', ...directories, ...(pointInTime ? ['--point-in-time'] : [])]
-  return await byCommand(line, { node: world.active, env: world.env })
-}
-
-/** By a command of ours in a process of its own; what it complains of is the refusal. */
-async function byCommand(
-  line: readonly string[],
-  { node, env }: { readonly node: RealNode; readonly env: RealWorld['env'] },
-): Promise<ActRefusal | null> {
-  const command = startCommand({ line: [...line, '--server', node.connection.origin], env })
-  const { exitCode, complaint } = await endedWithin(command, BACKUP_MS_MAX)
-  if (exitCode === 0) return null
-  const told: unknown = JSON.parse(complaint)
-  return refusalOf(typeof told === 'object' && told !== null ? { ...told } : {}, exitCode ?? 1)
-}
-
-function refusalOf(told: Readonly<Record<string, unknown>>, exit: number): ActRefusal {
-  const message = String(told['message'] ?? 'no reason was given')
-  const number = Number(told['eseError'] ?? eseErrorIn(message))
-  return { code: String(told['code'] ?? 'INTERNAL'), eseError: number, message, exit }
 }

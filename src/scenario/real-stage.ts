@@ -7,6 +7,7 @@ import { ReplicationError } from '../../engine/error.ts'
 import type { StageAnswer, StageQuestion } from '../../engine/scenario/play.ts'
 import { actForReal } from './real-acts.ts'
 import { RealMail } from './real-mail.ts'
+import { RealSets } from './real-sets.ts'
 import { RealSight } from './real-sight.ts'
 import { RealWorld } from './real-world.ts'
 import type { Stage } from './stage.ts'
@@ -25,6 +26,7 @@ export interface RealStageOptions {
 interface Scene {
   readonly world: RealWorld
   readonly mail: RealMail
+  readonly sets: RealSets
   readonly sight: RealSight
   readonly builtAtMs: number
 }
@@ -62,10 +64,10 @@ class RealStage {
       await this.#build(question)
       return null
     }
-    const { world, mail, sight, builtAtMs } = this.#built()
+    const { world, mail, sets, sight, builtAtMs } = this.#built()
     switch (question.ask) {
       case 'act':
-        return await actForReal(question.act, { world, mail })
+        return await actForReal(question.act, { world, mail, sets })
       case 'look':
         return await sight.look(question.names, question.names.includes('messages') ? await mail.check() : null)
       case 'pass':
@@ -96,7 +98,8 @@ class RealStage {
     const { env, signal, seed } = this.#options
     const world = await RealWorld.start({ world: wanted, data: this.#directory(), env, signal })
     const mail = new RealMail(world, seed)
-    this.#scene = { world, mail, sight: new RealSight(world), builtAtMs: performance.now() }
+    const sets = new RealSets(world)
+    this.#scene = { world, mail, sets, sight: new RealSight(world), builtAtMs: performance.now() }
   }
 
   /** What the nodes told last, where they could not be started: the directory may be gone when somebody reads of it. */

@@ -1,0 +1,78 @@
+import type { Formula } from '../../engine/scenario/formula.ts'
+import type { Act } from '../../engine/scenario/step.ts'
+import { flag, listOf, map, owner, type Shape, scalarIn, text, word } from './shape.ts'
+import { type Verb, verb } from './verb.ts'
+import { invalidScenario, unknownWord } from './yaml-node.ts'
+
+type FormulaAct = Act<Formula>
+
+const SET_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
+
+/** The name of a set that a backup makes. */
+const newSet: Shape<string> = {
+  sign: 'NAME',
+  schema: { type: 'string', pattern: SET_NAME.source },
+  read: (node, scope) => {
+    const name = text('NAME').read(node, scope)
+    if (!SET_NAME.test(name) || scope.sets.includes(name))
+      throw invalidScenario(
+        node.place,
+        `${name} cannot be the name of a set`,
+        'Take letters, digits, - and _, and each name once.',
+      )
+    scope.nameSet(name)
+    return name
+  },
+}
+
+/** The name of a set that a backup above has made. */
+const knownSet: Shape<string> = {
+  ...newSet,
+  read: (node, scope) => {
+    const name = String(scalarIn(node))
+    if (!scope.sets.includes(name)) throw unknownWord(node.place, `set ${name}`, scope.sets)
+    return name
+  },
+}
+
+const RESTORE = {
+  from: { shape: listOf(knownSet), about: 'the sets: a full one or a copy, then what builds on it' },
+  pointInTime: { shape: flag, about: 'without the logs that are newer than the sets; false: they are redone too' },
+}
+const BACKUP = {
+  kind: {
+    shape: word(['full', 'incremental', 'copy', 'differential']),
+    about: 'what it backs up, and whether it truncates',
+  },
+  method: { shape: word(['streaming', 'vss']), about: 'page by page while the store runs, or as a snapshot' },
+  of: { shape: owner(true), about: 'the active, or a copy (by vss only)' },
+  to: { shape: newSet, about: 'what the set is called, for `restore`' },
+  outcome: {
+    shape: word(['completed', 'aborted', 'vanished']),
+    about:
+      'how the tool ends it; `completed` when nothing is said. In virtual runs also `aborted`, and `vanished`, which leaves it under way',
+  },
+}
+
+/** What can be done with backups and their sets, in the order of the manual. */
+export const BACKUP_ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
+  backup: verb({
+    about: 'a backup, from its beginning to its end',
+    example: 'backup: {kind: full, method: vss, of: copy1}',
+    shape: map(BACKUP, ['kind', 'method', 'of']),
+    does: ({ kind = 'full', method = 'vss', of = 'active', to = null, outcome = 'completed' }): FormulaAct => ({
+      kind: 'backup',
+      scope: kind,
+      method,
+      of,
+      to,
+      outcome,
+    }),
+  }),
+  restore: verb({
+    about: 'sets are restored into the active; in real runs its database has to be dismounted',
+    example: 'restore: {from: [monday], pointInTime: true}',
+    shape: map(RESTORE, ['from']),
+    does: ({ from = [], pointInTime = false }): FormulaAct => ({ kind: 'restore', from, pointInTime }),
+  }),
+}
