@@ -162,7 +162,8 @@ function withTime(
   const isAbove = (steps.at(-1)?.through ?? NO_GENERATION) < through
   const below = isAbove ? steps : steps.filter((step) => step.through < through)
   const last = below.at(-1)
-  const newest = Math.max(timeMs, last?.timeMs ?? 0)
+  // The step that this log was in may say more of the logs below it, which are in no other.
+  const newest = Math.max(timeMs, last?.timeMs ?? 0, steps[below.length]?.timeMs ?? 0)
   if (last === undefined || newest - last.sinceMs > lagMs / LAG_STEPS)
     return [...below, { through, sinceMs: newest, timeMs: newest }]
   return [...below.slice(0, -1), { through, sinceMs: last.sinceMs, timeMs: newest }]

@@ -11,6 +11,7 @@ import { type ReplicaState, startReplica } from '../../../engine/replication/rep
 import {
   lagAfterInspection,
   lagAfterReplay,
+  lagAfterScan,
   lagReleasesThrough,
   replayableThrough,
   type StandbyOptions,
@@ -90,6 +91,22 @@ describe('the replay lag', () => {
     const nowMs = 10 * DAY_MS
     const state = aTarget({ replayLagMs: HOUR_MS, truncationLagMs: 0 }, { logs: 60, everyMs: -DAY_MS, nowMs })
 
+    expect(replayableThrough(state, nowMs + HOUR_MS)).toBe(10)
+  })
+
+  it('begins with the latest time below a log, also where the newest log of a scan is older', () => {
+    const nowMs = 10 * DAY_MS
+    const options = { replayLagMs: 2 * HOUR_MS, truncationLagMs: 0 }
+    const lag = startLag(options)
+    const logTimes = Array.from({ length: 60 }, (_, index) => ({
+      generation: asGeneration(index + 1),
+      logTimeMs: nowMs - (index === 0 ? HOUR_MS : 3 * HOUR_MS),
+    }))
+    const run = { first: asGeneration(1), last: asGeneration(60) }
+    const found = lag && lagAfterScan(lag, { run, identity: null, logTimeMs: nowMs - 3 * HOUR_MS, logTimes }, nowMs)
+    const state = { ...startReplica('SG1', { replays: true }), lag: found, inspected: run.last }
+
+    expect(replayableThrough(state, nowMs)).toBe(0)
     expect(replayableThrough(state, nowMs + HOUR_MS)).toBe(10)
   })
 
