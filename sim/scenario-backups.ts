@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
-import { asGeneration } from '../engine/generation.ts'
+import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import { type Act, type ActRefusal, type BackupAct, eseErrorIn } from '../engine/scenario/step.ts'
+import { isRestorableVersion } from '../engine/source/restorable-version.ts'
 import type { BackupTool } from './backup-tool.ts'
 import type { CopyNode } from './copy-node.ts'
 import type { World } from './world.ts'
@@ -9,8 +10,18 @@ import type { World } from './world.ts'
 export interface ScenarioBackupsParts {
   readonly world: World
   readonly tool: BackupTool
+  /** Version of the product: `1.2.3`. */
+  readonly product: string
   /** Lets the world go on, in milliseconds. */
   readonly pass: (ms: number) => void
+}
+
+/** A set that has a name. */
+interface NamedSet {
+  /** Its last log. */
+  readonly through: Generation
+  /** Version of the product that has made it. */
+  readonly product: string
 }
 
 /** What an operator waits for an answer, in milliseconds. */
@@ -19,8 +30,7 @@ export const ANSWER_MS_MAX = 10_000
 /** The backups of a scenario in the toy world, and the sets that they leave. */
 export class ScenarioBackups {
   readonly #parts: ScenarioBackupsParts
-  /** The last log of each set that has a name. */
-  readonly #sets = new Map<string, number>()
+  readonly #sets = new Map<string, NamedSet>()
 
   constructor(parts: ScenarioBackupsParts) {
     this.#parts = parts
@@ -36,23 +46,42 @@ export class ScenarioBackups {
     tool.take({ scope, method, copy, ending: outcome })
     const refusal = this.#untilEnded()
     if (refusal !== null) return refusal
-    if (outcome === 'completed' && to !== null) this.#sets.set(to, world.source.state.backups[scope]?.range.last ?? 0)
+    if (outcome === 'completed' && to !== null) this.#keepSet(to, scope)
     const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished' }[outcome]
     return tool.outcome === meant ? null : refused('STATE_REFUSED', tool.outcome)
   }
 
   /** A restore waits until the source is at rest. Rolled forward to the newest log, no log changes. */
   restore({ from, pointInTime }: Extract<Act<number>, { kind: 'restore' }>): ActRefusal | null {
-    const { world, pass } = this.#parts
+    const { world, pass, product } = this.#parts
     const { core, source } = world
-    const through = asGeneration(this.#sets.get(from.at(-1) ?? '') ?? 0)
+    const sets = from.map((name) => this.#sets.get(name))
     if (!source.isUp) return refused('NODE_UNREACHABLE', 'the active is down')
+    if (!sets.every((set) => set !== undefined)) return refused('BACKUP_REJECTED', 'there is no such set')
+    const foreign = sets.find((set) => !isRestorableVersion(set.product, product))
+    if (foreign !== undefined)
+      return refused('BACKUP_REJECTED', `a set was made by version ${foreign.product}, this is ${product}`)
+    const through = sets.at(-1)?.through ?? NO_GENERATION
     if (!pointInTime || through >= world.generated) return null
     const givesUpMs = core.nowMs + ANSWER_MS_MAX
     while (!world.restore(through))
       if (core.nowMs < givesUpMs) pass(1)
       else return refused('STATE_REFUSED', 'the active is not at rest')
     return null
+  }
+
+  /** A set says from now on that another version has made it. */
+  age({ set: name, product }: Extract<Act<number>, { kind: 'age' }>): ActRefusal | null {
+    const set = this.#sets.get(name)
+    if (set === undefined) return refused('BACKUP_REJECTED', 'there is no such set')
+    this.#sets.set(name, { ...set, product })
+    return null
+  }
+
+  #keepSet(name: string, scope: BackupAct['scope']): void {
+    const { world, product } = this.#parts
+    const through = world.source.state.backups[scope]?.range.last ?? NO_GENERATION
+    this.#sets.set(name, { through, product })
   }
 
   /** Runs until the tool has done what it was asked for, and tells what the source refused of it. */

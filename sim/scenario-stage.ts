@@ -30,6 +30,7 @@ const TRACE_LINES_MAX = 40
 /** The toy world as the stage of a scenario: it answers what the machine of a scenario asks, in virtual time. */
 export class ScenarioStage {
   readonly #seed: number | null
+  readonly #product: string
   #world: World
   #operator: Operator
   #mischief: Mischief
@@ -37,9 +38,13 @@ export class ScenarioStage {
   #lines: string[] = []
   #events: RaisedEvent[] = []
 
-  /** @param seed varies the delays of everything; null for the shortest ones */
-  constructor(seed: number | null) {
+  /**
+   * @param seed varies the delays of everything; null for the shortest ones
+   * @param product version of the product that makes backup sets: `1.2.3`
+   */
+  constructor(seed: number | null, product: string) {
     this.#seed = seed
+    this.#product = product
     this.#world = this.#build(CALM_SCENARIO)
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)
@@ -101,7 +106,12 @@ export class ScenarioStage {
   }
 
   #backupsOf({ backups }: Operator): ScenarioBackups {
-    return new ScenarioBackups({ world: this.#world, tool: backups, pass: (ms) => this.#pass(ms) })
+    return new ScenarioBackups({
+      world: this.#world,
+      tool: backups,
+      product: this.#product,
+      pass: (ms) => this.#pass(ms),
+    })
   }
 
   #keep(line: string): void {
@@ -139,6 +149,8 @@ export class ScenarioStage {
         return this.#backups.backUp(act)
       case 'restore':
         return this.#backups.restore(act)
+      case 'age':
+        return this.#backups.age(act)
       case 'empty':
         return this.#empty(this.#copy(act.copy))
       case 'database':

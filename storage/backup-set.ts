@@ -26,7 +26,7 @@ export function setPlaces(root: string): SetPlaces {
 }
 
 /** The file that makes a directory a set. */
-const MANIFEST_NAME = 'manifest.json'
+export const MANIFEST_NAME = 'manifest.json'
 /** A million logs take less. */
 const MANIFEST_BYTES_MAX = 256 * 1024 * 1024
 const PIECE_BYTES = 1024 * 1024

@@ -1,6 +1,7 @@
 import { FORMAT_7 } from '../engine/database/log-header.ts'
 import { ReplicationError } from '../engine/error.ts'
 import { formatGeneration, type Generation, type GenerationRange, lowerOf } from '../engine/generation.ts'
+import { isRestorableVersion } from '../engine/source/restorable-version.ts'
 import { type BackupManifest, kindOfSetFile, rejectedSet, type SetFile } from './backup-manifest.ts'
 
 /** A set and where it lies. */
@@ -111,7 +112,7 @@ function refuseForeign(folder: FolderToRestore, base: SetToRestore, set: SetToRe
 
 function refuseVersion(folder: FolderToRestore, set: SetToRestore): void {
   const { product, logFormat } = set.manifest
-  if (majorOf(product) !== majorOf(folder.product))
+  if (!isRestorableVersion(product, folder.product))
     throw refusedSet(
       set,
       `was made by version ${product}, this is ${folder.product}: a backup is restored by the same major version only`,
@@ -125,10 +126,6 @@ function refuseVersion(folder: FolderToRestore, set: SetToRestore): void {
     `has logs of format ${logFormat}, newer than ${FORMAT_7.major},${FORMAT_7.minor},${FORMAT_7.updateMax}`,
     'Restore it with the version that made it.',
   )
-}
-
-function majorOf(version: string): string {
-  return version.split('.')[0] ?? ''
 }
 
 /** The logs with those of the next set. */

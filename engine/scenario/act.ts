@@ -24,6 +24,7 @@ export function resolveAct<From, To>(act: Act<From>, value: (count: From) => To)
     case 'backup':
     case 'database':
     case 'restore':
+    case 'age':
     case 'empty':
       return act
   }

@@ -101,6 +101,8 @@ export type Act<Count> =
   | BackupAct
   /** Sets are restored into the active; `pointInTime` leaves out the logs that are newer than they. */
   | { readonly kind: 'restore'; readonly from: readonly string[]; readonly pointInTime: boolean }
+  /** A set says from now on that this version of the product has made it. */
+  | { readonly kind: 'age'; readonly set: string; readonly product: string }
   /** Somebody removes the logs and the database of a copy that is suspended. */
   | { readonly kind: 'empty'; readonly copy: Owner }
   /** The database of the active is dismounted, or mounted again; the toy world has none. */

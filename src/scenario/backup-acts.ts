@@ -35,6 +35,19 @@ const knownSet: Shape<string> = {
   },
 }
 
+const VERSION_PATTERN = /^\d{1,5}\.\d{1,5}\.\d{1,5}$/
+
+/** A version of the product. */
+const version: Shape<string> = {
+  sign: '8.0.0',
+  schema: { type: 'string', pattern: VERSION_PATTERN.source },
+  read: (node, scope) => {
+    const written = text('8.0.0').read(node, scope)
+    if (VERSION_PATTERN.test(written)) return written
+    throw invalidScenario(node.place, `${written} is no version`, 'Write three numbers, as 8.0.0.')
+  },
+}
+
 const RESTORE = {
   from: { shape: listOf(knownSet), about: 'the sets: a full one or a copy, then what builds on it' },
   pointInTime: { shape: flag, about: 'without the logs that are newer than the sets; false: they are redone too' },
@@ -52,6 +65,11 @@ const BACKUP = {
     about:
       'how the tool ends it; `completed` when nothing is said. In virtual runs also `aborted`, and `vanished`, which leaves it under way',
   },
+}
+
+const AGE = {
+  set: { shape: knownSet, about: 'the set' },
+  product: { shape: version, about: 'the version of the product that is said to have made it' },
 }
 
 /** What can be done with backups and their sets, in the order of the manual. */
@@ -74,5 +92,11 @@ export const BACKUP_ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     example: 'restore: {from: [monday], pointInTime: true}',
     shape: map(RESTORE, ['from']),
     does: ({ from = [], pointInTime = false }): FormulaAct => ({ kind: 'restore', from, pointInTime }),
+  }),
+  age: verb({
+    about: 'a set becomes one that another version of the product has made',
+    example: 'age: {set: monday, product: 8.0.0}',
+    shape: map(AGE, ['set', 'product']),
+    does: ({ set = '', product = '' }): FormulaAct => ({ kind: 'age', set, product }),
   }),
 }

@@ -31,7 +31,7 @@ export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRef
 
 async function carryOut(
   act: Exclude<Act<number>, { kind: 'backup' | 'restore' }>,
-  { world, mail }: Scene,
+  { world, mail, sets }: Scene,
 ): Promise<void> {
   const { active } = world
   switch (act.kind) {
@@ -49,6 +49,8 @@ async function carryOut(
       return void (await active.client.markBackup(STORAGE_GROUP, act.through))
     case 'database':
       return void (await active.connection.json('POST', `/api/v1/stores/${STORAGE_GROUP}/${act.change}`, {}))
+    case 'age':
+      return sets.age(act)
     case 'empty':
       return await empty(world.node(act.copy))
     case 'network':

@@ -1,5 +1,8 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Act, ActRefusal, BackupAct } from '../../engine/scenario/step.ts'
+import { composeManifest, parseManifest, rejectedSet } from '../../storage/backup-manifest.ts'
+import { MANIFEST_NAME } from '../../storage/backup-set.ts'
 import { endedWithin, startCommand } from '../up/child-command.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
 import type { RealWorld } from './real-world.ts'
@@ -33,6 +36,13 @@ export class RealSets {
     const directories = from.map((name) => this.#directoryOf(name))
     const line = ['restore', STORAGE_GROUP, '--from', ...directories, ...(pointInTime ? ['--point-in-time'] : [])]
     return await this.#byCommand(line, this.#world.active)
+  }
+
+  /** Rewrites what the manifest of a set says of the program that made it. Errors: `BACKUP_REJECTED` where there is no such set. */
+  age({ set, product }: Extract<Act<number>, { kind: 'age' }>): void {
+    const path = join(this.#directoryOf(set), MANIFEST_NAME)
+    if (!existsSync(path)) throw rejectedSet(path, 'is not there')
+    writeFileSync(path, composeManifest({ ...parseManifest(readFileSync(path, 'utf8'), path), product }))
   }
 
   /** By a command of ours in a process of its own; what it complains of is the refusal. */

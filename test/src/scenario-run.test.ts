@@ -159,6 +159,24 @@ steps:
     expect(exitCode).toBe(0)
   })
 
+  it('restores no set that another major version has made, and none that is not there', async () => {
+    const { exitCode, stdout } = await run({
+      'restore.yaml': `world: {toy: {active: 3, copy: 0}}
+steps:
+  - close: 10
+  - backup: {kind: full, method: vss, of: active, to: monday}
+  - backup: {kind: full, method: vss, of: active, to: tuesday, outcome: aborted}
+  - attempt: {restore: {from: tuesday}, refused: BACKUP_REJECTED}
+  - age: {set: monday, product: 0.9.9}
+  - restore: {from: monday}
+  - age: {set: monday, product: 1.0.0}
+  - attempt: {restore: {from: monday}, refused: BACKUP_REJECTED}
+`,
+    })
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
   it('prints one document with --json', async () => {
     const { exitCode, stdout } = await run({ 'few.yaml': FAILING, 'wrong.yaml': 'steps: 3' }, ['--json', '--seed', '7'])
     const document = JSON.parse(stdout)
