@@ -3,6 +3,7 @@ import type { BackupSlots } from '../../engine/database/backup-slot.ts'
 import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import { type Generation, higherOf, nextGeneration } from '../../engine/generation.ts'
+import type { ReplicaState } from '../../engine/replication/replica-state.ts'
 import { isLogOnly, lastBackedUp } from '../../engine/source/backup-session.ts'
 import { DATABASE_NAME } from '../../storage/store-places.ts'
 import type { LogShareClient } from '../../transport/log-share-client.ts'
@@ -82,6 +83,7 @@ class PassiveBackup {
   async prepare() {
     const { copy, clock } = this.#parts
     this.#raise(2025, [])
+    await this.#untilLookedAt()
     const frozen = await copy.freeze()
     this.#frozenSinceMs = clock.nowMs()
     const { freezeMs } = this.#request
@@ -101,6 +103,12 @@ class PassiveBackup {
     this.#session = session
     this.#continueLater()
     return { logs: first <= last ? { first, last } : null, closed: last }
+  }
+
+  /** Behind a thaw or a Resume the store is looked at for a moment, and is not frozen meanwhile. */
+  async #untilLookedAt(): Promise<void> {
+    const judge = ({ phase }: ReplicaState): true | null => (phase === 'checking' ? null : true)
+    await this.#parts.copy.until(judge, AbortSignal.timeout(LOOKING_MS_MAX)).catch(() => undefined) // the freeze says why not
   }
 
   async thaw(): Promise<boolean> {
@@ -184,6 +192,9 @@ class PassiveBackup {
     this.#parts.events.raise(this.#parts.copy.name, id, values)
   }
 }
+
+/** How long a look at the store may take before a backup gives up waiting for it, in milliseconds. */
+const LOOKING_MS_MAX = 10_000
 
 /** How long the source may take to answer, in milliseconds: it makes records durable and rolls a log. */
 const SAY_MS_MAX = 30_000

@@ -141,6 +141,8 @@ describe('a backup of the passive', () => {
     await replayed()
     expect(await readdir(data)).not.toContain('set')
     expect((await backup('full', 'SG1')).exitCode).toBe(0)
+    const again = await ask(passive, ['backup', 'copy', 'SG1', '--of', 'passive', '--to', join(data, 'again')])
+    expect([again.exitCode, again.stderr]).toEqual([0, ''])
   })
 })
 
