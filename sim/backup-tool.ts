@@ -11,10 +11,12 @@ const READ_MS = 30
 const READ_MS_SPREAD = 600
 /** How often it looks for an answer, in milliseconds. */
 const LOOK_MS = 1
+/** How often the service of a copy says that its backup goes on, in milliseconds. */
+const CONTINUE_MS = 10_000
 /** How many looks it waits for one before it gives up. */
 const LOOKS_MAX = 5_000
 
-/** What a tool does when it has read everything. */
+/** What a tool does when it has read everything: one that is `held` goes on when it is released. */
 type ToolEnding = (typeof ENDINGS)[number]
 
 /** A backup as somebody asks a tool for it. */
@@ -41,7 +43,15 @@ export function toolRequest(
 
 const SCOPES = ['full', 'incremental', 'copy', 'differential'] as const
 const METHODS = ['streaming', 'vss'] as const
-const ENDINGS = ['completed', 'aborted', 'vanished', 'twice'] as const
+const ENDINGS = ['completed', 'aborted', 'vanished', 'twice', 'held'] as const
+
+/** A backup whose tool has read everything, and has not said so. */
+interface HeldBackup {
+  readonly session: number
+  readonly request: ToolRequest
+  /** Null for a set that is not whole. */
+  readonly range: GenerationRange | null
+}
 
 /** A fact without its time, member by member of the union. */
 type Untimed<Fact> = Fact extends unknown ? Omit<Fact, 'nowMs'> : never
@@ -52,6 +62,7 @@ type Untimed<Fact> = Fact extends unknown ? Omit<Fact, 'nowMs'> : never
  */
 export class BackupTool {
   readonly #world: World
+  #held: HeldBackup | null = null
   /** What became of the last backup, for stories. */
   outcome = ''
   /** Why the last backup was refused; null when it was not. */
@@ -77,6 +88,17 @@ export class BackupTool {
     this.#ask((requestId) => this.#notice({ kind: 'backup-asked', requestId, request: asked }), {
       done: () => this.#begun(request, asked, from),
     })
+  }
+
+  /** Ends the backup that is held. Answers false where there is none: a process that ended has forgotten it. */
+  release(ending: 'completed' | 'aborted'): boolean {
+    const held = this.#held
+    if (held === null) return false
+    this.#held = null
+    this.outcome = 'under way'
+    this.refusal = null
+    this.#end(held.session, { ...held.request, ending }, held.range)
+    return true
   }
 
   /** Gives up what a tool has left behind on the active, which would hold its logs for ever; one of a passive ends by itself. */
@@ -125,8 +147,13 @@ export class BackupTool {
   }
 
   /** Says how it ended, unless the tool has vanished; `range` null is a set that is not whole. */
-  #end(id: number, { ending, scope }: ToolRequest, range: GenerationRange | null): void {
+  #end(id: number, request: ToolRequest, range: GenerationRange | null): void {
     const { oracle } = this.#world
+    const { ending, scope } = request
+    if (ending === 'held') {
+      this.#hold({ session: id, request, range })
+      return
+    }
     if (ending === 'vanished') {
       this.outcome = 'the tool has vanished'
       return
@@ -143,6 +170,28 @@ export class BackupTool {
       },
     })
     if (ending === 'twice') this.#ask((requestId) => this.#notice({ ...end, requestId }), { done: () => undefined })
+  }
+
+  /** Its service says that it is still at it, as long as it runs and the source does. */
+  #hold(held: HeldBackup): void {
+    const { source } = this.#world
+    const { copy } = held.request
+    this.outcome = 'held'
+    this.#held = held
+    const forget = (): void => {
+      if (this.#held === held) this.#held = null
+    }
+    source.whenDead(forget)
+    copy?.whenDead(forget)
+    if (copy !== null) this.#continue(held, copy)
+  }
+
+  #continue(held: HeldBackup, copy: CopyNode): void {
+    const { core, links } = this.#world
+    if (this.#held !== held) return
+    const link = links.find(({ copyId }) => copyId === copy.copyId)
+    if (link?.isPartitioned === false) this.#notice({ kind: 'backup-continued', session: held.session })
+    core.after(CONTINUE_MS, () => this.#continue(held, copy))
   }
 
   #requestOf({ scope, method, copy }: ToolRequest): BackupRequest | null {

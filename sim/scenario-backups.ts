@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import { type Act, type ActRefusal, type BackupAct, eseErrorIn } from '../engine/scenario/step.ts'
+import { whyNotDismount } from '../engine/source/backup-session.ts'
 import { isRestorableVersion } from '../engine/source/restorable-version.ts'
 import type { BackupTool } from './backup-tool.ts'
 import type { CopyNode } from './copy-node.ts'
@@ -31,6 +32,8 @@ export const ANSWER_MS_MAX = 10_000
 export class ScenarioBackups {
   readonly #parts: ScenarioBackupsParts
   readonly #sets = new Map<string, NamedSet>()
+  /** What becomes of the backup that is held. */
+  #held: Pick<BackupAct, 'to' | 'scope'> = { to: null, scope: 'full' }
 
   constructor(parts: ScenarioBackupsParts) {
     this.#parts = parts
@@ -46,9 +49,30 @@ export class ScenarioBackups {
     tool.take({ scope, method, copy, ending: outcome })
     const refusal = this.#untilEnded()
     if (refusal !== null) return refusal
+    if (outcome === 'held') this.#held = { to, scope }
     if (outcome === 'completed' && to !== null) this.#keepSet(to, scope)
-    const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished' }[outcome]
+    const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished', held: 'held' }[
+      outcome
+    ]
     return tool.outcome === meant ? null : refused('STATE_REFUSED', tool.outcome)
+  }
+
+  /** Ends the backup that is held, and runs until it has ended. */
+  release(outcome: 'completed' | 'aborted'): ActRefusal | null {
+    const { tool } = this.#parts
+    const { to, scope } = this.#held
+    if (!tool.release(outcome)) return refused('STATE_REFUSED', 'no backup is held')
+    const refusal = this.#untilEnded()
+    if (refusal !== null) return refusal
+    if (tool.outcome !== outcome) return refused('STATE_REFUSED', tool.outcome)
+    if (outcome === 'completed' && to !== null) this.#keepSet(to, scope)
+    return null
+  }
+
+  /** Dismount-Database, as far as the toy world can: it is refused. */
+  refuseDismount(): ActRefusal | null {
+    const refusal = whyNotDismount(this.#parts.world.source.state.session)
+    return refusal === null ? null : refused('STATE_REFUSED', refusal.why, refusal.error)
   }
 
   /** A restore waits until the source is at rest. Rolled forward to the newest log, no log changes. */

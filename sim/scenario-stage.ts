@@ -153,8 +153,10 @@ export class ScenarioStage {
         return this.#backups.age(act)
       case 'empty':
         return this.#empty(this.#copy(act.copy))
+      case 'release':
+        return this.#backups.release(act.outcome)
       case 'database':
-        throw new Error('the toy world has no database to dismount or mount: put the step into a block real:')
+        return this.#refuse(act)
       case 'network':
         this.#link(act.copy)[act.change === 'cut' ? 'partition' : 'heal']()
         return null
@@ -177,6 +179,12 @@ export class ScenarioStage {
       this.#pass(CLOSE_MS)
     }
     return null
+  }
+
+  #refuse({ change }: Extract<Act<number>, { kind: 'database' }>): ActRefusal {
+    const refusal = change === 'dismount' ? this.#backups.refuseDismount() : null
+    if (refusal !== null) return refusal
+    throw new Error('the toy world has no database to dismount or mount: put the step into a block real:')
   }
 
   #empty(copy: CopyNode): ActRefusal | null {

@@ -2,6 +2,7 @@ import type { BackupSlots, FinishedBackup } from '../engine/database/backup-slot
 import { formatLogPosition } from '../engine/database/log-position.ts'
 import { unixMsOf } from '../engine/database/log-time.ts'
 import { ReplicationError } from '../engine/error.ts'
+import type { DismountRefusal } from '../engine/source/backup-session.ts'
 import type { BackupDocument, StoreState, StoreStatus } from '../transport/management-store-documents.ts'
 import type { MailboxStatus } from '../workers/mailbox-answers.ts'
 import type { StoreOpening } from '../workers/mailbox-opening.ts'
@@ -53,12 +54,6 @@ export function storeDown(name: string, state: StoreState, failure: string): Rep
         : 'Look at its state with GET /api/v1/stores, and try again when it is running.',
     fields: { storageGroup: name },
   })
-}
-
-/** Why a database may not be dismounted now, with the engine's number. */
-export interface DismountRefusal {
-  readonly error: number
-  readonly why: string
 }
 
 /** A dismount that is refused. */

@@ -22,6 +22,7 @@ export function resolveAct<From, To>(act: Act<From>, value: (count: From) => To)
     case 'node':
     case 'disable':
     case 'backup':
+    case 'release':
     case 'database':
     case 'restore':
     case 'age':

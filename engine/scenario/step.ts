@@ -99,6 +99,8 @@ export type Act<Count> =
   /** Somebody stops counting on a copy. */
   | { readonly kind: 'disable'; readonly copy: Owner }
   | BackupAct
+  /** The backup that is held ends. */
+  | { readonly kind: 'release'; readonly outcome: 'completed' | 'aborted' }
   /** Sets are restored into the active; `pointInTime` leaves out the logs that are newer than they. */
   | { readonly kind: 'restore'; readonly from: readonly string[]; readonly pointInTime: boolean }
   /** A set says from now on that this version of the product has made it. */
@@ -108,7 +110,7 @@ export type Act<Count> =
   /** The database of the active is dismounted, or mounted again; the toy world has none. */
   | { readonly kind: 'database'; readonly change: 'dismount' | 'mount' }
 
-/** A backup, from its beginning to its end. */
+/** A backup, from its beginning to its end, or until it is held. */
 export interface BackupAct {
   readonly kind: 'backup'
   readonly scope: BackupScope
@@ -116,12 +118,11 @@ export interface BackupAct {
   readonly of: Owner
   /** What the set is called; null where nobody restores it. */
   readonly to: string | null
-  /** A tool that `vanished` leaves its backup under way. */
   readonly outcome: BackupOutcome
 }
 
-/** How the tool of a backup ends it. */
-type BackupOutcome = 'completed' | 'aborted' | 'vanished'
+/** How the tool of a backup ends it: one that `vanished` leaves it under way, one that is `held` does until it is released. */
+type BackupOutcome = 'completed' | 'aborted' | 'vanished' | 'held'
 
 /** The number of ESE that a refusal names, where it gives none by itself: `(error -526)`, `(-617)`; 0 for none. */
 export function eseErrorIn(message: string): number {

@@ -118,6 +118,21 @@ export function whyNotBackup(state: SourceState, request: BackupRequest): Backup
   )
 }
 
+/** Why a database may not be dismounted now, with the engine's number. */
+export interface DismountRefusal {
+  readonly error: number
+  readonly why: string
+}
+
+/**
+ * Why the database of the active may not be dismounted, or null when it may: -505 while it is backed up, -617 while a passive copy is.
+ *
+ * Source: an engine with a backup under way refuses to detach its database.
+ */
+export function whyNotDismount(session: BackupSession | null): DismountRefusal | null {
+  return session === null ? null : { error: underWayError(session), why: `${sessionInWords(session)} is under way` }
+}
+
 /** The session that begins with a request which nothing refuses. A backup of a passive is prepared already. */
 export function beginSession(state: SourceState, request: BackupRequest, nowMs: number): BackupSession {
   const { surrogate, scope } = request
@@ -203,12 +218,17 @@ export function lastBackedUp({ full, incremental }: BackupHistory): Generation {
 
 function sessionRefusal({ session, name }: SourceState): BackupRefusal | null {
   if (session === null) return null
-  const eseError = session.request.surrogate === null ? -505 : -617
+  const eseError = underWayError(session)
   return {
     eseError,
     message: `${sessionInWords(session)} of ${name} is under way (error ${eseError})`,
     hint: 'Wait until it has ended, or give it up: one backup of a storage group at a time, of whichever copy.',
   }
+}
+
+/** What is refused while a session is under way, is refused with this number. */
+function underWayError({ request }: BackupSession): number {
+  return request.surrogate === null ? -505 : -617
 }
 
 function circularRefusal({ options, name }: SourceState, { scope, surrogate }: BackupRequest): BackupRefusal | null {

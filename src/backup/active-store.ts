@@ -1,7 +1,7 @@
 import type { BackupSlots, FinishedBackup } from '../../engine/database/backup-slot.ts'
 import { unixMsOf } from '../../engine/database/log-time.ts'
 import { asGeneration } from '../../engine/generation.ts'
-import { type BackupHistory, type FinishedBackupFact, sessionInWords } from '../../engine/source/backup-session.ts'
+import { type BackupHistory, type FinishedBackupFact, whyNotDismount } from '../../engine/source/backup-session.ts'
 import type { ShareInstance } from '../share-instance.ts'
 import type { StoreInstance } from '../store-instance.ts'
 import type { ActiveBackups } from './share-backups.ts'
@@ -39,12 +39,7 @@ export function connectStore(store: StoreInstance, share: ShareInstance): void {
   store.watchRequired((required) => share.storeNeeds(required))
   store.watchBackups((slots) => share.backups.known(slots))
   store.watchEnded((error) => share.backups.storeEnded(error))
-  store.guardDismount(() => {
-    const { session } = share.backups
-    if (session === null) return null
-    const error = session.request.surrogate === null ? -505 : -617
-    return { error, why: `${sessionInWords(session)} is under way` }
-  })
+  store.guardDismount(() => whyNotDismount(share.backups.session))
 }
 
 function slotOf({ scope, method, surrogate, range }: FinishedBackupFact) {

@@ -94,7 +94,7 @@ export const ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     shape: owner(false),
     does: (copy): FormulaAct => ({ kind: 'empty', copy }),
   }),
-  dismount: databaseVerb('dismount', 'Dismount-Database on the active; in real runs only'),
+  dismount: databaseVerb('dismount', 'Dismount-Database on the active; in virtual runs it can be refused only'),
   mount: databaseVerb('mount', 'Mount-Database on the active; in real runs only'),
   corrupt: verb({
     about: 'a log is damaged, on a disk or on its way',

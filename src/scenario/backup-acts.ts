@@ -1,8 +1,8 @@
 import type { Formula } from '../../engine/scenario/formula.ts'
 import type { Act } from '../../engine/scenario/step.ts'
-import { flag, listOf, map, owner, type Shape, scalarIn, text, word } from './shape.ts'
+import { type FieldsOf, flag, listOf, map, owner, type Shape, scalarIn, text, word } from './shape.ts'
 import { type Verb, verb } from './verb.ts'
-import { invalidScenario, unknownWord } from './yaml-node.ts'
+import { invalidScenario, unknownWord, type YamlNode } from './yaml-node.ts'
 
 type FormulaAct = Act<Formula>
 
@@ -65,6 +65,7 @@ const BACKUP = {
     about:
       'how the tool ends it; `completed` when nothing is said. In virtual runs also `aborted`, and `vanished`, which leaves it under way',
   },
+  held: { shape: flag, about: 'whether the tool keeps it under way until a step `release`; false' },
 }
 
 const AGE = {
@@ -75,17 +76,16 @@ const AGE = {
 /** What can be done with backups and their sets, in the order of the manual. */
 export const BACKUP_ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
   backup: verb({
-    about: 'a backup, from its beginning to its end',
+    about: 'a backup, from its beginning to its end; with `held` until it is prepared',
     example: 'backup: {kind: full, method: vss, of: copy1}',
     shape: map(BACKUP, ['kind', 'method', 'of']),
-    does: ({ kind = 'full', method = 'vss', of = 'active', to = null, outcome = 'completed' }): FormulaAct => ({
-      kind: 'backup',
-      scope: kind,
-      method,
-      of,
-      to,
-      outcome,
-    }),
+    does: backup,
+  }),
+  release: verb({
+    about: 'the backup that is held ends, and returns when it has; a node that ends takes its backup with it',
+    example: 'release: aborted',
+    shape: word(['completed', 'aborted']),
+    does: (outcome): FormulaAct => ({ kind: 'release', outcome }),
   }),
   restore: verb({
     about: 'sets are restored into the active; in real runs its database has to be dismounted',
@@ -99,4 +99,11 @@ export const BACKUP_ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     shape: map(AGE, ['set', 'product']),
     does: ({ set = '', product = '' }): FormulaAct => ({ kind: 'age', set, product }),
   }),
+}
+
+function backup(said: FieldsOf<typeof BACKUP>, node: YamlNode): FormulaAct {
+  const { kind = 'full', method = 'vss', of = 'active', to = null, outcome, held = false } = said
+  if (held && outcome !== undefined)
+    throw invalidScenario(node.place, 'a backup that is held has no outcome yet', 'Say it with release: further down.')
+  return { kind: 'backup', scope: kind, method, of, to, outcome: held ? 'held' : (outcome ?? 'completed') }
 }

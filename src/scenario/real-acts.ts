@@ -49,6 +49,8 @@ async function carryOut(
       return void (await active.client.markBackup(STORAGE_GROUP, act.through))
     case 'database':
       return void (await active.connection.json('POST', `/api/v1/stores/${STORAGE_GROUP}/${act.change}`, {}))
+    case 'release':
+      return await sets.release(act.outcome)
     case 'age':
       return sets.age(act)
     case 'empty':
@@ -56,6 +58,7 @@ async function carryOut(
     case 'network':
       return world.network(act.copy)[act.change]()
     case 'node':
+      if (act.change !== 'start') sets.forget(act.node)
       return await changeNode(world, act)
     case 'corrupt-log':
       return damageLog(world.node(act.on).logs, act.log, act.how)

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ReplicationError } from '../../engine/error.ts'
 import type { Act, ActRefusal, BackupAct } from '../../engine/scenario/step.ts'
 import { composeManifest, parseManifest, rejectedSet } from '../../storage/backup-manifest.ts'
 import { MANIFEST_NAME } from '../../storage/backup-set.ts'
 import { endedWithin, startCommand } from '../up/child-command.ts'
+import { HeldBackup } from './held-backup.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
 import type { RealWorld } from './real-world.ts'
 import { refusalOf } from './refusal.ts'
@@ -17,18 +19,36 @@ const BACKUP_MS_MAX = 600_000
 export class RealSets {
   readonly #world: RealWorld
   #unnamed = 0
+  #held: HeldBackup | null = null
 
   constructor(world: RealWorld) {
     this.#world = world
   }
 
-  /** By the command that people use, in a process of its own. */
-  async backUp({ scope, method, of, to, outcome }: BackupAct): Promise<ActRefusal | null> {
+  /** By the command that people use, in a process of its own; one that is held goes on in its node. */
+  async backUp(act: BackupAct): Promise<ActRefusal | null> {
+    const { scope, method, of, to, outcome } = act
+    if (outcome === 'held') return await this.#hold(act)
     if (outcome !== 'completed')
       throw new Error('a backup that does not complete is for the toy world: put the step into a block virtual:')
-    const directory = this.#directoryOf(to ?? `unnamed-${++this.#unnamed}`)
+    const directory = this.#newDirectory(to)
     const line = ['backup', scope, STORAGE_GROUP, '--of', sideOf(of), '--method', method, '--to', directory]
     return await this.#byCommand(line, this.#world.node(of))
+  }
+
+  /** Ends the backup that is held, and waits until it has ended. Errors: `STATE_REFUSED` where none is held; those of the node. */
+  async release(outcome: 'completed' | 'aborted'): Promise<void> {
+    const held = this.#held
+    if (held === null) throw noneHeld()
+    this.#held = null
+    if (outcome === 'completed') await held.tell('rate', { bytesPerSecond: null })
+    else await held.tell('give-up', {})
+    await held.ended(outcome)
+  }
+
+  /** A node that ends takes the backup with it that it holds. */
+  forget(node: string): void {
+    if (this.#held?.node.name === node) this.#held = null
   }
 
   /** Into the active, whose database has to be dismounted. */
@@ -55,6 +75,17 @@ export class RealSets {
     return refusalOf(typeof told === 'object' && told !== null ? { ...told } : {}, exitCode ?? 1)
   }
 
+  async #hold({ scope, method, of, to }: BackupAct): Promise<null> {
+    const directory = this.#newDirectory(to)
+    const order = { storageGroup: STORAGE_GROUP, of: sideOf(of), scope, method, directory }
+    this.#held = await HeldBackup.begin(this.#world.node(of), order)
+    return null
+  }
+
+  #newDirectory(name: string | null): string {
+    return this.#directoryOf(name ?? `unnamed-${++this.#unnamed}`)
+  }
+
   #directoryOf(name: string): string {
     return join(this.#world.data, 'sets', name)
   }
@@ -62,4 +93,12 @@ export class RealSets {
 
 function sideOf(owner: string): 'active' | 'passive' {
   return owner === 'active' ? 'active' : 'passive'
+}
+
+function noneHeld(): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: 'no backup is held',
+    hint: 'Begin one with held: true; a node that ends takes its backup with it.',
+  })
 }

@@ -55,6 +55,11 @@ const WRONG: readonly (readonly [string, string, string])[] = [
     'steps:\n  - backup: {kind: full, method: vss, of: active, to: m}\n  - age: {set: m, product: "8.0"}',
     'f.yaml:3:28: 8.0 is no version | Write three numbers, as 8.0.0.',
   ],
+  [
+    'an outcome of a backup that is held',
+    'steps:\n  - backup: {kind: full, method: vss, of: active, held: true, outcome: aborted}',
+    'f.yaml:2:13: a backup that is held has no outcome yet | Say it with release: further down.',
+  ],
   ['two verbs in a step', 'steps:\n  - close: 3\n    mark: 3', 'f.yaml:3:5: a second verb, mark, in one step'],
   ['an event that is not raised', 'steps:\n  - expect: {events: [9999]}', 'f.yaml:2:23: 9999 is no event'],
   [

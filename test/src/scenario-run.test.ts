@@ -177,6 +177,60 @@ steps:
     expect(exitCode, stdout).toBe(0)
   })
 
+  it('holds a backup until it is released, and lets nothing go before', async () => {
+    const { exitCode, stdout } = await run({
+      'held.yaml': `world: {toy: {active: 3, copy: 3}}
+steps:
+  - close: 10
+  - wait: {until: {copy1.replayed: 10}, within: 60s}
+  - attempt: {release: completed, refused: STATE_REFUSED}
+  - backup: {kind: full, method: streaming, of: active, to: monday, held: true}
+  - attempt: {dismount: active, refused: -505}
+  - attempt: {restore: {from: monday}, refused: BACKUP_REJECTED}
+  - advance: 1h
+  - expect: {active.logs: 1..11, active.slots.full.last: 0, noEvents: [224]}
+  - release: completed
+  - attempt: {release: completed, refused: STATE_REFUSED}
+  - wait: {until: {active.logs: 8..11, active.slots.full.last: 11, events: [224]}, within: 10s}
+  - restore: {from: monday}
+  - wait: {until: {copy1.replayed: 11}, within: 10s}
+  - backup: {kind: full, method: vss, of: copy1, held: true}
+  - attempt: {backup: {kind: copy, method: vss, of: active, held: true}, refused: -617}
+  - release: aborted
+  - expect: {active.logs: 8..11, active.slots.full.last: 11, noEvents: [224]}
+`,
+    })
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
+  it('ends a backup that is held with its node, and one of a copy that is cut off', async () => {
+    const { exitCode, stdout } = await run({
+      'lost.yaml': `world: {copies: 2, toy: {active: 3, copy: 3}}
+steps:
+  - close: 10
+  - wait: {until: {copy1.replayed: 10}, within: 60s}
+  - backup: {kind: full, method: vss, of: copy1, held: true}
+  - crash: copy1
+  - start: copy1
+  - attempt: {release: completed, refused: STATE_REFUSED}
+  - advance: 2m
+  - backup: {kind: full, method: vss, of: copy2, held: true}
+  - crash: active
+  - start: active
+  - attempt: {release: completed, refused: STATE_REFUSED}
+  - advance: 10s
+  - backup: {kind: full, method: vss, of: copy2, held: true}
+  - network: {cut: copy2}
+  - advance: 2m
+  - attempt: {release: completed, refused: STATE_REFUSED}
+  - expect: {active.logs: 1..10, active.slots.full.last: 0, noEvents: [224]}
+`,
+    })
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
   it('prints one document with --json', async () => {
     const { exitCode, stdout } = await run({ 'few.yaml': FAILING, 'wrong.yaml': 'steps: 3' }, ['--json', '--seed', '7'])
     const document = JSON.parse(stdout)
