@@ -12,6 +12,7 @@ const PLAYED = [
   '01-full-streaming-all-caught-up',
   '05-incremental-without-full',
   '08-streaming-of-the-passive',
+  '11-restart-during-a-backup-of-the-passive',
   '23b-restore-in-the-right-order',
 ]
 
