@@ -7,6 +7,8 @@ import type { RealNode } from './real-node.ts'
 
 /** As slow as a backup may be, in bytes in a second: a log of 1 MiB takes a quarter of an hour. */
 const HELD_BYTES_PER_SECOND = 1_024
+/** A streaming backup is prepared behind its pages: fast enough for those, and half a second for each log behind them. */
+const PREPARING_BYTES_PER_SECOND = 2_097_152
 /** As long as a copy may stand still for a snapshot, in milliseconds: one that is held is not to fail of that. */
 const FREEZE_MS = 600_000
 /** Between two looks, and how long a backup may take to be prepared, and to end when it is let go, in milliseconds. */
@@ -25,11 +27,15 @@ export class HeldBackup {
 
   /** Begins it; resolves when it is prepared, so that the active knows of it. Errors: those of the node. */
   static async begin(node: RealNode, order: Omit<BackupOrder, 'bytesPerSecond' | 'freezeMs'>): Promise<HeldBackup> {
-    const body = { ...order, bytesPerSecond: HELD_BYTES_PER_SECOND, freezeMs: FREEZE_MS }
+    const isStreaming = order.method === 'streaming'
+    const bytesPerSecond = isStreaming ? PREPARING_BYTES_PER_SECOND : HELD_BYTES_PER_SECOND
+    const body = { ...order, bytesPerSecond, freezeMs: FREEZE_MS }
     const { id } = readBackup(await node.connection.json('POST', '/api/v1/backups', body))
     const held = new HeldBackup(node, id)
-    const { error } = await held.#until(({ phase }) => phase !== 'beginning')
+    const before: readonly BackupJobDocument['phase'][] = isStreaming ? ['beginning', 'database'] : ['beginning']
+    const { error } = await held.#until(({ phase }) => !before.includes(phase))
     if (error !== null) throw ReplicationError.fromJSON(error)
+    if (isStreaming) await held.tell('rate', { bytesPerSecond: HELD_BYTES_PER_SECOND })
     return held
   }
 
