@@ -42,7 +42,8 @@ function namesBelow(directory: string): string[] {
     .sort()
 }
 
-function contentOf(path: string): string {
+/** What is in a file, as a hash. */
+export function contentOf(path: string): string {
   const facts = statSync(path, { throwIfNoEntry: false })
   if (facts === undefined) return `to ${readlinkSync(path)}`
   if (!facts.isFile()) return 'no file'
