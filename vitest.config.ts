@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Many tests wait for processes and disks: two at a time take two thirds of the time on two cores.
+    maxWorkers: 2,
     reporters: ['default', './scripts/closing-line-reporter.ts'],
   },
 })
