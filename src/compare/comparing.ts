@@ -5,7 +5,13 @@ import { anySignal } from '../any-signal.ts'
 import { ApiClient } from '../api-client.ts'
 import { ApiConnection, type ApiConnectionOptions } from '../api-connection.ts'
 import { StoreClient } from '../load/store-client.ts'
+import { pauseUntil } from '../pause-until.ts'
 import { readDigests } from './digest-list.ts'
+
+/** How long a Failed copy may take to find its source again, in milliseconds: it tries after 1 s, 2 s, 4 s, and so on. */
+const RECONNECT_MS_MAX = 20_000
+/** How often it is looked at, in milliseconds. */
+const LOOK_MS = 250
 
 /** What is compared, and how long it may take. */
 export interface ComparisonWanted {
@@ -52,11 +58,17 @@ export async function compareDatabases(wanted: ComparisonWanted): Promise<Compar
   throw refusal
 }
 
-/** A copy that is suspended or failed would be waited for in vain. */
-async function refuseRestingCopy({ copy, storageGroup }: ComparisonWanted): Promise<void> {
+/** A copy that is suspended, or stays Failed, would be waited for in vain; one whose source has just come back is Failed for some seconds. */
+async function refuseRestingCopy({ copy, storageGroup, patienceMs, signal }: ComparisonWanted): Promise<void> {
   const client = new ApiClient(copy)
+  const untilMs = Date.now() + Math.min(patienceMs, RECONNECT_MS_MAX)
   try {
-    const { SummaryCopyStatus: summary, FailedMessage: failed } = await client.copy(storageGroup)
+    let told = await client.copy(storageGroup)
+    while (told.SummaryCopyStatus === 'Failed' && told['SourceConnected'] === false && Date.now() < untilMs) {
+      await pauseUntil(LOOK_MS, signal)
+      told = await client.copy(storageGroup)
+    }
+    const { SummaryCopyStatus: summary, FailedMessage: failed } = told
     if (summary !== 'Suspended' && summary !== 'Failed') return
     throw new ReplicationError({
       code: 'STATE_REFUSED',

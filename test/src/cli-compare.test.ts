@@ -170,7 +170,11 @@ describe('ccr compare', () => {
 
   it.each([
     [{ summary: 'Suspended' }, 'the copy of SG1 is Suspended, and replays no log', 'ccr resume SG1'],
-    [{ summary: 'Failed', failedMessage: '-1018' }, 'is Failed: -1018, and replays no log', 'ccr status SG1'],
+    [
+      { summary: 'Failed', failedMessage: '-1018', connected: true },
+      'is Failed: -1018, and replays no log',
+      'ccr status SG1',
+    ],
   ] as const)('ends with 6 at once where the copy is at rest: %o', async (status, message, hint) => {
     const asked: string[] = []
     const sides = { active: noted(asked, 'active', PAGES), copy: noted(asked, 'copy', PAGES), status }
