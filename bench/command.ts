@@ -99,16 +99,23 @@ export function hasProgram(name: string): boolean {
   return places.some((place) => existsSync(join(place, name)))
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago, for daemons that cannot take port 0. */
+/** Below the ports that systems give to connections by themselves (32768 on Linux): none of those takes one before it is listened on. */
+const PORTS = { first: 15_000, last: 32_000 } as const
+
+/** A TCP port of 127.0.0.1 that was free a moment ago, for daemons that cannot take port 0, or that come back at the same one. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first))
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)) // somebody has it: another one is tried
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 /** Polls until `ready` answers true. A failure says what was waited for. */
