@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
 import type { BackupScope } from '../engine/database/backup-slot.ts'
 import { ReplicationError } from '../engine/error.ts'
+import { FREEZE_MS_MAX } from '../engine/freeze-bound.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { BackupJobDocument } from './management-backup-documents.ts'
 import { describedBy } from './management-route.ts'
@@ -34,8 +35,6 @@ export interface BackupsPort {
   readonly setRate: (id: number, bytesPerSecond: number | null) => void
 }
 
-/** The longest that a copy may stand still, in milliseconds. */
-const FREEZE_MS_MAX = 600_000
 const RATE_MIN = 1_024
 const PATH_CHARACTERS_MAX = 4_096
 const CLOSED = { additionalProperties: false } as const

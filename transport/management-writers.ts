@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
 import type { BackupScope } from '../engine/database/backup-slot.ts'
 import { ReplicationError } from '../engine/error.ts'
+import { FREEZE_MS_MAX } from '../engine/freeze-bound.ts'
 import type { Provocation } from '../engine/source/vss-writer.ts'
 import { asStorageGroupName } from '../engine/storage-group.ts'
 import { describedBy, type GroupRoute } from './management-route.ts'
@@ -30,8 +31,6 @@ export interface WritersPort {
   readonly provoke: (name: WriterName, provocation: Provocation | null) => WriterDocument
 }
 
-/** The longest that a copy may stand still, in milliseconds. */
-const FREEZE_MS_MAX = 600_000
 const CLOSED = { additionalProperties: false } as const
 const words = (...all: readonly string[]): TSchema => Type.Union(all.map((word) => Type.Literal(word)))
 const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()])

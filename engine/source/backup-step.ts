@@ -3,6 +3,7 @@ import { SHADOW_FREEZE_STARTED } from '../event-catalogue.ts'
 import type { BackupFact } from '../fact.ts'
 import { formatGeneration, NO_GENERATION } from '../generation.ts'
 import type { AnswerOrder, Refusal, SourceOrder } from '../order.ts'
+import { answer } from './answer.ts'
 import {
   type BackupSession,
   beginSession,
@@ -14,7 +15,7 @@ import {
   whyNotBackup,
   withFinished,
 } from './backup-session.ts'
-import { answer, grant } from './grant.ts'
+import { grant } from './grant.ts'
 import type { SourceState } from './source-state.ts'
 
 type Stepped = readonly [SourceState, readonly SourceOrder[]]

@@ -1,5 +1,5 @@
 import type { Generation } from '../generation.ts'
-import type { AnswerOrder, SourceOrder } from '../order.ts'
+import type { SourceOrder } from '../order.ts'
 import type { SourceState } from './source-state.ts'
 import { planTruncation } from './truncation-rule.ts'
 
@@ -17,9 +17,4 @@ export function grant(
   const isFruitless = planTruncation(marked, nowMs) === null && state.truncating === null
   const event: readonly SourceOrder[] = isFruitless ? [{ kind: 'raise-event', id: 225, values: [] }] : []
   return [marked, [{ kind: 'record-mark', mark }, ...event]]
-}
-
-/** The answer to a request: done, unless `parts` say that it was refused. */
-export function answer(requestId: number, parts: Partial<Pick<AnswerOrder, 'refusal' | 'remark'>> = {}): AnswerOrder {
-  return { kind: 'answer-operator', requestId, refusal: parts.refusal ?? null, remark: parts.remark ?? '' }
 }

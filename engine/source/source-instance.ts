@@ -9,10 +9,11 @@ import {
   previousGeneration,
 } from '../generation.ts'
 import type { SourceOrder } from '../order.ts'
+import { answer } from './answer.ts'
 import { NEVER_BACKED_UP } from './backup-session.ts'
 import { backupStep, breakBackupOf, watchBackup } from './backup-step.ts'
 import { gapOf } from './gap.ts'
-import { answer, grant } from './grant.ts'
+import { grant } from './grant.ts'
 import { restored } from './restored-logs.ts'
 import { type SourceCopy, type SourceState, sourceDraftOf } from './source-state.ts'
 import { planTruncation } from './truncation-rule.ts'

@@ -1,13 +1,11 @@
 import type { BackupSlots, FinishedBackup } from '../../engine/database/backup-slot.ts'
 import { unixMsOf } from '../../engine/database/log-time.ts'
+import { FREEZE_MS_DEFAULT } from '../../engine/freeze-bound.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { type BackupHistory, type FinishedBackupFact, whyNotDismount } from '../../engine/source/backup-session.ts'
 import type { ShareInstance } from '../share-instance.ts'
 import type { StoreInstance } from '../store-instance.ts'
 import type { ActiveBackups } from './share-backups.ts'
-
-/** How long a store stands still for a snapshot, in milliseconds, unless the request says it. Source: VSS gives its writers 60 s. */
-const FREEZE_MS_DEFAULT = 60_000
 
 /** What a mailbox store does for the backups of its storage group. */
 export function backupsOfStore(store: StoreInstance): ActiveBackups {

@@ -1,4 +1,5 @@
 import { ReplicationError } from '../../engine/error.ts'
+import { FREEZE_MS_DEFAULT } from '../../engine/freeze-bound.ts'
 import { refuseWithin } from '../../storage/durable-directory.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import type { BackupJobDocument } from '../../transport/management-backup-documents.ts'
@@ -22,8 +23,6 @@ export interface BackupHostParts {
 const OVER_KEPT = 32
 /** Backups under way at a time: each has a thread and reads a disk. */
 const UNDER_WAY_MAX = 8
-/** How long a snapshot may keep a copy frozen, in milliseconds, where nobody says it. Source: VSS gives its writers 60 s. */
-const FREEZE_MS_DEFAULT = 60_000
 
 /** Takes the backups of one process. They are in memory only: a service that ends gives up what is under way. */
 export class BackupHost {

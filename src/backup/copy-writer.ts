@@ -1,5 +1,6 @@
 import type { BackupScope } from '../../engine/database/backup-slot.ts'
 import { ReplicationError } from '../../engine/error.ts'
+import { FREEZE_MS_DEFAULT } from '../../engine/freeze-bound.ts'
 import { eseLogName } from '../../engine/log-format.ts'
 import type { Refusal } from '../../engine/order.ts'
 import { isLogOnly } from '../../engine/source/backup-session.ts'
@@ -41,8 +42,6 @@ interface OpenBackup {
   cancelBound: () => void
 }
 
-/** How long a snapshot may keep a copy frozen, in milliseconds, where nobody says it. Source: VSS gives its writers 60 s. */
-const FREEZE_MS_DEFAULT = 60_000
 /** The same where a freeze is to last too long: a copy comes to rest in it, and nobody waits long for the failure. */
 const FREEZE_MS_PROVOKED = 1_000
 /** So much after its bound a freeze is looked at, in milliseconds: the copy itself has ended it then. */

@@ -7,7 +7,7 @@ import type { ReplicaState } from '../../engine/replication/replica-state.ts'
 import { isLogOnly, lastBackedUp } from '../../engine/source/backup-session.ts'
 import { DATABASE_NAME } from '../../storage/store-places.ts'
 import type { LogShareClient } from '../../transport/log-share-client.ts'
-import { reasonToTell, type SurrogateAsk } from '../../transport/surrogate-backup.ts'
+import { reasonToTell, type SurrogateAnswer, type SurrogateAsk } from '../../transport/surrogate-backup.ts'
 import type { Clock } from '../clock.ts'
 import type { CopyInstance, FrozenCopy } from '../copy-instance.ts'
 import { readHeadOf } from '../ese-file.ts'
@@ -183,9 +183,10 @@ class PassiveBackup {
     })
   }
 
-  #say(ask: SurrogateAsk) {
+  /** Ends by itself: the client's limits hold for every call. */
+  #say(ask: SurrogateAsk): Promise<SurrogateAnswer> {
     const { client, copy } = this.#parts
-    return client.askBackup(copy.source, ask, AbortSignal.timeout(SAY_MS_MAX))
+    return client.askBackup(copy.source, ask, new AbortController().signal)
   }
 
   #raise(id: 2021 | 2023 | 2025 | 2027 | 2029 | 2033 | 2035 | 2046, values: readonly (string | number)[]): void {
@@ -195,9 +196,6 @@ class PassiveBackup {
 
 /** How long a look at the store may take before a backup gives up waiting for it, in milliseconds. */
 const LOOKING_MS_MAX = 10_000
-
-/** How long the source may take to answer, in milliseconds: it makes records durable and rolls a log. */
-const SAY_MS_MAX = 30_000
 
 /** Source: neither streaming nor snapshot backups are taken of a standby target. */
 function standbyTarget(name: string): ReplicationError {

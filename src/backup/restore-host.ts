@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
-import type { GenerationRange } from '../../engine/generation.ts'
 import { asReplicationError } from '../../storage/file-error.ts'
 import type { RestoreResult } from '../../storage/restore-set.ts'
 import type { RestoreDocument, RestorePhase } from '../../transport/management-backup-documents.ts'
@@ -153,7 +152,7 @@ export class RestoreHost {
       totalBytes,
       elapsedMs: (endedMs ?? this.#parts.clock.nowMs()) - begunMs,
       logs: result?.logs ?? null,
-      rolledForward: result?.rolledForward ?? (null as GenerationRange | null),
+      rolledForward: result?.rolledForward ?? null,
       replaced: result?.replaced ?? null,
       wasInterrupted: result?.wasInterrupted ?? false,
       wentBack,

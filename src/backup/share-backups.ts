@@ -83,7 +83,9 @@ export class ShareBackups {
   async prepare(session: number): Promise<BackupSession> {
     const { requests, tell } = this.#parts
     await requests.put((requestId) => tell({ kind: 'backup-logs-wanted', requestId, session }))
-    return this.#present()
+    const present = this.#present()
+    if (present.id === session) return present
+    throw brokenMeanwhile()
   }
 
   /** Lets a store go on that stands still for a snapshot. Answers whether it had not gone on by itself before. Errors: `STATE_REFUSED`. */
@@ -182,7 +184,16 @@ export class ShareBackups {
 
   #present(): BackupSession {
     const { session } = this.#parts.state()
-    if (session === null) throw new Error('must hold: a backup that was answered is under way')
+    if (session === null) throw brokenMeanwhile()
     return session
   }
+}
+
+/** Between the answer and whoever waits for it the store may end, and the backup with it. */
+function brokenMeanwhile(): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: 'the backup ended while it was being begun: its store has stopped',
+    hint: 'Nothing was truncated. Take it again when the store is mounted.',
+  })
 }

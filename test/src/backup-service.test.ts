@@ -206,6 +206,16 @@ describe('a backup that cannot be', () => {
     await whole(order('full', 'streaming', 'full'))
   })
 
+  it('and one whose database is not there fails, names the file, and leaves nothing', async () => {
+    const { files } = activeCopy({ store, backups: share.backups, node: 'node1' })
+    changed = { files: { ...files, database: join(root, 'nowhere.edb') } }
+    const refusal = await whole(order('full', 'streaming', 'full')).catch((thrown: unknown) => thrown)
+
+    expect(refusal).toMatchObject({ message: expect.stringContaining('nowhere.edb'), fields: { errno: 'ENOENT' } })
+    expect([share.state.mark, share.state.session]).toEqual([null, null])
+    expect(await readdir(root)).not.toContain('full')
+  })
+
   it('and one whose completion nobody confirms keeps its set, since it may count', async () => {
     const error = new ReplicationError({ code: 'NODE_UNREACHABLE', message: 'nobody answers', hint: 'Wait.' })
     changed = { complete: () => Promise.reject(error) }
