@@ -34,6 +34,9 @@ export type EventId =
   | 224
   | 225
   | 227
+  | 240
+  | 243
+  | 244
   | 300
   | 302
   | 325
@@ -98,6 +101,10 @@ export type EventId =
   | typeof SHADOW_FREEZE_STARTED
   | 9020
   | 9021
+  | 9022
+  | 9023
+  | 9024
+  | 9025
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
@@ -116,6 +123,9 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
   224: row('ESE', 'information', '%1: Deleting log files %2 to %3.'),
   225: row('ESE', 'information', '%1: No log files can be truncated.'),
   227: ours('ESE', 'warning', '%1: %2 log files were already missing when log files %3 to %4 were deleted.'),
+  240: ours('ESE', 'information', '%1: Seed %2 of copy %3 is starting: an internal copy of the database.'),
+  243: ours('ESE', 'information', '%1: The internal copy of the database needs log files %2 to %3.'),
+  244: ours('ESE', 'information', '%1: Seed %2 has completed. No log files are truncated by it.'),
   300: ours('ESE', 'information', '%1: The database of the copy was opened; logs from %2 on are required.'),
   302: ours(
     'ESE',
@@ -264,6 +274,14 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
     'The logs of %1 were restored; the newest closed log is %2. None is truncated before every copy was suspended and resumed.',
   ),
   [SHADOW_FREEZE_STARTED]: ours('ESE', 'information', '%1: Shadow copy %2: the freeze has started.'),
+  9022: ours('MSExchangeRepl', 'warning', 'Seed %2 of a copy of %1 was given up by its source: %3.'),
+  9023: ours('MSExchangeRepl', 'information', 'The seeding of the copy of %1 has begun.'),
+  9024: ours(
+    'MSExchangeRepl',
+    'information',
+    'The seeding of the copy of %1 has completed; its database needs the logs %2 to %3.',
+  ),
+  9025: ours('MSExchangeRepl', 'error', 'The seeding of the copy of %1 has failed: %2. The copy stays suspended.'),
 }
 
 /** The number that people see: two events of different sources may share one. */

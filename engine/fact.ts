@@ -135,6 +135,22 @@ export type ReplicaFact =
   /** Somebody is about to copy the files of the copy: they have to be left alone until `operator-thawed`. */
   | (Noticed & { readonly kind: 'operator-froze'; readonly requestId: number })
   | (Noticed & { readonly kind: 'operator-thawed'; readonly requestId: number })
+  /** An operator wants the database of a suspended copy replaced by that of its source. */
+  | (Noticed & { readonly kind: 'operator-began-seed'; readonly requestId: number })
+  /** The source keeps every log from `from` on for the seed, and the files of the copy may be touched from now on. */
+  | (Noticed & { readonly kind: 'seed-pinned'; readonly from: Generation })
+  /** The database is another one, in its place and durable: nothing is here that it needs. */
+  | (Noticed & {
+      readonly kind: 'seed-completed'
+      /** The logs that it needs, both ends included, by its header. */
+      readonly required: GenerationRange
+      /** Stream of the source that it was read from. */
+      readonly stream: number
+      /** Whether the copy is resumed; it stays suspended else. */
+      readonly resumes: boolean
+    })
+  /** It came to nothing; or, without a fault, the database was put elsewhere, and nothing of the copy was touched. */
+  | (Noticed & { readonly kind: 'seed-ended'; readonly fault: Fault | null })
   | (Noticed & { readonly kind: 'time-passed' })
 
 /** What the source tells its copies, and tells again whenever it changes. */

@@ -22,6 +22,7 @@ export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Re
   guarantee('a suspension is durable before it is answered', true, suspensionIsDurable),
   guarantee('one request per generation is in flight', false, oneRequestEach),
   guarantee('requests stay within the window and the announcement', true, requestsAreBounded),
+  guarantee('a copy that is seeded is suspended, and says that it needs no less than before', true, seededIsSuspended),
   guarantee('only logs that continue the chain are inspected, in order', false, chainIsUnbroken),
   guarantee('what is inspected only grows while the store is in use', true, inspectedGrows),
   guarantee('the counters are in order', true, countersAreInOrder),
@@ -100,6 +101,13 @@ function suspensionIsDurable({ before, after, orders, fact }: ReplicaStep): stri
   return null
 }
 
+function seededIsSuspended({ before, fact, after }: ReplicaStep): string | null {
+  if (after.seeding !== null && after.suspension === null) return 'it is not suspended'
+  if (fact.kind !== 'seed-pinned' || before.database === null || after.database === null) return null
+  const [old, fresh] = [before.database.progress.requiredLow, after.database.progress.requiredLow]
+  return fresh > old || after.inspected > before.inspected ? `it says that log ${old} is not required any more` : null
+}
+
 function oneRequestEach({ before, fact, orders, after }: ReplicaStep): string | null {
   const underWay = before.session === after.session ? new Set(outstandingLogs(before)) : new Set<Generation>()
   // The fact itself may end a request, which then may be made again.
@@ -142,8 +150,17 @@ function chainIsUnbroken({ after, orders }: ReplicaStep): string | null {
   return null
 }
 
+/** Facts that tell what is there, after somebody has replaced it too. */
+const LOOKS_AT_STORE: readonly ReplicaFact['kind'][] = [
+  'copy-started',
+  'store-checked',
+  'database-opened',
+  'seed-pinned',
+  'seed-completed',
+]
+
 function inspectedGrows({ before, after, fact }: ReplicaStep): string | null {
-  if (fact.kind === 'copy-started' || fact.kind === 'store-checked' || fact.kind === 'database-opened') return null
+  if (LOOKS_AT_STORE.includes(fact.kind)) return null
   if (after.inspected < before.inspected) return `from ${before.inspected} to ${after.inspected} by ${fact.kind}`
   const grew = after.inspected > before.inspected
   return grew && fact.kind !== 'logs-inspected' ? `${fact.kind} moved it to ${after.inspected}` : null

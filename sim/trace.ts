@@ -100,7 +100,14 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
     case 'operator-resumed':
     case 'operator-froze':
     case 'operator-thawed':
+    case 'operator-began-seed':
       return `request ${fact.requestId}`
+    case 'seed-pinned':
+      return `from ${fact.from}`
+    case 'seed-completed':
+      return `required ${rangeText(fact.required)}, stream ${fact.stream}${fact.resumes ? ', resumes' : ''}`
+    case 'seed-ended':
+      return fact.fault === null ? 'elsewhere' : faultText(fact.fault)
     case 'share-started':
       return `enrolled ${fact.enrolled.length}, disabled ${fact.disabled.length}, mark ${fact.mark?.through ?? 0}, truncated below ${fact.truncatedBelow}`
     case 'directory-scanned':
@@ -145,7 +152,8 @@ function backupFactRest(fact: BackupFact): string {
   }
 }
 
-function requestText({ scope, method, surrogate }: BackupRequest): string {
+function requestText({ scope, method, surrogate, seed }: BackupRequest): string {
+  if (seed !== undefined) return `seed of ${seed.copyId} from ${seed.from}`
   const of =
     surrogate === null
       ? 'active'

@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** The largest answer taken: 1,000 copies of 2 KB, eight times over. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
+/** How long a last word may take, in milliseconds: whoever says it wants to end. */
+const LAST_WORD_MS_MAX = 2_000
+
 /**
  * Connections to one management API, kept for the next request. Every call ends: in an answer, in the service's own error, or in
  * `NODE_UNREACHABLE`, `WAIT_TIMED_OUT` or `WIRE_PROTOCOL`. `close` when done with it.
@@ -49,6 +52,16 @@ export class ApiConnection {
     }
     const answer = await this.#send(path, { method, headers, ...sent })
     return parsedJson(await answer.body.text().catch((error: unknown) => Promise.reject(this.#told(error))))
+  }
+
+  /** Posts a last word when the connection's own signal has fired; a node that does not hear it is gone. */
+  async lastWord(path: string): Promise<void> {
+    await fetch(`${this.origin}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+      signal: AbortSignal.timeout(LAST_WORD_MS_MAX),
+    }).catch(() => undefined)
   }
 
   /** The bytes that a path answers, or null where it is refused with this code. */

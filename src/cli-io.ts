@@ -14,6 +14,8 @@ export interface CliIo {
   /** Everything else: errors, hints, progress, remarks. */
   readonly stderr: TextSink
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Asks the person who watches, who answers with a line; absent where nobody could answer. */
+  readonly ask?: (question: string) => Promise<string>
   /** Fires when the command is to end; its reason is the name of the signal, `SIGINT` or `SIGTERM`. */
   readonly signal: AbortSignal
 }
@@ -23,7 +25,9 @@ const COLUMNS_UNWATCHED = 80
 
 /** The process itself: its streams, its environment, and a signal that its caller fires. */
 export function processIo(signal: AbortSignal): CliIo {
-  return { stdout: sinkOf(process.stdout), stderr: sinkOf(process.stderr), env: process.env, signal }
+  const isAnswered = process.stdin.isTTY === true && process.stderr.isTTY === true
+  const io = { stdout: sinkOf(process.stdout), stderr: sinkOf(process.stderr), env: process.env, signal }
+  return isAnswered ? { ...io, ask: (question) => askTerminal(question, signal) } : io
 }
 
 /** Writes lines, each with its end. */
@@ -39,6 +43,16 @@ export function writeJson(sink: TextSink, document: unknown): void {
 /** Whether a sink may be coloured: somebody watches and NO_COLOR does not forbid it. Source: no-color.org. */
 export function mayColour(sink: TextSink, env: CliIo['env']): boolean {
   return sink.isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
+}
+
+async function askTerminal(question: string, signal: AbortSignal): Promise<string> {
+  const { createInterface } = await import('node:readline/promises')
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await terminal.question(question, { signal })
+  } finally {
+    terminal.close()
+  }
 }
 
 function sinkOf(stream: NodeJS.WriteStream): TextSink {

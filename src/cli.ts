@@ -17,6 +17,7 @@ import { addDismountCommand, addMountCommand } from './command/mount.ts'
 import { addNodeCommand } from './command/node.ts'
 import { addRestoreCommand } from './command/restore.ts'
 import { addScenarioCommand } from './command/scenario.ts'
+import { addSeedCommand, addSeedRateCommand } from './command/seed.ts'
 import { addShareCommand } from './command/share.ts'
 import { addStatusCommand } from './command/status.ts'
 import { addStoreCommand } from './command/store.ts'
@@ -91,6 +92,8 @@ const COMMANDS = [
   addMountCommand,
   addSuspendCommand,
   addResumeCommand,
+  addSeedCommand,
+  addSeedRateCommand,
   addDisableCommand,
   addBackupCommand,
   addWriterCommand,
@@ -108,7 +111,7 @@ const COMMANDS = [
 
 const HELP_AFTER = `
 Lines from the Exchange documentation work too: Get-StorageGroupCopyStatus, Suspend-StorageGroupCopy,
-Resume-StorageGroupCopy, Disable-StorageGroupCopy, Get-EventLog, eseutil /ml, /mk, /mh, /k.
+Resume-StorageGroupCopy, Update-StorageGroupCopy, Disable-StorageGroupCopy, Get-EventLog, eseutil /ml, /mk, /mh, /k.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check failed, 4 node unreachable, 5 wait timed out,
 6 refused by the state it is in, 130 and 143 ended by a signal.`

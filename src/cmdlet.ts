@@ -1,13 +1,16 @@
 import { ReplicationError } from '../engine/error.ts'
 import { nearestWord } from './nearest-word.ts'
 
-/** What becomes of a parameter of a cmdlet: `identity` is the storage group itself, `agreed` is what the verb does anyway. */
-type Translation = `--${string}` | 'identity' | 'agreed'
+/**
+ * What becomes of a parameter of a cmdlet: `identity` is the storage group itself, `agreed` is what the verb does anyway, `ignored` has a value that
+ * means nothing here, `switch` takes no value.
+ */
+type Translation = `--${string}` | `switch --${string}` | 'identity' | 'agreed' | 'ignored'
 
 interface Cmdlet {
   readonly name: string
   readonly verb: string
-  /** By name in lower case. All of them take a value but those `agreed`. */
+  /** By name in lower case. All of them take a value but those `agreed` and `switch`. */
   readonly parameters: Readonly<Record<string, Translation>>
 }
 
@@ -28,6 +31,22 @@ const CMDLETS: readonly Cmdlet[] = [
     name: 'Disable-StorageGroupCopy',
     verb: 'disable',
     parameters: { identity: 'identity', standbymachine: '--copy', confirm: 'agreed' },
+  },
+  {
+    name: 'Update-StorageGroupCopy',
+    verb: 'seed',
+    parameters: {
+      identity: 'identity',
+      deleteexistingfiles: 'switch --delete-existing-files',
+      manualresume: 'switch --manual-resume',
+      force: 'switch --force',
+      targetpath: '--target-path',
+      datahostnames: '--data-host-names',
+      standbymachine: '--standby-machine',
+      whatif: 'switch --what-if',
+      confirm: 'agreed',
+      domaincontroller: 'ignored',
+    },
   },
   { name: 'Mount-Database', verb: 'mount', parameters: { identity: 'identity', confirm: 'agreed' } },
   { name: 'Dismount-Database', verb: 'dismount', parameters: { identity: 'identity', confirm: 'agreed' } },
@@ -104,14 +123,19 @@ function translateParameters(cmdlet: Cmdlet, words: readonly string[]): string[]
     const translation = translationOf(cmdlet, parts[1] ?? '')
     const joined = parts[2]
     const value = joined ?? words[index + 1]
-    if (joined === undefined && translation !== 'agreed') index += 1
-    translated.push(...translateParameter(translation, value, word))
+    const isAlone = translation === 'agreed' || translation.startsWith('switch ')
+    if (joined === undefined && !isAlone) index += 1
+    translated.push(...translateParameter(translation, isAlone ? joined : value, word))
   }
   return translated
 }
 
 function translateParameter(translation: Translation, value: string | undefined, written: string): string[] {
   if (translation === 'agreed') return []
+  // A switch may be denied: -Force:$false.
+  if (translation.startsWith('switch '))
+    return /^\$?false$/i.test(value ?? '') ? [] : [translation.slice('switch '.length)]
+  if (translation === 'ignored') return []
   if (value === undefined) throw usage(`parameter ${written} has no value`, `Write it behind: ${written} VALUE.`)
   if (translation === 'identity') return [value]
   return [translation, translation === '--level' ? value.toLowerCase() : value]

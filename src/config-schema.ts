@@ -81,6 +81,7 @@ function clusterSchemas(): Record<string, TSchema> {
 function schemaOf(setting: Setting): TSchema {
   const about = { description: setting.reason, default: setting.default }
   if (setting.unit === 'HOST:PORT') return Type.String({ ...about, pattern: ADDRESS_PATTERN })
+  if (setting.unit === 'rate') return Type.String({ ...about, examples: ['25M', 'off', '08:00,5M 19:00,off'] })
   if (setting.unit === 'times of day')
     return Type.String({ ...about, pattern: '^([01]\\d|2[0-4]):[0-5]\\d-([01]\\d|2[0-4]):[0-5]\\d$' })
   if (setting.unit === 'word')

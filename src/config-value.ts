@@ -5,6 +5,7 @@ import { SETTINGS, type Setting, type SettingKey } from './config.ts'
 import { formatExactSize, parseSize } from './format-size.ts'
 import { formatExactDuration, parseDuration } from './format-time.ts'
 import { nearestWord } from './nearest-word.ts'
+import { parseRateSetting } from './seed/rate-setting.ts'
 
 /**
  * Takes in one value of a setting, as a person wrote it in a file, an environment variable or a flag: durations as `30s` or in
@@ -15,9 +16,7 @@ import { nearestWord } from './nearest-word.ts'
 export function readSettingValue(key: SettingKey, written: unknown, where: string): string | number {
   const setting: Setting = SETTINGS[key]
   try {
-    return setting.unit === 'HOST:PORT' || setting.unit === 'word' || setting.unit === 'times of day'
-      ? readWord(setting, written)
-      : readNumber(setting, written)
+    return isText(setting.unit) ? readWord(setting, written) : readNumber(setting, written)
   } catch (cause) {
     if (!(cause instanceof ReplicationError)) throw cause
     throw new ReplicationError({
@@ -38,6 +37,10 @@ export function formatSettingValue(key: SettingKey, value: string | number): str
   return unit === 'bytes' ? formatExactSize(value) : String(value)
 }
 
+function isText(unit: Setting['unit']): boolean {
+  return unit === 'HOST:PORT' || unit === 'word' || unit === 'times of day' || unit === 'rate'
+}
+
 function readWord(setting: Setting, written: unknown): string {
   if (typeof written !== 'string') throw refused(written, 'Write a text.')
   if (setting.unit === 'HOST:PORT') {
@@ -47,6 +50,10 @@ function readWord(setting: Setting, written: unknown): string {
   if (setting.unit === 'times of day') {
     if (parseMaintenanceWindow(written) !== null) return written
     throw refused(written, 'Write two times of day such as 01:00-05:00, from 00:00 to 24:00.')
+  }
+  if (setting.unit === 'rate') {
+    parseRateSetting(written)
+    return written
   }
   if (setting.words.includes(written)) return written
   const words = setting.words.map(String)

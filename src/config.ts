@@ -30,6 +30,7 @@ export interface Settings {
   readonly 'maintenance.zero': 'off' | 'on'
   readonly 'maintenance.throttle': number
   readonly 'maintenance.window': string
+  readonly 'seed.rate': string
   readonly 'events.size': number
   readonly 'log.level': LogLevel
   readonly 'client.timeout': number
@@ -39,7 +40,7 @@ export interface Settings {
 export type SettingKey = keyof Settings
 
 /** What kind of value a setting takes, which is also its unit. */
-type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word' | 'times of day'
+type SettingUnit = 'HOST:PORT' | 'milliseconds' | 'bytes' | 'count' | 'word' | 'times of day' | 'rate'
 
 /** One row of the table. */
 export interface Setting<Value extends string | number = string | number> {
@@ -180,6 +181,16 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     flag: null,
     reason:
       'When online maintenance may work, each day, in the local time of the machine; over midnight as 22:00-04:00, always as 00:00-24:00. A pass that has not come to the end goes on in the next window. The night hours are those of Exchange 2007.',
+  },
+  'seed.rate': {
+    unit: 'rate',
+    default: 'off',
+    least: null,
+    most: null,
+    words: [],
+    flag: null,
+    reason:
+      'The most that all seeds of a node take together in a second: 25M, off for no bound, or a timetable of the day such as 08:00,5M 19:00,off. ccr seed-rate changes it while seeds run. The logs that are shipped have no part in it.',
   },
   'events.size': {
     ...number('bytes', 8 * MEBIBYTE, { least: 64 * KIBIBYTE, most: 1024 * MEBIBYTE }),

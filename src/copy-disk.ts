@@ -11,7 +11,16 @@ import { type CopyStore, openCopyStore } from '../storage/copy-store.ts'
 import { errnoOf } from '../storage/file-error.ts'
 import type { FileOperations } from '../storage/file-operations.ts'
 import { type QuarantineNote, quarantineFile } from '../storage/quarantine.ts'
+import {
+  type ClearedFiles,
+  clearForSeed,
+  findForSeed,
+  publishSeed,
+  type SeedFindings,
+  type SeedPlaces,
+} from '../storage/seed-folder.ts'
 import { STORE_MARKER_NAME } from '../storage/store-marker.ts'
+import type { StoreNames } from '../storage/store-places.ts'
 import type { Clock } from './clock.ts'
 import { freshId, type RandomBytes } from './fresh-id.ts'
 import { INTENT_FILE } from './intent-keeper.ts'
@@ -123,6 +132,29 @@ export class CopyDisk {
       const note = this.#note('', { attempt, reason, detail })
       const kept = await this.#opened().setLogAside(generation, note)
       this.#parts.log.error({ root: this.#parts.root, generation, kept }, 'inspected-log-damaged')
+    })
+  }
+
+  /** What a seed would find here. Changes nothing. */
+  findForSeed(names: StoreNames): Promise<SeedFindings> {
+    return this.#inTurn(() => findForSeed(this.#parts.files, names))
+  }
+
+  /** Removes the logs and the checkpoint of before, and forgets how far they were truncated: another stream of them comes. */
+  clearForSeed(names: StoreNames, what: ClearedFiles): Promise<void> {
+    return this.#inTurn(async () => {
+      const store = this.#opened()
+      await store.checkStillThere()
+      await clearForSeed(this.#parts.files, names, what)
+      if (what.logs) await store.forgetTruncation()
+    })
+  }
+
+  /** Puts a database that was read whole into its place, which may be elsewhere. */
+  publishSeed(names: StoreNames, places: SeedPlaces): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#opened().checkStillThere()
+      await publishSeed(this.#parts.files, names, places)
     })
   }
 

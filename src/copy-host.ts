@@ -121,13 +121,16 @@ export class CopyHost {
     return !this.#closing && this.#workers.every((worker) => worker.isRunning) && this.#replayers.isReady
   }
 
+  /** The copy of a storage group. Errors: `STORAGE_GROUP_UNKNOWN`. */
+  named(name: string): CopyInstance {
+    const copy = this.#names.get(name)
+    if (copy === undefined || copy === null) throw unknownHere('copy', name)
+    return copy
+  }
+
   /** What the management API shows and does. */
   get port(): CopiesPort {
-    const found = (name: string): CopyInstance => {
-      const copy = this.#names.get(name)
-      if (copy === undefined || copy === null) throw unknownHere('copy', name)
-      return copy
-    }
+    const found = (name: string): CopyInstance => this.named(name)
     return {
       list: () => this.copies.map((copy) => copy.status),
       get: (name) => this.#names.get(name)?.status ?? null,

@@ -17,6 +17,7 @@ import { caughtUpJudge, UNREACHABLE_PATIENCE_MS } from './caught-up.ts'
 import type { Clock } from './clock.ts'
 import { CopyDisk } from './copy-disk.ts'
 import { replicaFactOf } from './copy-events.ts'
+import { type SeededCopy, seededCopy } from './copy-seeding.ts'
 import { type CopyOrder, CopyWork, faultOf, type Offered, type UntimedFact } from './copy-work.ts'
 import type { EventLog } from './event-log.ts'
 import type { RandomBytes } from './fresh-id.ts'
@@ -88,6 +89,8 @@ export interface OpenedCopy {
 /** One copy: its instance, its operators, its disk, and its side of the talk with the copy worker. */
 export class CopyInstance {
   readonly tally: CopyTally = emptyCopyTally()
+  /** What a seed does with the copy. */
+  readonly seeding: SeededCopy
   readonly #parts: CopyInstanceParts
   readonly #opened: OpenedCopy
   readonly #disk: CopyDisk
@@ -114,6 +117,7 @@ export class CopyInstance {
     const { copy, replayer } = parts
     const tell = (fact: UntimedFact<ReplicaFact>): void => this.#tell(fact)
     this.#replay = new ReplayWork({ copy, connect: replayer, tell })
+    this.seeding = seededCopy({ held, requests, disk: this.#disk, tell, idle: () => this.#runner.idle() })
     const replays = intent.replayChosen || intent.adopted?.store === 'mailbox'
     this.#work = new CopyWork({
       ...parts,

@@ -6,6 +6,7 @@ import type { Generation } from '../engine/generation.ts'
 import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { STORE_MARKER_NAME } from '../storage/store-marker.ts'
+import { LogShareClient } from '../transport/log-share-client.ts'
 import type { ListenAddress } from '../transport/loopback.ts'
 import { type CopyStatusDocument, copyStatusDocument } from '../transport/management-documents.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
@@ -18,6 +19,7 @@ import { type EventLog, openEventLog } from './event-log.ts'
 import { type RandomBytes, systemRandom } from './fresh-id.ts'
 import { type ManagementServer, startManagement } from './management-server.ts'
 import type { ConnectReplayer } from './replay-work.ts'
+import { SeedHost } from './seed/seed-host.ts'
 import type { ServiceLog } from './service-log.ts'
 
 /** How a copy is kept. */
@@ -42,6 +44,8 @@ export interface CopyServiceOptions {
   readonly replayer?: ConnectReplayer
   /** Memory for pages of the copy's database, in bytes. */
   readonly cacheBytes?: number
+  /** The bound of its seeds, as `ccr seed-rate` takes it; none by default. */
+  readonly seedRate?: string
   /** Worker threads; 1 by default. */
   readonly workers?: number
   /** When the event log begins a new file, in bytes. */
@@ -110,10 +114,15 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
   const { sourceUrl, label, replay, standby, replayer, log } = options
   const root = resolve(options.store)
   const { events, host } = await openHost(options, { root, closing })
+  const client = closing.add(new LogShareClient())
+  const { clock = systemClock(), seedRate: rate = 'off' } = options
+  const find = (name: string): CopyInstance => host.named(name)
+  const seeds = closing.add(new SeedHost({ find, client, clock, node: hostname(), rate }))
   // Before the copy knocks at its source: one that cannot start must not be enrolled there, where it would hold truncation.
   const management = await startManagement({
     listen: manageAddress(options),
     copies: host.port,
+    seeds: seeds.port,
     ready: () => host.isReady,
     events,
     metrics: host.metrics,

@@ -46,6 +46,12 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Somebody deleted logs by hand before truncation did.',
     'Find out who; a log that a copy still needs must not be deleted.',
   ),
+  240: row('A copy is seeded with the database of the active, which goes on.', NOTHING_TO_DO),
+  243: row('The last page of a seed was read, and the log was closed behind it.', NOTHING_TO_DO),
+  244: row(
+    'The copy has the database and the logs that it needs. A seed is no backup: nothing is truncated by it.',
+    NOTHING_TO_DO,
+  ),
   300: row('The copy started, was resumed, or goes on after a fault.', NOTHING_TO_DO),
   302: row(
     'The mailbox store had not been stopped in order; its logs were redone, and what was not committed was undone.',
@@ -202,6 +208,16 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
   9021: row(
     'ccr restore put a backup into the place of the database, to an earlier state.',
     'Suspend and resume every copy, after removing the files of those that were ahead of the backup.',
+  ),
+  9022: row(
+    'The node of the copy was not heard of for a minute, has begun another seed, or the store was stopped.',
+    'Nothing: the seed goes on in another session where the logs that it needs are still there. Run ccr seed again if it failed.',
+  ),
+  9023: row('An operator ran ccr seed (Update-StorageGroupCopy).', NOTHING_TO_DO),
+  9024: row('The database was copied whole, verified page by page, and put into its place.', NOTHING_TO_DO),
+  9025: row(
+    'The text names it: the source could not be reached, a disk is full, a page is damaged on the source, or somebody gave it up.',
+    'Remove the cause and run ccr seed again: it goes on where it was, if the source still has the logs that it needs.',
   ),
 }
 

@@ -8,7 +8,10 @@ import { VERSION } from './version.ts'
 
 /** What a management listener shows and does. */
 export interface ManagementParts
-  extends Pick<ManagementPorts, 'copies' | 'shares' | 'stores' | 'backups' | 'restores' | 'writers' | 'ready'> {
+  extends Pick<
+    ManagementPorts,
+    'copies' | 'shares' | 'stores' | 'backups' | 'restores' | 'writers' | 'seeds' | 'ready'
+  > {
   /** Null: no listener at all. */
   readonly listen: ListenAddress | null
   readonly events: EventLog
@@ -26,7 +29,7 @@ export interface ManagementServer {
 
 /** Opens the management listener. Errors: `BIND_REFUSED`, `PORT_IN_USE`. */
 export async function startManagement(parts: ManagementParts): Promise<ManagementServer> {
-  const { listen, events, metrics, log, ready, copies, shares, stores, backups, restores, writers } = parts
+  const { listen, events, metrics, log, ready, copies, shares, stores, backups, restores, writers, seeds } = parts
   if (listen === null) return { url: null, close: () => Promise.resolve() }
   const app = createManagementApp({
     server: hostname(),
@@ -37,6 +40,7 @@ export async function startManagement(parts: ManagementParts): Promise<Managemen
     ...(backups === undefined ? {} : { backups }),
     ...(restores === undefined ? {} : { restores }),
     ...(writers === undefined ? {} : { writers }),
+    ...(seeds === undefined ? {} : { seeds }),
     events: { page: (wanted) => events.page(wanted), follow: (wanted) => events.follow(wanted) },
     metrics: { text: metrics.text, contentType: metrics.contentType },
     ready,

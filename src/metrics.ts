@@ -17,6 +17,8 @@ export interface CopyTally {
 export interface ShareTally {
   logs: number
   bytes: number
+  /** Of databases that were read for seeds. */
+  seedBytes: number
 }
 
 /** What the metrics of a process are read from, at the moment of a scrape. */
@@ -226,11 +228,15 @@ function copyCounters(registry: Registry, sources: MetricsSources): void {
 }
 
 function shareCounters(registry: Registry, sources: MetricsSources): void {
-  const amounts = { ccr_served_logs_total: 'logs', ccr_served_bytes_total: 'bytes' } as const
-  for (const [name, field] of Object.entries(amounts)) {
+  const rows = {
+    ccr_served_logs_total: ['logs', 'Total logs served to copies and others.'],
+    ccr_served_bytes_total: ['bytes', 'Total bytes of logs served to copies and others.'],
+    ccr_seed_served_bytes_total: ['seedBytes', 'Total bytes of the database served for seeds of copies.'],
+  } as const
+  for (const [name, [field, help]] of Object.entries(rows)) {
     new Counter({
       name,
-      help: `Total ${field} served to copies and others.`,
+      help,
       labelNames: ['storage_group'],
       registers: [registry],
       collect() {

@@ -22,6 +22,7 @@ import { type RandomBytes, systemRandom } from './fresh-id.ts'
 import { startManagement } from './management-server.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
 import { nearestWord } from './nearest-word.ts'
+import { SeedHost } from './seed/seed-host.ts'
 import type { ServiceLog } from './service-log.ts'
 import { ShareHost } from './share-host.ts'
 import { mailboxSettings, StoreHost } from './store-host.ts'
@@ -99,6 +100,7 @@ async function open(options: NodeServiceOptions, closing: Closing): Promise<Node
     backups: hosts.backups.port,
     restores: hosts.restores.port,
     writers: hosts.writers.port,
+    seeds: hosts.seeds.port,
     ready: () => hosts.stores.isReady && hosts.shares.isReady && hosts.copies.isReady,
     events,
     metrics: hosts.metrics,
@@ -129,6 +131,7 @@ interface Hosts {
   readonly backups: BackupHost
   readonly restores: RestoreHost
   readonly writers: WriterHost
+  readonly seeds: SeedHost
   readonly metrics: Metrics
 }
 
@@ -146,7 +149,9 @@ function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   const backups = closing.add(new BackupHost({ find, folders: () => foldersOf(stores, copies), events, clock }))
   const restores = closing.add(new RestoreHost({ find: (name) => groupToRestore(stores, shares, name), clock }))
   const writers = closing.add(new WriterHost({ names: () => databasesOf(holders), find, clock }))
-  return { stores, shares, copies, backups, restores, writers, metrics }
+  const seeded = { find: (name: string) => copies.named(name), client, clock, node: node.name }
+  const seeds = closing.add(new SeedHost({ ...seeded, rate: settings['seed.rate'] }))
+  return { stores, shares, copies, backups, restores, writers, seeds, metrics }
 }
 
 /** The store first: its share must not announce logs that its recovery still mends. */

@@ -71,7 +71,7 @@ type ShareOrder = Exclude<SourceOrder, WakeOrder>
 
 /** One share: its instance, its operators, its directory, and its side of the talk with the share worker. */
 export class ShareInstance {
-  readonly tally: ShareTally = { logs: 0, bytes: 0 }
+  readonly tally: ShareTally = { logs: 0, bytes: 0, seedBytes: 0 }
   /** Backups of the storage group, of whichever copy. */
   readonly backups: ShareBackups
   readonly #parts: ShareInstanceParts
@@ -95,6 +95,12 @@ export class ShareInstance {
       requests: opened.requests,
       journal: (backup) => opened.intents.record({ kind: 'backup-finished', ...backup }),
       active: parts.active,
+      serve: (session, database) =>
+        parts.post(
+          database === null
+            ? { kind: 'close-seed', share: parts.name, session }
+            : { kind: 'open-seed', share: parts.name, session, database },
+        ),
     })
     this.#runner = new OrderRunner<SourceState, SourceFact, ShareOrder>({
       state: startSource(parts.name, parts.options),
@@ -234,6 +240,9 @@ export class ShareInstance {
       case 'served':
         this.tally.logs += report.logs
         this.tally.bytes += report.bytes
+        break
+      case 'seed-served':
+        this.tally.seedBytes += report.bytes
         break
       case 'log-unreadable':
         this.#parts.log.warn(

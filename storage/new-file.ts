@@ -8,6 +8,8 @@ export interface NewFileOptions {
   readonly isAligned: boolean
   /** Whether it comes as one piece: then each write is durable, and no sync is needed. */
   readonly isOnePiece: boolean
+  /** Whether an abandoned file stays, so that somebody may go on with it. */
+  readonly isKept?: boolean
 }
 
 /**
@@ -18,28 +20,38 @@ export interface NewFileOptions {
  */
 export class NewFile {
   readonly #files: FileOperations
+  readonly #isKept: boolean
   #file: OpenFile
   #mode: OpenMode
   #reopening: Promise<void> | null = null
   #isClosed = false
 
-  private constructor(files: FileOperations, file: OpenFile, mode: OpenMode) {
+  private constructor(
+    files: FileOperations,
+    { file, mode, isKept }: { file: OpenFile; mode: OpenMode; isKept: boolean },
+  ) {
     this.#files = files
+    this.#isKept = isKept
     this.#file = file
     this.#mode = mode
   }
 
   /** Makes the file; it must not be there. */
   static async create(files: FileOperations, options: NewFileOptions): Promise<NewFile> {
-    const { path, isAligned, isOnePiece } = options
+    const { path, isAligned, isOnePiece, isKept = false } = options
     const mode = !isAligned ? 'create' : isOnePiece ? 'create-direct-synchronous' : 'create-direct'
     try {
-      return new NewFile(files, await files.open(path, mode), mode)
+      return new NewFile(files, { file: await files.open(path, mode), mode, isKept })
     } catch (error) {
       if (mode === 'create' || !isDirectRefused(error)) throw error
       await files.unlink(path).catch(asReplicationError) // the kernel refuses direct I/O after it has made the file
-      return new NewFile(files, await files.open(path, 'create'), 'create')
+      return new NewFile(files, { file: await files.open(path, 'create'), mode: 'create', isKept })
     }
+  }
+
+  /** Goes on with a file that was abandoned and kept, through the page cache. It must be there. */
+  static async goOn(files: FileOperations, path: string): Promise<NewFile> {
+    return new NewFile(files, { file: await files.open(path, 'extend'), mode: 'create', isKept: true })
   }
 
   /** Writes a piece. Several may be under way. */
@@ -62,14 +74,14 @@ export class NewFile {
     await this.#files.close(this.#file)
   }
 
-  /** Closes and removes the file. No write may be under way. May be called twice, and after {@link finish}; the name goes with each call. */
+  /** Closes the file, and removes it unless it is kept. No write may be under way. May be called twice, and after {@link finish}; the name goes with each call. */
   async abandon(): Promise<void> {
     // A descriptor that is closed may be somebody else's file by now.
     if (!this.#isClosed) {
       this.#isClosed = true
       await this.#files.close(this.#file).catch(asReplicationError) // nothing of it is kept
     }
-    await this.#files.unlink(this.#file.path).catch(asReplicationError) // whoever clears the directory removes it
+    if (!this.#isKept) await this.#files.unlink(this.#file.path).catch(asReplicationError) // whoever clears the directory removes it
   }
 
   async #reopen(): Promise<void> {

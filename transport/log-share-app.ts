@@ -19,6 +19,7 @@ import { createHardenedApp, type ServerLimits } from './hardening.ts'
 import { type ServedLog, sendLog, TRANSFER_DEFAULTS, type TransferLimits } from './log-transfer.ts'
 import { requestInvalid } from './problem.ts'
 import { parseWholeNumber, singleQuery } from './query.ts'
+import { type SeededDatabase, sendSeedPiece } from './seed-source.ts'
 import { logPath, parseGeneration, SHARES_PATH, sharePath } from './share-paths.ts'
 import { addSurrogateRoute, type SurrogateDesk } from './surrogate-backup.ts'
 import { chooseLogStreamProtocol, LOG_STREAM_PROTOCOLS } from './wire.ts'
@@ -51,6 +52,8 @@ export interface ServedLogs {
    * Errors: `LOG_MISSING`, `FILE_NOT_REGULAR`, `READ_FAILED`, `FILE_HELD`.
    */
   openLog(share: string, generation: Generation): Promise<ServedLog>
+  /** The database of a known share, for the session of a seed. Errors: `STATE_REFUSED` when that is not under way. */
+  seededDatabase(share: string, session: number): SeededDatabase
 }
 
 /** How a log share listens and to whom it tells what happens. */
@@ -62,6 +65,8 @@ export interface LogShareAppOptions {
   readonly onBackup: SurrogateDesk
   /** Hears of every log sent over plain HTTP, with the bytes of its body. */
   readonly onServed: (share: string, generation: Generation, bytes: number) => void
+  /** Hears of the bytes of databases that are sent for seeds. */
+  readonly onSeeded: (share: string, bytes: number) => void
   /** Hears of every failure that is ours, also those that come after an answer has begun. */
   readonly onFault: (fault: unknown) => void
 }
@@ -113,6 +118,11 @@ export function createLogShareApp(served: ServedLogs, options: LogShareAppOption
     url: '/shares/:share/logs/:generation',
     handler: (request, reply) => serveLog(doors, request, reply),
   })
+  app.route<SeedRoute>({
+    method: ['GET', 'HEAD'],
+    url: '/shares/:share/seeds/:session/database',
+    handler: (request, reply) => serveDatabase(doors, request, reply),
+  })
   addSurrogateRoute(app, (share, ask) => {
     foundShare(served, share)
     return options.onBackup(share, ask)
@@ -126,6 +136,10 @@ interface ShareRoute {
 
 interface LogRoute {
   Params: { share: string; generation: string }
+}
+
+interface SeedRoute {
+  Params: { share: string; session: string }
 }
 
 interface Doors {
@@ -269,6 +283,23 @@ async function serveLog(doors: Doors, request: FastifyRequest<LogRoute>, reply: 
     options.onFault(error)
   } finally {
     await log.close()
+  }
+}
+
+async function serveDatabase(doors: Doors, request: FastifyRequest<SeedRoute>, reply: FastifyReply): Promise<void> {
+  const { served, options, closing } = doors
+  const { share, session } = request.params
+  foundShare(served, share)
+  const number = parseWholeNumber(session, { name: 'session', least: 1, most: Number.MAX_SAFE_INTEGER })
+  const database = served.seededDatabase(share, number ?? 0)
+  reply.hijack()
+  try {
+    const limits = { ...TRANSFER_DEFAULTS, ...options.limits }
+    const bytes = await sendSeedPiece(request.raw, reply.raw, { database, limits, signal: closing })
+    if (bytes > 0) options.onSeeded(share, bytes)
+  } catch (error) {
+    reply.raw.destroy()
+    options.onFault(error)
   }
 }
 

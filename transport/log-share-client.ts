@@ -1,14 +1,14 @@
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
-import { type Asked, wrongAnswer } from './client-fault.ts'
+import { type Asked, refusedAnswer, wrongAnswer } from './client-fault.ts'
 import { LogFetch, type LogSink, type ResumePoint, SinkFailure } from './log-fetch.ts'
 import type { FetchedLog } from './log-head.ts'
 import type { ShareDocument } from './log-share-app.ts'
 import { readShareDocument } from './share-document.ts'
 import { logPath, sharePath } from './share-paths.ts'
-import { type ClientLimits, readJson, SourceExchange } from './source-exchange.ts'
+import { type ClientLimits, documentText, readJson, SourceExchange } from './source-exchange.ts'
 import type { SourceUrl } from './source-url.ts'
-import { type SurrogateAnswer, type SurrogateAsk, surrogatePath } from './surrogate-backup.ts'
+import { readSurrogateAnswer, type SurrogateAnswer, type SurrogateAsk, surrogatePath } from './surrogate-backup.ts'
 
 /** What a fetch may be told besides what to fetch. */
 export interface FetchOptions {
@@ -87,17 +87,39 @@ export class LogShareClient {
   }
 
   /**
-   * Says something about a backup of a copy. Errors: those of the source (`STATE_REFUSED` with the engine's number in the field `eseError`),
+   * Reads the first bytes of a closed log, and no more. Errors: `LOG_MISSING`, `SHARE_UNKNOWN`, `NODE_UNREACHABLE`, `TRANSFER_TIMEOUT`,
+   * `WIRE_PROTOCOL`.
+   */
+  async readLogStart(
+    source: SourceUrl,
+    of: { generation: Generation; bytes: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const asked: Asked = { what: `the start of log ${of.generation} of ${source.share}`, origin: source.origin }
+    const path = logPath(source.share, of.generation)
+    const call = { asked: () => asked, path, headers: { range: `bytes=0-${of.bytes - 1}` }, signal }
+    return await this.#exchange.ask(call, async (answer) => {
+      if (answer.status !== 206) throw refusedAnswer(asked, answer.status, await documentText(answer, asked))
+      const start = new Uint8Array(of.bytes)
+      let length = 0
+      for await (const piece of answer.body) {
+        if (length + piece.length > of.bytes) throw wrongAnswer(asked, `more than ${of.bytes} bytes`)
+        start.set(piece, length)
+        length += piece.length
+      }
+      return start.subarray(0, length)
+    })
+  }
+
+  /**
+   * Says something about a backup or a seed of a copy. Errors: those of the source (`STATE_REFUSED` with the engine's number in the field `eseError`),
    * `SHARE_UNKNOWN`, `NODE_UNREACHABLE`, `TRANSFER_TIMEOUT`, `WIRE_PROTOCOL`.
    */
   async askBackup(source: SourceUrl, body: SurrogateAsk, signal: AbortSignal): Promise<SurrogateAnswer> {
     const asked = askedOf(source)
     const call = { path: surrogatePath(source.share), body, signal, asked: () => asked }
     return await this.#exchange.ask(call, async (answer) => {
-      const told = await readJson(answer, asked)
-      if (typeof told === 'object' && told !== null && 'session' in told && Number.isSafeInteger(told.session))
-        return { session: Number(told.session) }
-      throw wrongAnswer(asked, 'it has no session')
+      return readSurrogateAnswer(await readJson(answer, asked), asked)
     })
   }
 

@@ -8,6 +8,7 @@ import { addEventRoutes, type EventsPort } from './management-events.ts'
 import { addPagesRoute } from './management-pages.ts'
 import { addRestoreRoutes, type RestoresPort } from './management-restores.ts'
 import { foundGroup } from './management-route.ts'
+import { addSeedRoutes, type SeedsPort } from './management-seeds.ts'
 import { addShareRoutes, type SharesPort } from './management-shares.ts'
 import { addStoreRoutes, type StoresPort } from './management-stores.ts'
 import { addWriterRoutes, type WritersPort } from './management-writers.ts'
@@ -30,6 +31,8 @@ export interface ManagementPorts {
   readonly restores?: RestoresPort
   /** Absent in a process that has no database. */
   readonly writers?: WritersPort
+  /** Absent in a process that keeps no copies. */
+  readonly seeds?: SeedsPort
   readonly events: EventsPort
   /** The text of `/metrics` in the format that `contentType` names. */
   readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
@@ -73,6 +76,7 @@ export function createManagementApp(ports: ManagementPorts): FastifyInstance {
     addBackupRoutes(api, ports.backups)
     addRestoreRoutes(api, ports.restores)
     addWriterRoutes(api, ports.writers)
+    addSeedRoutes(api, ports.seeds)
     addPagesRoutes(api, ports, closing.signal)
     addEventRoutes(api, { events: ports.events, closing: closing.signal, onFault })
     done()

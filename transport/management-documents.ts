@@ -128,7 +128,7 @@ export function copyStatusDocument(status: CopyStatus, server: string): CopyStat
     Failed: status.failed,
     Initializing: status.initializing,
     Resynchronizing: status.resynchronizing,
-    Seeding: false,
+    Seeding: status.seeding,
     Suspend: status.suspended,
     CCRTargetNode: server,
     FailedMessage: status.failedMessage,

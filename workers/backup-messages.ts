@@ -52,6 +52,19 @@ export type BackupQuery =
   | { readonly ask: 'verify-set'; readonly directory: string }
   /** Puts sets back into the folder of a storage group. */
   | { readonly ask: 'restore-sets'; readonly restore: RestoreRequest }
+  /**
+   * Reads the database of a source into a file for a seed; see `readSeed`. `rate` is the memory of the rate that all seeds of a process
+   * share.
+   */
+  | {
+      readonly ask: 'read-seed'
+      readonly sourceUrl: string
+      readonly session: number
+      readonly to: string
+      readonly rate: SharedArrayBuffer
+    }
+  /** Makes an ordinary database of what was read, durably; see `endSeed`. */
+  | { readonly ask: 'end-seed'; readonly path: string; readonly last: Generation; readonly createTime: string }
   /** Ends a restore that was asked to stay open. */
   | { readonly ask: 'end-restore'; readonly root: string }
 
@@ -87,6 +100,14 @@ export interface VerifiedBackupSet {
   readonly sound: boolean
 }
 
+/** What was read for a seed. */
+export interface SeedReadAnswer {
+  readonly bytes: number
+  readonly pages: number
+  /** How much of it was there before, and was verified only. */
+  readonly resumedBytes: number
+}
+
 /** The answers by their questions. */
 export interface BackupAnswers {
   readonly 'begin-set': null
@@ -100,6 +121,9 @@ export interface BackupAnswers {
   readonly 'verify-set': VerifiedBackupSet
   readonly 'restore-sets': RestoreResult
   readonly 'end-restore': null
+  readonly 'read-seed': SeedReadAnswer
+  /** The logs that the database needs. */
+  readonly 'end-seed': GenerationRange
 }
 
 /** Main thread → backup worker. */

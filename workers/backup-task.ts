@@ -6,12 +6,16 @@ import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { endRestore } from '../storage/restore-set.ts'
 import { lockStore } from '../storage/store-lock.ts'
 import type { StoreNames } from '../storage/store-places.ts'
-import type { BackupAnswers, BackupCommand, BackupQuery, BackupReport } from './backup-messages.ts'
+import { SeedClient } from '../transport/seed-client.ts'
+import { asSourceUrl } from '../transport/source-url.ts'
+import type { BackupAnswers, BackupCommand, BackupQuery, BackupReport, SeedReadAnswer } from './backup-messages.ts'
 import { type CheckingParts, checkingParts } from './checked-file.ts'
-import { CopyPace } from './copy-pace.ts'
+import { CopyPace, type PieceSizes } from './copy-pace.ts'
+import { endSeed, readSeed } from './seed-reading.ts'
 import { restoreWith } from './set-restoring.ts'
 import { verifySet } from './set-verification.ts'
 import { SetWriter } from './set-writer.ts'
+import { SharedRate } from './shared-rate.ts'
 import { createSlab } from './slab.ts'
 import { recoverStreaming } from './streaming-recovery.ts'
 
@@ -25,7 +29,7 @@ export interface BackupTaskSetup {
   readonly wasmPath: string
 }
 
-/** Writes, verifies and restores backup sets; ends after the command `stop`, and removes a set that it has not finished. */
+/** Writes, verifies and restores backup sets, and reads seeds; ends after the command `stop`, and removes a set that it has not finished. */
 export async function runBackupTask({ port, slots, wasmPath }: BackupTaskSetup): Promise<void> {
   const pace = new CopyPace()
   const files = nodeFileOperations({ shortCalls: 'inline' })
@@ -43,12 +47,17 @@ export async function runBackupTask({ port, slots, wasmPath }: BackupTaskSetup):
   port.close()
 }
 
+/** A seed is even within a tenth of a second: the rate is cut into so many pieces, none of them below two pages of a database. */
+const SEED_PIECES: PieceSizes = { perSecond: 256, leastBytes: 16_384 }
+
 class BackupWorker {
   readonly #parts: CheckingParts
   readonly #tell: (report: BackupReport) => void
   #writer: SetWriter | null = null
   /** The query under way; 0 for none. */
   #current = 0
+  /** Of the query under way. */
+  #cancelled = new AbortController()
   #working: Promise<void> = Promise.resolve()
 
   constructor(parts: CheckingParts, tell: (report: BackupReport) => void) {
@@ -65,7 +74,7 @@ class BackupWorker {
         this.#parts.pace.setRate(command.bytesPerSecond)
         break
       case 'cancel':
-        if (command.request === this.#current) this.#parts.pace.stop(cancelled())
+        if (command.request === this.#current) this.#stop()
         break
       default:
         unreachable(command)
@@ -73,13 +82,20 @@ class BackupWorker {
   }
 
   async close(): Promise<void> {
-    this.#parts.pace.stop(cancelled())
+    this.#stop()
     await this.#working
     await this.#writer?.abandon().catch(() => undefined) // without its manifest it is no set
   }
 
+  #stop(): void {
+    const reason = cancelled()
+    this.#parts.pace.stop(reason)
+    this.#cancelled.abort(reason)
+  }
+
   async #answer(request: number, query: BackupQuery): Promise<void> {
     this.#current = request
+    this.#cancelled = new AbortController()
     this.#parts.pace.begin((doneBytes, totalBytes) =>
       this.#tell({ kind: 'progressed', request, doneBytes, totalBytes }),
     )
@@ -123,6 +139,10 @@ class BackupWorker {
       case 'end-restore':
         await endRestore(this.#parts.files, query.root)
         return null
+      case 'read-seed':
+        return await this.#readSeed(query)
+      case 'end-seed':
+        return await endSeed(this.#parts.files, query.path, query)
       default:
         return unreachable(query)
     }
@@ -134,6 +154,15 @@ class BackupWorker {
     const recover = (names: StoreNames) => recoverStreaming({ files, newId }, names)
     const others = { lock, newId, nowMs: () => Date.now(), recoverStreaming: recover }
     return await restoreWith(this.#parts, others, restore)
+  }
+
+  async #readSeed(query: Extract<BackupQuery, { ask: 'read-seed' }>): Promise<SeedReadAnswer> {
+    const source = asSourceUrl(query.sourceUrl)
+    const client = new SeedClient(source, query.session)
+    const named = `the database of ${source.share} at ${source.origin}`
+    this.#parts.pace.share({ rate: new SharedRate(query.rate), sizes: SEED_PIECES })
+    const read = await readSeed(this.#parts, { client, to: query.to, named, signal: this.#cancelled.signal })
+    return { bytes: read.bytes, pages: read.pages.seen, resumedBytes: read.resumedBytes }
   }
 
   #set(): SetWriter {

@@ -14,7 +14,7 @@ import {
   tallyPages,
 } from '../engine/database/page-tally.ts'
 import { ReplicationError } from '../engine/error.ts'
-import { type CheckedContent, type CheckingParts, FilePass, type ReadPiece } from './checked-file.ts'
+import { type CheckedContent, type CheckingParts, FilePass, type LookAtPiece, type ReadPiece } from './checked-file.ts'
 
 /** How a database is read. */
 export interface DatabaseReading {
@@ -70,6 +70,16 @@ export class DatabasePass {
     const pass = await FilePass.open(parts, reading, (piece, again) => look.look(piece, again))
     look.fileBytes = reading.state === 'whole' ? await pass.sizeBytes() : GROWING_BYTES
     return new DatabasePass(reading, pass, look)
+  }
+
+  /** A pass whose ends are opened already: `open` makes it, with what looks at its pieces. */
+  static over(reading: DatabaseReading, open: (look: LookAtPiece) => FilePass): DatabasePass {
+    const look = new PageLook(reading)
+    return new DatabasePass(
+      reading,
+      open((piece, again) => look.look(piece, again)),
+      look,
+    )
   }
 
   /** Reads to the end of the file, wherever that is by then. Errors: `PAGE_REJECTED`, `DATABASE_REJECTED`, and those of the file system. */

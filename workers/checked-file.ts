@@ -29,10 +29,31 @@ export interface ReadPiece {
   readonly length: number
 }
 
+/** What a pass reads: a file, or something that answers like one. */
+export interface PieceSource {
+  /** For messages. */
+  readonly path: string
+  /** How long it is now. */
+  sizeBytes(): Promise<number>
+  /** Reads a stretch into its slot; fewer bytes where it ends. */
+  fill(piece: ReadPiece): Promise<number>
+  /** How far the other file has what is read, so that it need not be written: 0 but for one that goes on. */
+  readonly writtenBytes: number
+  close(): Promise<void>
+}
+
 /** Looks at what was read, in the order of the file, before it is written. May read it again, in place. */
 export type LookAtPiece = (piece: ReadPiece, again: () => Promise<void>) => Promise<void> | void
 
-/** Pieces that are read before the first of them is looked at. */
+/** The two ends of a pass, which closes them. */
+export interface PassEnds {
+  readonly from: PieceSource
+  readonly to: NewFile | null
+  /** Pieces that are read before the first of them is looked at; {@link READ_AHEAD} without it. */
+  readonly ahead?: number
+}
+
+/** As many as keep a disk busy. */
 const READ_AHEAD = 3
 
 /** Makes the slots of a slab ready for copying. */
@@ -46,19 +67,21 @@ export function checkingParts(parts: Omit<CheckingParts, 'slots'>): CheckingPart
  */
 export class FilePass {
   readonly #parts: CheckingParts
-  readonly #from: OpenFile
+  readonly #from: PieceSource
   readonly #to: NewFile | null
   readonly #look: LookAtPiece
+  readonly #ahead: number
   readonly #hash: SlabHash
   #positionBytes = 0
   #failure: unknown = null
   #isClosed = false
 
-  private constructor(parts: CheckingParts, ends: { from: OpenFile; to: NewFile | null }, look: LookAtPiece) {
+  constructor(parts: CheckingParts, ends: PassEnds, look: LookAtPiece) {
     this.#parts = parts
     this.#from = ends.from
     this.#to = ends.to
     this.#look = look
+    this.#ahead = ends.ahead ?? READ_AHEAD
     this.#hash = parts.slab.beginHash()
   }
 
@@ -78,7 +101,7 @@ export class FilePass {
       const isAligned = sizeBytes % DIRECT_ALIGNMENT_BYTES === 0
       const isOnePiece = sizeBytes <= PIECE_BYTES_MAX
       const to = paths.to === null ? null : await NewFile.create(parts.files, { path: paths.to, isAligned, isOnePiece })
-      return new FilePass(parts, { from, to }, look)
+      return new FilePass(parts, { from: sourceOf(parts.files, from), to }, look)
     } catch (error) {
       await parts.files.close(from)
       throw error
@@ -86,8 +109,8 @@ export class FilePass {
   }
 
   /** How long the file is now. */
-  async sizeBytes(): Promise<number> {
-    return (await this.#parts.files.factsOf(this.#from)).sizeBytes
+  sizeBytes(): Promise<number> {
+    return this.#from.sizeBytes()
   }
 
   /** How far it was read. */
@@ -103,8 +126,11 @@ export class FilePass {
     this.#parts.pace.expect(endBytes - askedBytes)
     try {
       while (askedBytes < endBytes || reads.length > 0) {
-        while (reads.length < READ_AHEAD && askedBytes < endBytes) {
-          const length = Math.min(this.#parts.pace.pieceBytes(PIECE_BYTES_MAX), endBytes - askedBytes)
+        while (reads.length < this.#ahead && askedBytes < endBytes) {
+          // A piece is written or not, and never by half.
+          const { writtenBytes } = this.#from
+          const untilBytes = askedBytes < writtenBytes ? Math.min(writtenBytes, endBytes) : endBytes
+          const length = Math.min(this.#parts.pace.pieceBytes(PIECE_BYTES_MAX), untilBytes - askedBytes)
           reads.push(this.#read(askedBytes, length))
           reads.at(-1)?.catch(() => undefined) // thrown when it is its turn
           askedBytes += length
@@ -132,7 +158,7 @@ export class FilePass {
   /** Makes the other file durable, and closes both. */
   async finish(): Promise<CheckedContent> {
     this.#isClosed = true
-    await this.#parts.files.close(this.#from)
+    await this.#from.close()
     await this.#to?.finish()
     return { bytes: this.#positionBytes, xxh64: this.#hash.digest().toString(16).padStart(16, '0') }
   }
@@ -143,14 +169,15 @@ export class FilePass {
     // A descriptor that is closed may be somebody else's file by now.
     if (!this.#isClosed) {
       this.#isClosed = true
-      await this.#parts.files.close(this.#from).catch(() => undefined) // it was only read
+      await this.#from.close().catch(() => undefined) // it was only read
     }
     await this.#to?.abandon()
   }
 
   async #read(position: number, length: number): Promise<ReadPiece> {
     const { pace, slots } = this.#parts
-    await pace.take(length)
+    if (position >= this.#from.writtenBytes) await pace.take(length)
+    else pace.pass(length)
     const piece = { slot: await slots.take(), position, length }
     try {
       await this.#fill(piece)
@@ -161,9 +188,9 @@ export class FilePass {
     }
   }
 
-  async #fill({ slot, position, length }: ReadPiece): Promise<void> {
-    const count = await this.#parts.files.read(this.#from, { bytes: slot.bytes, offset: 0, length }, position)
-    if (count < length) throw becameShorter(this.#from.path, position + count)
+  async #fill(piece: ReadPiece): Promise<void> {
+    const count = await this.#from.fill(piece)
+    if (count < piece.length) throw becameShorter(this.#from.path, piece.position + count)
   }
 
   async #pass(piece: ReadPiece, writes: Set<Promise<void>>): Promise<void> {
@@ -181,7 +208,7 @@ export class FilePass {
     const { slot, position, length } = piece
     this.#hash.update(slot, length)
     this.#positionBytes = position + length
-    if (this.#to === null) {
+    if (this.#to === null || position < this.#from.writtenBytes) {
       this.#parts.slots.give(slot)
       return
     }
@@ -202,6 +229,16 @@ export class FilePass {
     for (const read of await Promise.allSettled(reads))
       if (read.status === 'fulfilled') this.#parts.slots.give(read.value.slot)
     await Promise.all(writes) // their failures are kept
+  }
+}
+
+function sourceOf(files: FileOperations, file: OpenFile): PieceSource {
+  return {
+    path: file.path,
+    writtenBytes: 0,
+    sizeBytes: async () => (await files.factsOf(file)).sizeBytes,
+    fill: ({ slot, position, length }) => files.read(file, { bytes: slot.bytes, offset: 0, length }, position),
+    close: () => files.close(file),
   }
 }
 

@@ -1,4 +1,4 @@
-import { startThrottle, type Throttle, takeBytes, throttleWaitMs, withRate } from '../engine/link/throttle.ts'
+import { OwnRate, type PacedRate } from './shared-rate.ts'
 
 /** How far the copying of some files has come. */
 export type OnPace = (doneBytes: number, totalBytes: number) => void
@@ -7,14 +7,22 @@ export type OnPace = (doneBytes: number, totalBytes: number) => void
 const WAIT_MS_MAX = 50
 /** Between two tellings, in milliseconds. */
 const TELL_MS = 100
-/** Pieces in a second that a rate is cut into, so that it is even within a second. */
-const PIECES_PER_SECOND = 32
-/** What direct I/O takes and disks like; the least piece. */
-const PIECE_BYTES_MIN = 65_536
+/** How a rate is cut into pieces. */
+export interface PieceSizes {
+  /** Pieces in a second, so that it is even within a second. */
+  readonly perSecond: number
+  /** The least piece in bytes: what direct I/O takes, and whoever reads and writes likes. A power of two. */
+  readonly leastBytes: number
+}
+
+/** For disks, which like long pieces. */
+const FOR_DISKS: PieceSizes = { perSecond: 32, leastBytes: 65_536 }
 
 /** Lets bytes go at a rate that may change, tells how far it is, and stops when it is told to. */
 export class CopyPace {
-  #throttle: Throttle = startThrottle(null, performance.now())
+  readonly #own = new OwnRate()
+  #rate: PacedRate = this.#own
+  #sizes = FOR_DISKS
   #stopped: Error | null = null
   #onPace: OnPace = () => undefined
   #doneBytes = 0
@@ -23,6 +31,8 @@ export class CopyPace {
 
   /** Begins anew, at the rate of before. */
   begin(onPace: OnPace): void {
+    this.#rate = this.#own
+    this.#sizes = FOR_DISKS
     this.#stopped = null
     this.#onPace = onPace
     this.#doneBytes = 0
@@ -30,9 +40,15 @@ export class CopyPace {
     this.#toldMs = 0
   }
 
-  /** From now on so many bytes in a second; null for no bound. */
+  /** Until the next beginning, the rate is one that others take from too. */
+  share({ rate, sizes }: { readonly rate: PacedRate; readonly sizes: PieceSizes }): void {
+    this.#rate = rate
+    this.#sizes = sizes
+  }
+
+  /** From now on so many bytes in a second, where the rate is not shared; null for no bound. */
   setRate(bytesPerSecond: number | null): void {
-    this.#throttle = withRate(this.#throttle, bytesPerSecond, performance.now())
+    this.#own.set(bytesPerSecond)
   }
 
   /** Everything that takes bytes from now on, or waits for that, ends with this error. */
@@ -45,24 +61,34 @@ export class CopyPace {
     this.#totalBytes += bytes
   }
 
-  /** The best length of a piece, at most `most`, which is a multiple of {@link PIECE_BYTES_MIN}. */
+  /** The best length of a piece, at most `most`, which is a multiple of the least piece. */
   pieceBytes(most: number): number {
-    const { rateBytesPerSecond } = this.#throttle
-    if (rateBytesPerSecond === null) return most
-    const even = Math.floor(rateBytesPerSecond / PIECES_PER_SECOND / PIECE_BYTES_MIN) * PIECE_BYTES_MIN
-    return Math.min(most, Math.max(PIECE_BYTES_MIN, even))
+    const { bytesPerSecond } = this.#rate
+    const { perSecond, leastBytes } = this.#sizes
+    if (bytesPerSecond === null) return most
+    const even = Math.floor(bytesPerSecond / perSecond / leastBytes) * leastBytes
+    return Math.min(most, Math.max(leastBytes, even))
+  }
+
+  /** So many bytes need not be copied: they are there already. */
+  pass(bytes: number): void {
+    if (this.#stopped !== null) throw this.#stopped
+    this.#tell(bytes)
   }
 
   /** Resolves when so many bytes may go. Rejects when it was stopped. */
   async take(bytes: number): Promise<void> {
     for (;;) {
       if (this.#stopped !== null) throw this.#stopped
-      const waitMs = throttleWaitMs(this.#throttle, performance.now())
-      if (waitMs <= 0) break
+      if (this.#rate.take(bytes)) break
+      const waitMs = this.#rate.waitMs()
       await new Promise((resolve) => setTimeout(resolve, Math.min(WAIT_MS_MAX, waitMs)))
     }
+    this.#tell(bytes)
+  }
+
+  #tell(bytes: number): void {
     const nowMs = performance.now()
-    this.#throttle = takeBytes(this.#throttle, bytes, nowMs)
     this.#doneBytes += bytes
     if (nowMs - this.#toldMs < TELL_MS) return
     this.#toldMs = nowMs

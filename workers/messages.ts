@@ -32,6 +32,10 @@ export type ShareCommand =
   /** The answer to a `backup-asked`. */
   | { readonly kind: 'backup-answered'; readonly request: number; readonly answer: SurrogateAnswer }
   | { readonly kind: 'backup-refused'; readonly request: number; readonly error: ErrorDocument }
+  /** A seed is under way: the database at this absolute path may be read by whoever names the session. */
+  | { readonly kind: 'open-seed'; readonly share: string; readonly session: number; readonly database: string }
+  /** It has ended. */
+  | { readonly kind: 'close-seed'; readonly share: string; readonly session: number }
   | { readonly kind: 'stop' }
 
 /** Share worker → main thread. */
@@ -46,6 +50,8 @@ export type ShareReport =
   /** A copy asked for a log that is not there, cannot be read, or is not a regular file. */
   | { readonly kind: 'log-unreadable'; readonly share: string; readonly generation: Generation; readonly fault: Fault }
   | { readonly kind: 'served'; readonly share: string; readonly logs: number; readonly bytes: number }
+  /** Bytes of a database were sent for a seed. */
+  | { readonly kind: 'seed-served'; readonly share: string; readonly bytes: number }
   /** A request failed by a fault of ours, or after its answer had begun: a line for the log. */
   | { readonly kind: 'request-failed'; readonly fault: Fault }
   | { readonly kind: 'stopped' }

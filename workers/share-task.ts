@@ -9,6 +9,7 @@ import { LogStreamServer } from '../transport/log-stream-server.ts'
 import { type ListenAddress, listenOnLoopback } from '../transport/loopback.ts'
 import { BackupQuestions } from './backup-questions.ts'
 import type { ShareCommand } from './messages.ts'
+import { SeedSources } from './seed-sources.ts'
 import { ShareReports } from './share-reports.ts'
 import { SharedLogs } from './shared-logs.ts'
 import { createSlab } from './slab.ts'
@@ -24,18 +25,22 @@ export interface ShareTaskSetup {
   readonly slots: number
 }
 
+/** Pieces of databases in memory at a time: a few on the wire for each of some seeds. */
+const SEED_SLOTS = 8
+
 interface Parts {
   readonly shares: SharedLogs
   readonly server: LogStreamServer
   readonly app: FastifyInstance
   readonly reports: ShareReports
   readonly backups: BackupQuestions
+  readonly seeds: SeedSources
 }
 
 /** The whole replication listener of a source; ends after the command `stop`, or when it cannot listen. */
 export async function runShareTask(setup: ShareTaskSetup): Promise<void> {
   const parts = await buildParts(setup)
-  const { app, server, reports } = parts
+  const { app, server, reports, seeds } = parts
   try {
     const { host, port } = await listenOnLoopback(app, setup.listen)
     const stopped = commandsFrom(setup.port, parts)
@@ -46,6 +51,7 @@ export async function runShareTask(setup: ShareTaskSetup): Promise<void> {
   }
   server.close()
   await app.close()
+  await seeds.close()
   reports.close()
   setup.port.postMessage({ kind: 'stopped' })
   setup.port.close()
@@ -56,7 +62,9 @@ async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
   const files = nodeFileOperations({ shortCalls: 'inline' })
   const reports = new ShareReports((report) => setup.port.postMessage(report))
   const backups = new BackupQuestions((question) => reports.tell({ kind: 'backup-asked', ...question }))
-  const shares = new SharedLogs({ files, slab, now: () => performance.now(), startedAtMs: Date.now() })
+  // A slab of their own: a seed that takes all its slots keeps no log waiting.
+  const seeds = new SeedSources(files, await createSlab(setup.wasmPath, SEED_SLOTS))
+  const shares = new SharedLogs({ files, slab, seeds, now: () => performance.now(), startedAtMs: Date.now() })
   const server = new LogStreamServer({
     shares,
     // The slab takes back only what it gave out: the places of this server are its slots.
@@ -72,10 +80,11 @@ async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
   const app = createLogShareApp(shares, {
     onUpgrade: (request, socket, head) => server.upgrade(request, socket, head),
     onServed: (share, _generation, bytes) => reports.served(share, bytes),
+    onSeeded: (share, bytes) => reports.tell({ kind: 'seed-served', share, bytes }),
     onBackup: (share, ask) => backups.ask(share, ask),
     onFault: (fault) => reports.tell({ kind: 'request-failed', fault: faultOf(fault) }),
   })
-  return { shares, server, app, reports, backups }
+  return { shares, server, app, reports, backups, seeds }
 }
 
 /** Obeys until `stop`. */
@@ -88,13 +97,14 @@ function commandsFrom(port: MessagePort, parts: Parts): Promise<void> {
   })
 }
 
-function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server, backups }: Parts): void {
+function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server, backups, seeds }: Parts): void {
   switch (command.kind) {
     case 'open-share':
       shares.openShare(command.shared)
       break
     case 'close-share':
       shares.closeShare(command.share)
+      seeds.end(command.share)
       server.closeShare(command.share)
       break
     case 'announce':
@@ -112,6 +122,12 @@ function obey(command: Exclude<ShareCommand, { kind: 'stop' }>, { shares, server
       break
     case 'backup-refused':
       backups.refused(command.request, command.error)
+      break
+    case 'open-seed':
+      seeds.open(command.share, command.session, command.database)
+      break
+    case 'close-seed':
+      seeds.end(command.share, command.session)
       break
     default:
       unreachable(command)

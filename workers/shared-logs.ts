@@ -6,9 +6,11 @@ import type { StreamedLog } from '../transport/log-sender.ts'
 import type { ServedLogs, ServedShare } from '../transport/log-share-app.ts'
 import type { StreamedShares } from '../transport/log-stream-server.ts'
 import type { ServedLog } from '../transport/log-transfer.ts'
+import type { SeededDatabase } from '../transport/seed-source.ts'
 import { PIECE_BYTES_MAX } from '../transport/wire.ts'
 import { ChecksumCache } from './checksum-cache.ts'
 import type { SharedDirectory } from './messages.ts'
+import type { SeedSources } from './seed-sources.ts'
 import { type FoundLog, LogFinder } from './shared-directory.ts'
 import { refuseOversized, SharedLog } from './shared-log.ts'
 import type { Slab, Slot } from './slab.ts'
@@ -46,8 +48,17 @@ export class SharedLogs implements ServedLogs, StreamedShares {
   readonly #hashSlot: Slot
   #hashing: Promise<unknown> = Promise.resolve()
 
+  readonly #seeds: SeedSources
+
   /** `startedAtMs` is the time of day; `now` a clock that never goes back. Both count milliseconds. */
-  constructor(parts: { files: FileOperations; slab: Slab; now: () => number; startedAtMs: number }) {
+  constructor(parts: {
+    files: FileOperations
+    slab: Slab
+    seeds: SeedSources
+    now: () => number
+    startedAtMs: number
+  }) {
+    this.#seeds = parts.seeds
     this.#firstNumber = parts.startedAtMs
     this.#files = parts.files
     this.#slab = parts.slab
@@ -139,6 +150,10 @@ export class SharedLogs implements ServedLogs, StreamedShares {
       await this.#files.close(found.file)
       throw error
     }
+  }
+
+  seededDatabase(name: string, session: number): SeededDatabase {
+    return this.#seeds.find(name, session)
   }
 
   async #find(name: string, generation: Generation): Promise<FoundLog> {

@@ -27,6 +27,8 @@ export interface CopyStatus {
   readonly summary: SummaryCopyStatus
   readonly failed: boolean
   readonly failedMessage: string
+  /** Whether its database is being replaced by that of its source. */
+  readonly seeding: boolean
   readonly initializing: boolean
   readonly resynchronizing: boolean
   readonly suspended: boolean
@@ -68,6 +70,7 @@ export function copyStatus(state: ReplicaState): CopyStatus {
     summary: summaryOf(state),
     failed: state.failure !== null,
     failedMessage: state.failure?.message ?? '',
+    seeding: state.seeding !== null,
     initializing: initializing && state.failure === null && state.suspension === null,
     resynchronizing: state.phase === 'checking' && state.suspension === null,
     suspended: state.suspension !== null,
@@ -92,8 +95,9 @@ export function copyStatus(state: ReplicaState): CopyStatus {
   }
 }
 
-/** Precedence of the conditions that exist so far: Failed, Suspended, Resynchronizing, Initializing, Healthy. */
+/** Precedence of the conditions that exist so far: Seeding, Failed, Suspended, Resynchronizing, Initializing, Healthy. */
 function summaryOf(state: ReplicaState): SummaryCopyStatus {
+  if (state.seeding !== null) return 'Seeding'
   if (state.failure !== null) return 'Failed'
   if (state.suspension !== null) return 'Suspended'
   if (state.phase === 'checking') return 'Resynchronizing'

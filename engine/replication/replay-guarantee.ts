@@ -26,7 +26,13 @@ export const replayGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Rep
 ]
 
 /** Facts that tell what is there, after a crash or a close too: pages in memory may be lost then. */
-const LOOKS_AT_DATABASE: readonly ReplicaFact['kind'][] = ['copy-started', 'database-opened', 'replay-stopped']
+const LOOKS_AT_DATABASE: readonly ReplicaFact['kind'][] = [
+  'copy-started',
+  'database-opened',
+  'replay-stopped',
+  'seed-pinned',
+  'seed-completed',
+]
 
 const WORK_ON_DATABASE: readonly ReplicaOrder['kind'][] = ['open-database', 'replay-logs']
 

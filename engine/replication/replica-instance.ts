@@ -20,6 +20,7 @@ import { replayFailed } from './replay-failure.ts'
 import { databaseOpened, driveReplay, replayProgressed, replayStopped } from './replayer.ts'
 import { abandonWork, chainEnd, draftOf, isAtRest, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
 import { report } from './report.ts'
+import { beginSeed, seedStep } from './seeding.ts'
 import { awaitLag, timedReplay } from './standby.ts'
 import { lagAfterInspection, lagAfterScan } from './standby-lag.ts'
 import { resume, suspend } from './suspension.ts'
@@ -76,19 +77,18 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
       return [{ ...state, deleting: false, lowest: higherOf(state.lowest, nextGeneration(fact.range.last)) }, []]
     case 'deletion-failed':
       return deletionFailed(state, fact)
-    case 'operator-suspended':
-    case 'operator-resumed':
-    case 'operator-froze':
-    case 'operator-thawed':
-      return asked(state, fact)
     case 'time-passed':
       return timePassed(state, fact.nowMs)
     default:
-      return unreachable(fact)
+      return asked(state, fact)
   }
 }
 
-function asked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: `operator-${string}` }>): Stepped {
+/** What operators want, and what comes of a seed. */
+function asked(
+  state: ReplicaState,
+  fact: Extract<ReplicaFact, { kind: `operator-${string}` | `seed-${string}` }>,
+): Stepped {
   switch (fact.kind) {
     case 'operator-suspended':
       return suspend(state, fact)
@@ -98,6 +98,14 @@ function asked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: `operator
       return freeze(state, fact)
     case 'operator-thawed':
       return thaw(state, fact)
+    case 'operator-began-seed':
+      return beginSeed(state, fact)
+    case 'seed-pinned':
+    case 'seed-completed':
+    case 'seed-ended':
+      return state.seeding === null ? [state, []] : seedStep(state, fact)
+    default:
+      return unreachable(fact)
   }
 }
 

@@ -60,10 +60,17 @@ export interface ReplicaState {
   readonly look: SourceLook
   /** Whether somebody copies the files of the copy just now: no I/O touches them. */
   readonly frozen: boolean
+  /** The seed under way; null for none. The copy is suspended all the while. */
+  readonly seeding: Seeding | null
   /** Whether the source has spoken over the present connection. */
   readonly heard: boolean
   /** Last report sent to the source; null before the first. */
   readonly reported: CopyReport | null
+}
+
+/** A seed as the instance of the copy knows it: how far it is, whoever carries it out knows. */
+interface Seeding {
+  readonly sinceMs: number
 }
 
 /**
@@ -143,6 +150,7 @@ export function startReplica(name: string, { replays, standby }: ReplicaOptions 
     stream: 0,
     look: 'if-restored',
     frozen: false,
+    seeding: null,
     heard: false,
     reported: null,
   }
@@ -184,6 +192,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     stream: state.stream,
     look: state.look,
     frozen: state.frozen,
+    seeding: state.seeding,
     heard: state.heard,
     reported: state.reported,
   }

@@ -42,6 +42,11 @@ export function resume(state: ReplicaState, fact: Resumed): readonly [ReplicaSta
     const refusal = { code: 'STATE_REFUSED', message, hint: 'Resume it when that has ended.' } as const
     return [state, [{ ...answer, refusal, remark: '' }]]
   }
+  if (state.seeding !== null) {
+    const message = `the copy of ${state.name} is being seeded`
+    const hint = 'It is resumed when that has ended, unless it was asked to stay suspended.'
+    return [state, [{ ...answer, refusal: { code: 'STATE_REFUSED', message, hint }, remark: '' }]]
+  }
   const fresh = abandonWork(state)
   const resumed: ReplicaState = {
     ...fresh,

@@ -23,6 +23,15 @@ export interface BackupRequest {
   readonly freezeMs?: number
   /** What a passive copy brings to its backup; null for one of the active. */
   readonly surrogate: SurrogateRange | null
+  /** A copy that is made anew of the active's database, page by page: a copy backup that nobody keeps. */
+  readonly seed?: SeedRequest
+}
+
+/** A seed: which copy it is for, and what of it is there already. */
+interface SeedRequest {
+  readonly copyId: string
+  /** The first log that the pages which a copy has from a seed that was cut off need; 0 where it has none. */
+  readonly from: Generation
 }
 
 /** A backup of a passive copy: the snapshot that it has taken of itself. */
@@ -60,7 +69,7 @@ export interface BackupSession {
   readonly request: BackupRequest
   readonly phase: 'begun' | 'preparing' | 'prepared' | 'recording'
   readonly sinceMs: number
-  /** For a passive copy: when it was last heard of. */
+  /** For a backup or a seed of a passive copy: when it was last heard of. */
   readonly heardMs: number
   /** The first log that the backup needs: from here on nothing is deleted while it runs. */
   readonly pinnedFrom: Generation
@@ -104,7 +113,7 @@ export function isLogOnly(scope: BackupScope): boolean {
  * | -1003 | a passive names logs that the active has not closed, or of another stream, or is not enrolled |
  * | -519 | the last generations of the stream are kept for its own end |
  * | -560 | an incremental or differential one without a full one of the same technology |
- * | -569 | logs are gone that none of the backups before has |
+ * | -569 | logs are gone that none of the backups before has, or that the pages of a seed need which goes on |
  *
  * Source: the order rules of the engine's backups (errors -505, -617, -526, -519, -560, -569).
  */
@@ -113,6 +122,7 @@ export function whyNotBackup(state: SourceState, request: BackupRequest): Backup
     sessionRefusal(state) ??
     circularRefusal(state, request) ??
     surrogateRefusal(state, request) ??
+    seedRefusal(state, request) ??
     endRefusal(state) ??
     (isLogOnly(request.scope) ? chainRefusal(state, request) : null)
   )
@@ -184,21 +194,32 @@ export function withFinished(history: BackupHistory, backup: FinishedBackupFact)
 /** What completes with a session: what is recorded of it. */
 export function finishedBackup(session: BackupSession, nowMs: number): FinishedBackupFact {
   const { range, request } = session
-  assert(range !== null, 'what completes was prepared')
+  assert(range !== null && request.seed === undefined, 'what is recorded was prepared, and is a backup')
   const { scope, method, surrogate } = request
   return { scope, method, surrogate: surrogate !== null, range, atMs: nowMs }
 }
 
-/** A session in words: `backup 3 (full, streaming, of the active)`. */
+/** The copy whose node says how a session goes; null for a backup of the active, which is the source's own. */
+export function copyOfSession({ request }: BackupSession): string | null {
+  return request.surrogate?.copyId ?? request.seed?.copyId ?? null
+}
+
+/** A session in words: `backup 3 (full, streaming, of the active)`, `seed 4 (of a copy)`. */
 export function sessionInWords({ id, request }: BackupSession): string {
+  if (request.seed !== undefined) return `seed ${id} (of a copy)`
   const of = request.surrogate === null ? 'the active' : 'a passive copy'
   return `backup ${id} (${request.scope}, ${request.method === 'vss' ? 'VSS' : request.method}, of ${of})`
 }
 
 /** A full or copy backup needs what the database recovers from; the others what no backup has yet. */
-function firstNeeded(state: SourceState, { scope, surrogate }: BackupRequest): Generation {
+function firstNeeded(state: SourceState, { scope, surrogate, seed }: BackupRequest): Generation {
   if (surrogate !== null) return surrogate.range.first
   if (isLogOnly(scope)) return nextGeneration(lastBackedUp(state.backups))
+  const needed = neededByDatabase(state)
+  return seed === undefined || seed.from === NO_GENERATION ? needed : lowerOf(seed.from, needed)
+}
+
+function neededByDatabase(state: SourceState): Generation {
   if (state.activeRequired !== null && state.activeRequired !== NO_GENERATION) return state.activeRequired
   return lowestThere(state)
 }
@@ -222,7 +243,7 @@ function sessionRefusal({ session, name }: SourceState): BackupRefusal | null {
   return {
     eseError,
     message: `${sessionInWords(session)} of ${name} is under way (error ${eseError})`,
-    hint: 'Wait until it has ended, or give it up: one backup of a storage group at a time, of whichever copy.',
+    hint: 'Wait until it has ended, or give it up: one backup or seed of a storage group at a time, of whichever copy.',
   }
 }
 
@@ -263,6 +284,30 @@ function surrogateRefusal(state: SourceState, { surrogate }: BackupRequest): Bac
     `copy ${copyId} wants logs ${range.first} to ${range.last} backed up, and ${state.name} has closed logs through ${state.generated} (error -1003)`,
     'The copy is ahead of its source: Suspend and Resume it, and see what it says.',
   )
+}
+
+function seedRefusal(state: SourceState, { seed }: BackupRequest): BackupRefusal | null {
+  if (seed === undefined) return null
+  const { copyId, from } = seed
+  if (state.options.active === 'external')
+    return {
+      eseError: -1003,
+      message: `${state.name} has no mailbox store, and so no database that a copy could be seeded with (error -1003)`,
+      hint: 'A copy of logs alone begins with an empty directory.',
+    }
+  if (!state.copies.some((one) => one.copyId === copyId))
+    return {
+      eseError: -1003,
+      message: `copy ${copyId} is not enrolled for ${state.name} (error -1003)`,
+      hint: 'Let the copy connect to its source first.',
+    }
+  const lowest = lowestThere(state)
+  if (from === NO_GENERATION || lowest <= from) return null
+  return {
+    eseError: -569,
+    message: `${state.name} has logs from ${lowest} on, and what was seeded before needs those from ${from} on (error -569)`,
+    hint: 'The seed begins anew.',
+  }
 }
 
 function endRefusal({ generated, options, name }: SourceState): BackupRefusal | null {

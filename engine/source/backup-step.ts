@@ -7,6 +7,7 @@ import { answer } from './answer.ts'
 import {
   type BackupSession,
   beginSession,
+  copyOfSession,
   finishedBackup,
   isLogOnly,
   isTruncating,
@@ -22,7 +23,7 @@ type Stepped = readonly [SourceState, readonly SourceOrder[]]
 type Of<Kind extends BackupFact['kind']> = Extract<BackupFact, { kind: Kind }>
 
 /**
- * How long a backup of a passive copy may be silent, in milliseconds: its service says every ten seconds that it is still at it. A
+ * How long a backup or a seed of a passive copy may be silent, in milliseconds: its service says every ten seconds that it is still at it. A
  * service that was started again has forgotten the backup, and its copy could not be backed up for ever.
  */
 const SURROGATE_SILENCE_MS_MAX = 60_000
@@ -39,10 +40,10 @@ export function backupStep(state: SourceState, fact: BackupFact): Stepped {
   }
 }
 
-/** A backup of the passive that is not heard of any more ends. */
+/** A backup or a seed of a passive copy that is not heard of any more ends. */
 export function watchBackup(state: SourceState, nowMs: number): Stepped {
   const { session } = state
-  if (session === null || session.request.surrogate === null) return [state, []]
+  if (session === null || copyOfSession(session) === null) return [state, []]
   if (nowMs < session.heardMs + SURROGATE_SILENCE_MS_MAX) return [state, []]
   return broken(state, session, 'its copy was not heard of for a minute')
 }
@@ -50,7 +51,7 @@ export function watchBackup(state: SourceState, nowMs: number): Stepped {
 /** A copy that is no longer one takes its backup with it. */
 export function breakBackupOf(state: SourceState, copyId: string): Stepped {
   const { session } = state
-  if (session?.request.surrogate?.copyId !== copyId) return [state, []]
+  if (session === null || copyOfSession(session) !== copyId) return [state, []]
   return broken(state, session, 'its copy was disabled')
 }
 
@@ -64,15 +65,15 @@ function asked(state: SourceState, fact: Of<'backup-asked'>): Stepped {
   const session = beginSession(free, fact.request, fact.nowMs)
   const begun: SourceState = { ...free, session, lastBackupId: session.id }
   const wake: readonly SourceOrder[] =
-    fact.request.surrogate === null ? [] : [{ kind: 'wake-at', atMs: fact.nowMs + SURROGATE_SILENCE_MS_MAX }]
+    copyOfSession(session) === null ? [] : [{ kind: 'wake-at', atMs: fact.nowMs + SURROGATE_SILENCE_MS_MAX }]
   return [begun, [...left, ...startEvents(session), ...wake, answer(fact.requestId)]]
 }
 
-/** A copy that begins a backup anew has forgotten the one before: its service was started again. */
+/** A copy that begins a backup or a seed anew has forgotten the one before: its service was started again. */
 function withoutForgotten(state: SourceState, { request }: Of<'backup-asked'>): Stepped {
   const { session } = state
-  const before = session?.request.surrogate?.copyId
-  if (session === null || before === undefined || before !== request.surrogate?.copyId) return [state, []]
+  const copyId = request.surrogate?.copyId ?? request.seed?.copyId
+  if (session === null || copyId === undefined || copyOfSession(session) !== copyId) return [state, []]
   return broken(state, session, 'its copy has begun another one')
 }
 
@@ -120,10 +121,11 @@ function prepared(state: SourceState, session: BackupSession, fact: Of<'backup-p
   if (session.phase !== 'preparing') return [state, []]
   const next = prepareSession(session, fact.closed, fact.checkpoint)
   const { first, last } = next.range ?? { first: fact.closed, last: fact.closed }
+  const ofLogs = session.request.seed === undefined ? 223 : 243
   const event: SourceOrder =
     session.request.method === 'vss'
       ? { kind: 'raise-event', id: SHADOW_FREEZE_STARTED, values: [session.id] }
-      : { kind: 'raise-event', id: 223, values: [formatGeneration(first), formatGeneration(last)] }
+      : { kind: 'raise-event', id: ofLogs, values: [formatGeneration(first), formatGeneration(last)] }
   return [{ ...state, session: { ...next, requestId: 0 } }, [event, answer(session.requestId)]]
 }
 
@@ -148,9 +150,16 @@ function ended(state: SourceState, session: BackupSession, fact: Of<'backup-ende
     const [given, orders] = session.phase === 'recording' ? [state, []] : broken(state, session, refusal.message)
     return [given, [...notRead, ...orders, answer(fact.requestId, { refusal })]]
   }
+  if (session.request.seed !== undefined) return seeded(state, session, fact.requestId)
   const recording: BackupSession = { ...session, phase: 'recording', requestId: fact.requestId }
   const backup = finishedBackup(session, fact.nowMs)
   return [{ ...state, session: recording }, [{ kind: 'record-backup', session: session.id, backup }]]
+}
+
+/** The copy has its database. Nobody keeps a seed, so none is recorded, and nothing is granted. Source: the engine calls it an internal copy. */
+function seeded(state: SourceState, session: BackupSession, requestId: number): Stepped {
+  const event = { kind: 'raise-event', id: 244, values: [session.id] } as const
+  return [{ ...state, session: null }, [{ kind: 'release-backup', session: session.id }, event, answer(requestId)]]
 }
 
 /** Success that comes too early, too late, twice, or of a backup that is not whole. */
@@ -196,16 +205,14 @@ function broken(state: SourceState, session: BackupSession, reason: string): Ste
     session.requestId === 0
       ? []
       : [answer(session.requestId, { refusal: gone(`${sessionInWords(session)} was given up: ${reason}`) })]
-  const event: SourceOrder = {
-    kind: 'raise-event',
-    id: isOwnSnapshot(session) ? 2007 : 214,
-    values: [session.id, reason],
-  }
+  const id = session.request.seed !== undefined ? 9022 : isOwnSnapshot(session) ? 2007 : 214
+  const event: SourceOrder = { kind: 'raise-event', id, values: [session.id, reason] }
   return [{ ...state, session: null }, [{ kind: 'release-backup', session: session.id }, event, ...waiting]]
 }
 
 function startEvents(session: BackupSession): readonly SourceOrder[] {
-  const { scope } = session.request
+  const { scope, seed } = session.request
+  if (seed !== undefined) return [{ kind: 'raise-event', id: 240, values: [session.id, seed.copyId] }]
   if (isOwnSnapshot(session))
     return [{ kind: 'raise-event', id: isLogOnly(scope) ? 2008 : 2005, values: [session.id, scope] }]
   return [{ kind: 'raise-event', id: isLogOnly(scope) ? 211 : 210, values: [scope] }]

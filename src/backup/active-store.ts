@@ -10,6 +10,7 @@ import type { ActiveBackups } from './share-backups.ts'
 /** What a mailbox store does for the backups of its storage group. */
 export function backupsOfStore(store: StoreInstance): ActiveBackups {
   return {
+    database: store.database,
     begin: async ({ request }) => {
       const { scope, method, surrogate } = request
       await store.ask({ ask: 'begin-backup', scope, method: surrogate === null ? method : 'surrogate' })

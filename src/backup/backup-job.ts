@@ -1,14 +1,14 @@
-import { stat } from 'node:fs/promises'
 import type { BackupScope } from '../../engine/database/backup-slot.ts'
 import { ReplicationError } from '../../engine/error.ts'
 import type { GenerationRange } from '../../engine/generation.ts'
 import { isLogOnly } from '../../engine/source/backup-session.ts'
 import type { SetFile } from '../../storage/backup-manifest.ts'
-import { asReplicationError, errnoOf, fileError } from '../../storage/file-error.ts'
+import { asReplicationError } from '../../storage/file-error.ts'
 import type { BackupJobDocument, BackupJobPhase } from '../../transport/management-backup-documents.ts'
 import type { BackupAnswers, BackupQuery } from '../../workers/backup-messages.ts'
 import type { Clock } from '../clock.ts'
 import type { EventLog } from '../event-log.ts'
+import { sizeOf } from '../file-size.ts'
 import { VERSION } from '../version.ts'
 import type { BackedUpCopy } from './backed-up-copy.ts'
 import { BackupThread, type BackupWatch } from './backup-thread.ts'
@@ -186,7 +186,7 @@ export class BackupJob {
     const hasDatabase = !isLogOnly(wanted.scope)
     if (hasDatabase) {
       this.#phase = 'database'
-      const size = await bytesOf(of.files.database)
+      const size = await sizeOf(of.files.database)
       this.#raise(220, [of.files.database, size])
       await this.#ask({ ask: 'copy-database', path: of.files.database, mode: 'streaming' })
     }
@@ -258,13 +258,6 @@ function notRecorded({ code, message, fields }: ReplicationError, directory: str
     hint: 'Whether the backup counts, "ccr store SG" says by its last backups. If it does not, remove the set and take it again.',
     fields: { ...fields, path: directory },
   })
-}
-
-async function bytesOf(path: string): Promise<number> {
-  const { size } = await stat(path).catch((cause: unknown) =>
-    Promise.reject(fileError({ operation: 'look up', path, errno: errnoOf(cause), cause })),
-  )
-  return size
 }
 
 /** What copying does by itself when there is room again, a backup does not. */

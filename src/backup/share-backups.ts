@@ -3,15 +3,23 @@ import { ReplicationError } from '../../engine/error.ts'
 import type { SourceFact } from '../../engine/fact.ts'
 import { type Generation, NO_GENERATION } from '../../engine/generation.ts'
 import type { SourceOrder } from '../../engine/order.ts'
-import type { BackupRequest, BackupSession, FinishedBackupFact } from '../../engine/source/backup-session.ts'
+import {
+  type BackupRequest,
+  type BackupSession,
+  copyOfSession,
+  type FinishedBackupFact,
+} from '../../engine/source/backup-session.ts'
 import type { SourceState } from '../../engine/source/source-state.ts'
 import type { SurrogateAnswer, SurrogateAsk } from '../../transport/surrogate-backup.ts'
 import { faultOf, type UntimedFact } from '../copy-work.ts'
+import { sizeOf } from '../file-size.ts'
 import type { OperatorRequests } from '../operator-requests.ts'
 import { historyOf } from './active-store.ts'
 
 /** What the store of the active does for a backup. Each rejects when it cannot, and then the backup is given up. */
 export interface ActiveBackups {
+  /** Absolute path of its database. */
+  readonly database: string
   /** Notes that a backup begins; what its database needs from then on stays. */
   readonly begin: (session: BackupSession) => Promise<void>
   /**
@@ -46,6 +54,8 @@ export interface ShareBackupsParts {
   readonly journal: (backup: FinishedBackupFact) => Promise<void>
   /** Null where another program writes the logs. */
   readonly active: ActiveBackups | null
+  /** The database may be read over the wire in this session of a seed; null for no more. */
+  readonly serve: (session: number, database: string | null) => void
 }
 
 /** Orders about a backup. */
@@ -113,7 +123,7 @@ export class ShareBackups {
     if (session !== null) this.broken(session.id, error)
   }
 
-  /** What the node of a passive copy asks about a backup of it. Errors: as {@link begin}. */
+  /** What the node of a passive copy asks about a backup or a seed of it. Errors: as {@link begin}. */
   async surrogate(ask: SurrogateAsk): Promise<SurrogateAnswer> {
     switch (ask.ask) {
       case 'begin': {
@@ -121,6 +131,15 @@ export class ShareBackups {
         const surrogate = { copyId, required, range: { first, last } }
         const session = await this.begin({ scope, method: 'vss', surrogate })
         return { session: session.id }
+      }
+      case 'size-of-seed':
+        return { session: 0, bytes: await this.#databaseBytes() }
+      case 'begin-seed':
+        return await this.#beginSeed(ask)
+      case 'close-log': {
+        this.#ofCopy(ask)
+        const { range } = await this.prepare(ask.session)
+        return { session: ask.session, closed: range?.last ?? NO_GENERATION }
       }
       case 'continue':
         this.#ofCopy(ask)
@@ -133,6 +152,20 @@ export class ShareBackups {
         return { session }
       }
     }
+  }
+
+  async #beginSeed({ copyId, from }: Extract<SurrogateAsk, { ask: 'begin-seed' }>): Promise<SurrogateAnswer> {
+    const { active, serve, state } = this.#parts
+    const request = { scope: 'copy', method: 'streaming', surrogate: null, seed: { copyId, from } } as const
+    const { id, pinnedFrom } = await this.begin(request)
+    // What another program writes was refused: it has no database.
+    serve(id, active?.database ?? null)
+    return { session: id, pinnedFrom, stream: state().stream, bytes: await this.#databaseBytes() }
+  }
+
+  async #databaseBytes(): Promise<number> {
+    const { active } = this.#parts
+    return active === null ? 0 : await sizeOf(active.database)
   }
 
   /** The service that does its part of the backup has ended. */
@@ -156,7 +189,7 @@ export class ShareBackups {
   }
 
   async #carryOut(order: BackupOrder): Promise<UntimedFact<SourceFact> | null> {
-    const { active, journal, state } = this.#parts
+    const { active, journal, state, serve } = this.#parts
     switch (order.kind) {
       case 'prepare-backup': {
         const found = (await active?.prepare(order.session)) ?? { closed: state().generated, checkpoint: NO_GENERATION }
@@ -166,6 +199,7 @@ export class ShareBackups {
         await (active === null ? journal(order.backup) : active.record(order.backup))
         return { kind: 'backup-recorded', session: order.session }
       case 'release-backup':
+        serve(order.session, null)
         await active?.release()
         return null
     }
@@ -174,11 +208,11 @@ export class ShareBackups {
   /** Another copy's backup, or one of the active, is nothing that a copy may speak of. */
   #ofCopy({ copyId, session }: { readonly copyId: string; readonly session: number }): void {
     const { session: present } = this
-    if (present?.id === session && present.request.surrogate?.copyId === copyId) return
+    if (present?.id === session && copyOfSession(present) === copyId) return
     throw new ReplicationError({
       code: 'STATE_REFUSED',
-      message: `backup ${session} of copy ${copyId} is not under way`,
-      hint: 'The source was started again, or has not heard of the backup for a minute: take it again.',
+      message: `backup or seed ${session} of copy ${copyId} is not under way`,
+      hint: 'The source was started again, or has not heard of it for a minute: begin it again.',
     })
   }
 

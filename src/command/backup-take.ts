@@ -111,21 +111,11 @@ async function watch(
       await pauseUntil(LOOK_MS, io.signal)
     }
   } catch (error) {
-    if (io.signal.aborted) await giveUpUnwatched(node, path)
+    if (io.signal.aborted) await node.lastWord(`${path}/give-up`)
     throw error
   } finally {
     erase()
   }
-}
-
-/** The connection's own signal has fired, so the last word goes without it. */
-async function giveUpUnwatched(node: ApiConnection, path: string): Promise<void> {
-  await fetch(`${node.origin}${path}/give-up`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-    signal: AbortSignal.timeout(2_000),
-  }).catch(() => undefined) // a node that is gone has given it up
 }
 
 async function list(context: CommandContext): Promise<number> {

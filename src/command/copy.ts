@@ -89,6 +89,7 @@ async function startService(
     ...(once && options.manage === undefined ? {} : { manage: parseListenAddress(settings['copy.manage']) }),
     workers: settings['copy.workers'],
     cacheBytes: settings['copy.cache'],
+    seedRate: settings['seed.rate'],
     eventBytesMax: settings['events.size'],
     log: foregroundLog(once ? quieter(settings) : settings['log.level'], io),
   })

@@ -113,7 +113,7 @@ describe('the metrics of a share', () => {
     const options = { copiesExpected: 1, passiveGate: 'inspected' } as const
     const state = { ...startSource('SG1', options), generated: asGeneration(9), copies: [copy] }
 
-    const scrape = await samples({ ...NOTHING, shares: () => [{ state, tally: { logs: 7, bytes: 70 } }] })
+    const scrape = await samples({ ...NOTHING, shares: () => [{ state, tally: { logs: 7, bytes: 70, seedBytes: 9 } }] })
 
     expect(scrape.get('ccr_share_last_log_generated{storage_group="SG1"}')).toBe(9)
     expect(scrape.get('ccr_share_directory_readable{storage_group="SG1"}')).toBe(0)

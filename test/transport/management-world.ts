@@ -12,7 +12,13 @@ import { createManagementApp, type ManagementPorts } from '../../transport/manag
 import type { ManagementEvent } from '../../transport/management-events.ts'
 import type { StoreStatus } from '../../transport/management-store-documents.ts'
 import type { ManagedStore } from '../../transport/management-stores.ts'
-import { BACKUP_OF_A_TEST, RESTORE_OF_A_TEST } from './backup-documents.ts'
+import {
+  BACKUP_OF_A_TEST,
+  PLAN_OF_A_TEST,
+  RATE_OF_A_TEST,
+  RESTORE_OF_A_TEST,
+  SEED_OF_A_TEST,
+} from './backup-documents.ts'
 
 /** A service in memory with a copy, a share and a store named SG1, which records every command and can raise events. */
 export class ManagementWorld {
@@ -95,7 +101,7 @@ export class ManagementWorld {
     }
   }
 
-  #backupPorts(): Required<Pick<ManagementPorts, 'backups' | 'restores'>> {
+  #backupPorts(): Required<Pick<ManagementPorts, 'backups' | 'restores' | 'seeds'>> {
     return {
       backups: {
         list: () => [BACKUP_OF_A_TEST],
@@ -106,6 +112,21 @@ export class ManagementWorld {
         },
         giveUp: (id) => void this.#commanded(['give up', id]),
         setRate: (id, bytesPerSecond) => void this.#commanded(['rate', id, bytesPerSecond]),
+      },
+      seeds: {
+        list: () => [SEED_OF_A_TEST],
+        get: (id) => (id === SEED_OF_A_TEST.id ? SEED_OF_A_TEST : null),
+        begin: async (order) => {
+          await this.#commanded(['seed', JSON.stringify(order)])
+          return SEED_OF_A_TEST
+        },
+        plan: async () => PLAN_OF_A_TEST,
+        giveUp: (id) => void this.#commanded(['give seed up', id]),
+        rate: () => RATE_OF_A_TEST,
+        setRate: (setting) => {
+          void this.#commanded(['seed rate', setting])
+          return RATE_OF_A_TEST
+        },
       },
       restores: {
         get: (name) => (name === 'SG1' ? RESTORE_OF_A_TEST : null),

@@ -13,6 +13,7 @@ import {
 } from '../../transport/log-share-app.ts'
 import type { ServedLog } from '../../transport/log-transfer.ts'
 import { type BoundAddress, listenOnLoopback } from '../../transport/loopback.ts'
+import type { SeededDatabase } from '../../transport/seed-source.ts'
 import { asSourceUrl, type SourceUrl } from '../../transport/source-url.ts'
 
 /** An announcement of logs 1 to `last`. */
@@ -47,6 +48,8 @@ export class ShareWorld implements ServedLogs {
   /** Where reads of a log end, for a file that was shortened; its stated size stays. */
   readableBytes: number
   announcementNumber = 1_000
+  /** Pieces of the database that were not given back. */
+  lent = 0
   #share: ServedShare | null
   #waiting = new Set<() => void>()
 
@@ -118,6 +121,23 @@ export class ShareWorld implements ServedLogs {
     }
   }
 
+  seededDatabase(share: string, session: number): SeededDatabase {
+    if (session !== 1)
+      throw new ReplicationError({
+        code: 'STATE_REFUSED',
+        message: `no seed ${session} of ${share}`,
+        hint: 'Begin it.',
+      })
+    return {
+      sizeBytes: async () => this.sizeBytes,
+      read: async (position, length) => {
+        const bytes = logBytes(0, this.sizeBytes).subarray(position, position + length)
+        this.lent += 1
+        return { bytes, checksumHex: '0'.repeat(16), release: () => (this.lent -= 1) }
+      },
+    }
+  }
+
   #shareThrough(last: number): ServedShare {
     const { announcementNumber } = this
     const announcement = announcementThrough(last)
@@ -146,6 +166,7 @@ export async function startShare(world: ShareWorld, options: Partial<LogShareApp
     },
     onBackup: () => Promise.resolve({ session: 1 }),
     onServed: (_share, generation, bytes) => world.served.push({ generation, bytes }),
+    onSeeded: (_share, bytes) => world.served.push({ generation: 0, bytes }),
     onFault: (fault) => world.faults.push(fault),
     ...options,
   })

@@ -70,6 +70,7 @@ describe('the counters', () => {
 
     expect(copyStatus(copy)).toEqual({
       storageGroup: 'SG1',
+      seeding: false,
       summary: 'Initializing',
       failed: false,
       failedMessage: '',

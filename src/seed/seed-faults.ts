@@ -1,0 +1,75 @@
+import { ReplicationError } from '../../engine/error.ts'
+
+/** The text of the prompt about a checkpoint of before. Source: seen in the field. */
+export function checkpointPrompt(path: string, storageGroup: string): string {
+  return `Continuous replication seeding found an obsolete checkpoint '${path}' file for storage group copy '${storageGroup}'. The checkpoint file will be deleted, and then the database will be seeded if you confirm now.`
+}
+
+/** A checkpoint lies there, and nobody has confirmed that it goes. */
+export function obsoleteCheckpoint(path: string, storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: checkpointPrompt(path, storageGroup),
+    hint: 'Confirm it: answer Yes, give --force, or send deleteCheckpoint. Nothing was changed.',
+    fields: { storageGroup, path },
+  })
+}
+
+/** Logs lie there, and nobody has said that they may go. Source: the text is that of the cmdlet. */
+export function logsExist(path: string, storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `Seeding failed : Database seeding error: Log files already exist at '${path}'. They must be removed before storage group seeding or reseeding can be performed. The '-DeleteExistingFiles' switch can be used with the 'Update-StorageGroupCopy' task to accomplish this.`,
+    hint: `Run "ccr seed ${storageGroup} --delete-existing-files". Nothing was changed.`,
+    fields: { storageGroup, path },
+  })
+}
+
+/** Files lie there that no storage group has. */
+export function foreignFiles(paths: readonly string[], storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `the folder of the copy of ${storageGroup} holds files that are not of a storage group, and only what is recognised is removed: ${paths.join(', ')}`,
+    hint: 'Remove them by hand, then run the same command again. Nothing was changed.',
+    fields: { storageGroup, path: paths[0] ?? '' },
+  })
+}
+
+/** A copy whose format is not known yet, or has no database. */
+export function notMet(storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `the copy of ${storageGroup} has not met its source yet`,
+    hint: `Let it connect once before it is suspended: "ccr status ${storageGroup}" says what keeps it from that.`,
+    fields: { storageGroup },
+  })
+}
+
+/** Somebody gave it up. */
+export function givenUp(storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `the seed of the copy of ${storageGroup} was given up`,
+    hint: 'The copy stays suspended. What was read is kept: the same command goes on from there.',
+    fields: { storageGroup },
+  })
+}
+
+/** The log that closes a seed cannot be read. */
+export function noLastLog(storageGroup: string, generation: number): ReplicationError {
+  return new ReplicationError({
+    code: 'LOG_REJECTED',
+    message: `log ${generation} of ${storageGroup}, which was closed behind the seed, is no log of its stream`,
+    hint: 'Look at it on the source with ccr dump log.',
+    fields: { storageGroup, generation },
+  })
+}
+
+/** Too many seeds at a time. */
+export function tooManySeeds(most: number): ReplicationError {
+  return new ReplicationError({
+    code: 'STORE_BUSY',
+    message: `${most} seeds are under way on this node`,
+    hint: 'Wait for one of them to end.',
+  })
+}
