@@ -140,7 +140,7 @@ class SeedSource implements PieceSource {
 
   async close(): Promise<void> {
     const { local, files, reading } = this.#parts
-    await reading.client.close()
+    reading.client.close()
     if (local !== null) await files.close(local)
   }
 

@@ -9,13 +9,14 @@ const UNREADABLE_PER_FLUSH_MAX = 32
 
 /**
  * What the share worker tells the main thread, so that no peer can flood it: of the reports of a copy only the latest counts,
- * served logs are added up, and unreadable logs are told once per interval.
+ * served logs and bytes are added up, and unreadable logs are told once per interval.
  */
 export class ShareReports {
   readonly #tell: (report: ShareReport) => void
   readonly #timer: NodeJS.Timeout
   readonly #reports = new Map<string, { share: string; copyId: string; report: CopyReport }>()
   readonly #served = new Map<string, { logs: number; bytes: number }>()
+  readonly #seeded = new Map<string, number>()
   readonly #unreadable = new Set<string>()
   #scheduled = false
 
@@ -43,6 +44,11 @@ export class ShareReports {
     this.#served.set(share, { logs: sum.logs + 1, bytes: sum.bytes + bytes })
   }
 
+  /** Bytes of a database were sent for a seed. */
+  seeded(share: string, bytes: number): void {
+    this.#seeded.set(share, (this.#seeded.get(share) ?? 0) + bytes)
+  }
+
   unreadable(share: string, generation: Generation, fault: Fault): void {
     const key = `${share}/${generation}/${fault.code}`
     if (this.#unreadable.has(key) || this.#unreadable.size >= UNREADABLE_PER_FLUSH_MAX) return
@@ -68,5 +74,7 @@ export class ShareReports {
     this.#unreadable.clear()
     for (const [share, sum] of this.#served) this.#tell({ kind: 'served', share, ...sum })
     this.#served.clear()
+    for (const [share, bytes] of this.#seeded) this.#tell({ kind: 'seed-served', share, bytes })
+    this.#seeded.clear()
   }
 }

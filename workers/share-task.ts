@@ -80,7 +80,7 @@ async function buildParts(setup: ShareTaskSetup): Promise<Parts> {
   const app = createLogShareApp(shares, {
     onUpgrade: (request, socket, head) => server.upgrade(request, socket, head),
     onServed: (share, _generation, bytes) => reports.served(share, bytes),
-    onSeeded: (share, bytes) => reports.tell({ kind: 'seed-served', share, bytes }),
+    onSeeded: (share, bytes) => reports.seeded(share, bytes),
     onBackup: (share, ask) => backups.ask(share, ask),
     onFault: (fault) => reports.tell({ kind: 'request-failed', fault: faultOf(fault) }),
   })
