@@ -18,6 +18,7 @@ import { IDLE_GROUPS } from './measures/idle-groups.ts'
 import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
 import type { BenchRun, Measure } from './measures/measure.ts'
 import { REDO } from './measures/redo.ts'
+import { SEED } from './measures/seed.ts'
 import { TRUNCATION } from './measures/truncation.ts'
 import { markdownOf, reportLines } from './report.ts'
 import type { BenchResult, MeasureResult } from './result.ts'
@@ -36,6 +37,7 @@ const MEASURES: readonly Measure[] = [
   REDO,
   BACKUP,
   BACKUP_LOAD,
+  SEED,
   TRUNCATION,
 ]
 

@@ -2,7 +2,6 @@ import { connect, type Socket } from 'node:net'
 import { ReplicationError } from '../engine/error.ts'
 import { type Asked, faultOfExchange, refusedAnswer, timedOut, wrongAnswer } from './client-fault.ts'
 import { authorityOf } from './loopback.ts'
-import { CHECKSUM_HEADER } from './share-paths.ts'
 import type { SourceUrl } from './source-url.ts'
 
 /** A stretch of a database, and where it goes. */
@@ -17,8 +16,6 @@ export interface SeedStretch {
 export interface FetchedStretch {
   /** Fewer than asked where the file ends. */
   readonly bytes: number
-  /** xxh64 of them, as the source says it: 16 lower-case hexadecimal digits; `''` where none came. */
-  readonly checksumHex: string
   /** How long the file was then. */
   readonly fileBytes: number
 }
@@ -50,7 +47,6 @@ interface Pending {
 interface Body {
   readonly status: number
   readonly length: number
-  readonly checksumHex: string
   readonly fileBytes: number
   /** Where it goes. */
   readonly into: Uint8Array
@@ -194,24 +190,22 @@ export class SeedConnection {
     if (Number.isNaN(status) || length === null || headers.has('transfer-encoding'))
       throw wrongAnswer(asked, 'its head has no status or no length')
     const fileBytes = wholeIn(/\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1])
-    const checksumHex = headers.get(CHECKSUM_HEADER) ?? ''
     if (status !== 206) {
       if (length > PROBLEM_BYTES_MAX) throw wrongAnswer(asked, `status ${status}, and ${length} bytes`)
-      return { status, length, checksumHex: '', fileBytes: fileBytes ?? 0, into: new Uint8Array(length), received: 0 }
+      return { status, length, fileBytes: fileBytes ?? 0, into: new Uint8Array(length), received: 0 }
     }
     const { stretch } = pending
     const expected = fileBytes === null ? null : Math.max(0, Math.min(stretch.length, fileBytes - stretch.position))
     if (fileBytes === null || length !== expected)
       throw wrongAnswer(asked, `${length} bytes of a database of ${fileBytes}`)
-    if (!/^[0-9a-f]{16}$/.test(checksumHex)) throw wrongAnswer(asked, 'it has no checksum')
-    return { status, length, checksumHex, fileBytes, into: stretch.into, received: 0 }
+    return { status, length, fileBytes, into: stretch.into, received: 0 }
   }
 
-  #ended({ status, length, checksumHex, fileBytes, into }: Body): void {
+  #ended({ status, length, fileBytes, into }: Body): void {
     const pending = this.#pending.shift()
     if (pending === undefined) return
-    if (status === 206) pending.resolve({ bytes: length, checksumHex, fileBytes })
-    else if (status === 416) pending.resolve({ bytes: 0, checksumHex: '', fileBytes })
+    if (status === 206) pending.resolve({ bytes: length, fileBytes })
+    else if (status === 416) pending.resolve({ bytes: 0, fileBytes })
     else pending.reject(refusedAnswer(pending.asked, status, new TextDecoder().decode(into)))
     this.#rest()
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseByteRange } from './byte-range.ts'
 import type { TransferLimits } from './log-transfer.ts'
 import { problemOf, requestInvalid, writeProblem } from './problem.ts'
-import { CHECKSUM_HEADER, sharePath } from './share-paths.ts'
+import { sharePath } from './share-paths.ts'
 import { PIECE_BYTES_MAX } from './wire.ts'
 
 /** The database of a store that is in use, open for the seed of a copy. */
@@ -17,8 +17,6 @@ export interface SeededDatabase {
 export interface SeedPiece {
   /** The bytes; fewer than asked where the file ends. */
   readonly bytes: Uint8Array
-  /** Their xxh64: 16 lower-case hexadecimal digits. */
-  readonly checksumHex: string
   /** Gives the memory back, once. */
   readonly release: () => void
 }
@@ -37,8 +35,8 @@ export interface SeedTransfer {
 }
 
 /**
- * Answers GET or HEAD for the database: one range of at most {@link PIECE_BYTES_MAX}, with its checksum and the length of the file. Nobody
- * reads it without a range: it is not one thing while its store goes on. Resolves with the bytes sent when the answer has left, or the
+ * Answers GET or HEAD for the database: one range of at most {@link PIECE_BYTES_MAX}, with the length of the file. It has no checksum of its
+ * own: each page brings one, over its number too, which whoever receives it verifies anyway. Nobody reads it without a range: it is not one thing while its store goes on. Resolves with the bytes sent when the answer has left, or the
  * reader has gone.
  */
 export async function sendSeedPiece(
@@ -65,7 +63,6 @@ export async function sendSeedPiece(
       'content-type': 'application/octet-stream',
       'content-range': `bytes ${range.lo}-${range.lo + length - 1}/${sizeBytes}`,
       'content-length': length,
-      [CHECKSUM_HEADER]: piece.checksumHex,
     })
     await sent(response, piece.bytes, { limits, signal })
     return response.destroyed && !response.writableFinished ? 0 : length

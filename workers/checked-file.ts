@@ -18,7 +18,7 @@ export interface CheckingParts {
 /** Content that was read, and proved as far as its kind allows. */
 export interface CheckedContent {
   readonly bytes: number
-  /** 16 lower-case hexadecimal digits. */
+  /** 16 lower-case hexadecimal digits; `''` where nobody asked for it. */
   readonly xxh64: string
 }
 
@@ -49,6 +49,8 @@ export type LookAtPiece = (piece: ReadPiece, again: () => Promise<void>) => Prom
 export interface PassEnds {
   readonly from: PieceSource
   readonly to: NewFile | null
+  /** False where the pieces prove themselves and nobody asks for the xxh64 of the whole: it costs a fifth of the work. */
+  readonly hashes?: boolean
   /** Pieces that are read before the first of them is looked at; {@link READ_AHEAD} without it. */
   readonly ahead?: number
 }
@@ -71,7 +73,8 @@ export class FilePass {
   readonly #to: NewFile | null
   readonly #look: LookAtPiece
   readonly #ahead: number
-  readonly #hash: SlabHash
+  /** Null where nobody asks. */
+  readonly #hash: SlabHash | null
   #positionBytes = 0
   #failure: unknown = null
   #isClosed = false
@@ -82,7 +85,7 @@ export class FilePass {
     this.#to = ends.to
     this.#look = look
     this.#ahead = ends.ahead ?? READ_AHEAD
-    this.#hash = parts.slab.beginHash()
+    this.#hash = ends.hashes === false ? null : parts.slab.beginHash()
   }
 
   /**
@@ -160,12 +163,12 @@ export class FilePass {
     this.#isClosed = true
     await this.#from.close()
     await this.#to?.finish()
-    return { bytes: this.#positionBytes, xxh64: this.#hash.digest().toString(16).padStart(16, '0') }
+    return { bytes: this.#positionBytes, xxh64: this.#hash?.digest().toString(16).padStart(16, '0') ?? '' }
   }
 
   /** Closes both files, and removes the other one. May be called twice, and after {@link finish} has failed. */
   async abandon(): Promise<void> {
-    this.#hash.abandon()
+    this.#hash?.abandon()
     // A descriptor that is closed may be somebody else's file by now.
     if (!this.#isClosed) {
       this.#isClosed = true
@@ -206,7 +209,7 @@ export class FilePass {
 
   #send(piece: ReadPiece, writes: Set<Promise<void>>): void {
     const { slot, position, length } = piece
-    this.#hash.update(slot, length)
+    this.#hash?.update(slot, length)
     this.#positionBytes = position + length
     if (this.#to === null || position < this.#from.writtenBytes) {
       this.#parts.slots.give(slot)

@@ -11,7 +11,6 @@ import { NewFile } from '../storage/new-file.ts'
 import type { SeedClient } from '../transport/seed-client.ts'
 import { type CheckedDatabase, DatabasePass } from './checked-database.ts'
 import { type CheckingParts, FilePass, type PieceSource, type ReadPiece } from './checked-file.ts'
-import type { Slab } from './slab.ts'
 
 /** A database that is read from a source for a copy. */
 export interface SeedReading {
@@ -52,9 +51,12 @@ export async function readSeed(parts: CheckingParts, reading: SeedReading): Prom
   const writtenBytes = trusted - (trusted % PAGE_BYTES)
   const to = await openPartial(parts.files, reading.to, present !== null)
   const local = writtenBytes === 0 ? null : await parts.files.open(reading.to, 'read')
-  const source = new SeedSource({ reading, to, local, writtenBytes, slab: parts.slab, files: parts.files })
+  const source = new SeedSource({ reading, to, local, writtenBytes, files: parts.files })
   const open = { from: reading.named, to: reading.to, state: 'in-use' } as const
-  const pass = DatabasePass.over(open, (look) => new FilePass(parts, { from: source, to, ahead: PIECES_AHEAD }, look))
+  const pass = DatabasePass.over(
+    open,
+    (look) => new FilePass(parts, { from: source, to, ahead: PIECES_AHEAD, hashes: false }, look),
+  )
   await pass.readOn()
   return { ...(await pass.finish(null)), resumedBytes: writtenBytes }
 }
@@ -105,7 +107,6 @@ interface SeedSourceParts {
   readonly to: NewFile
   readonly local: OpenFile | null
   readonly writtenBytes: number
-  readonly slab: Slab
   readonly files: FileOperations
 }
 
@@ -157,11 +158,9 @@ class SeedSource implements PieceSource {
   }
 
   #fetch({ slot, position, length }: ReadPiece): Promise<number> {
-    const { reading, slab } = this.#parts
+    const { reading } = this.#parts
     return this.#tried(async () => {
-      const { bytes, checksumHex } = await reading.client.read({ position, length, into: slot.bytes }, reading.signal)
-      const found = slab.hash(slot, bytes).toString(16).padStart(16, '0')
-      if (bytes > 0 && found !== checksumHex) throw changedOnTheWay(this.path, position, { found, checksumHex })
+      const { bytes } = await reading.client.read({ position, length, into: slot.bytes }, reading.signal)
       return bytes
     })
   }
@@ -184,18 +183,6 @@ function isOfLink(error: unknown): boolean {
   return (
     error instanceof ReplicationError && ['NODE_UNREACHABLE', 'TRANSFER_TIMEOUT', 'WIRE_PROTOCOL'].includes(error.code)
   )
-}
-
-function changedOnTheWay(
-  named: string,
-  position: number,
-  hashes: { found: string; checksumHex: string },
-): ReplicationError {
-  return new ReplicationError({
-    code: 'WIRE_PROTOCOL',
-    message: `${named} was changed on the way at byte ${position}: its checksum is ${hashes.found}, the source says ${hashes.checksumHex}`,
-    hint: 'It is asked for again by itself. If it lasts, look at the network: something in between changes bytes.',
-  })
 }
 
 /** What the source closed behind the last page of a seed. */

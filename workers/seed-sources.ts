@@ -7,23 +7,18 @@ import { SlotQueue } from './slot-queue.ts'
 /** The databases that copies are being seeded from: one of each share at most, since a storage group has one session. */
 export class SeedSources {
   readonly #files: FileOperations
-  readonly #slab: Slab
   readonly #slots: SlotQueue
   readonly #open = new Map<string, OpenDatabase>()
 
   constructor(files: FileOperations, slab: Slab) {
     this.#files = files
-    this.#slab = slab
     this.#slots = new SlotQueue(slab)
   }
 
   /** A seed has begun: its database may be read. */
   open(share: string, session: number, database: string): void {
     this.end(share)
-    this.#open.set(
-      share,
-      new OpenDatabase({ files: this.#files, slab: this.#slab, slots: this.#slots }, session, database),
-    )
+    this.#open.set(share, new OpenDatabase({ files: this.#files, slots: this.#slots }, session, database))
   }
 
   /** The seed has ended; without a session whichever it is. */
@@ -56,7 +51,6 @@ export class SeedSources {
 
 interface Reading {
   readonly files: FileOperations
-  readonly slab: Slab
   readonly slots: SlotQueue
 }
 
@@ -81,13 +75,12 @@ class OpenDatabase implements SeededDatabase {
   }
 
   async read(position: number, length: number): Promise<SeedPiece> {
-    const { files, slab, slots } = this.#reading
+    const { files, slots } = this.#reading
     return await this.#using(async (file) => {
       const slot = await slots.take()
       try {
         const count = await files.read(file, { bytes: slot.bytes, offset: 0, length }, position)
-        const checksumHex = slab.hash(slot, count).toString(16).padStart(16, '0')
-        return { bytes: slot.bytes.subarray(0, count), checksumHex, release: () => slots.give(slot) }
+        return { bytes: slot.bytes.subarray(0, count), release: () => slots.give(slot) }
       } catch (error) {
         slots.give(slot)
         throw error

@@ -86,6 +86,8 @@ export class SeedJob {
   #doneBytes = 0
   #totalBytes = 0
   #resumedBytes = 0
+  /** Of what is read: what lay there when the session began. */
+  #presentBytes = 0
   #progress: ProgressRate
   #required: GenerationRange | null = null
   #resumed = false
@@ -220,6 +222,7 @@ export class SeedJob {
     await refuseTooSmall(files, { directory: places.seeding, neededBytes: bytes - presentBytes })
     await copy.seeding.pin(from === NO_GENERATION ? pinnedFrom : lowerOf(pinnedFrom, from))
     await this.#clear()
+    this.#presentBytes = presentBytes
     this.#totalBytes = bytes
     this.#progress = startProgress(this.#doneBytes, clock.nowMs())
     this.#remark = ''
@@ -243,7 +246,11 @@ export class SeedJob {
     const onProgress = (doneBytes: number, totalBytes: number): void => {
       this.#doneBytes = doneBytes
       this.#totalBytes = Math.max(this.#totalBytes, totalBytes)
-      this.#progress = lookAt(this.#progress, doneBytes, clock.nowMs())
+      // What is only verified says nothing of the link.
+      const isThere = doneBytes <= this.#presentBytes
+      this.#progress = isThere
+        ? startProgress(doneBytes, clock.nowMs())
+        : lookAt(this.#progress, doneBytes, clock.nowMs())
     }
     const query = {
       ask: 'read-seed',
