@@ -19,6 +19,7 @@ import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
 import type { BenchRun, Measure } from './measures/measure.ts'
 import { REDO } from './measures/redo.ts'
 import { SEED } from './measures/seed.ts'
+import { SEED_THROTTLE } from './measures/seed-throttle.ts'
 import { TRUNCATION } from './measures/truncation.ts'
 import { markdownOf, reportLines } from './report.ts'
 import type { BenchResult, MeasureResult } from './result.ts'
@@ -38,6 +39,7 @@ const MEASURES: readonly Measure[] = [
   BACKUP,
   BACKUP_LOAD,
   SEED,
+  SEED_THROTTLE,
   TRUNCATION,
 ]
 
