@@ -252,7 +252,7 @@ describe('announcements', () => {
   })
 
   test('keep a silent stream alive with comments', async () => {
-    const running = await startShare(new ShareWorld(), { limits: { idleMs: 60 } })
+    const running = await startShare(new ShareWorld(), { limits: { idleMs: 400 } })
     opened.push(running)
     const stream = await fetch(`${running.at.origin}${POLL}`, {
       headers: { accept: 'text/event-stream', 'last-event-id': '1000' },
