@@ -17,6 +17,7 @@ export interface Settings {
   readonly 'copy.manage': string
   readonly 'copy.workers': number
   readonly 'copy.cache': number
+  readonly 'copy.rate': string
   readonly 'copy.kind': 'ccr' | 'scr'
   readonly 'copy.replayLag': number
   readonly 'copy.truncationLag': number
@@ -99,6 +100,16 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     flag: null,
     reason:
       'Memory for pages of a database that logs are replayed into. It is taken as pages are read and kept while the database is open, for each copy of the process. A page that is changed again while it is in memory is written once: with less memory a copy reads and writes more, and is no less right.',
+  },
+  'copy.rate': {
+    unit: 'rate',
+    default: 'off',
+    least: null,
+    most: null,
+    words: [],
+    flag: '--rate',
+    reason:
+      'The most that the logs of all copies of a process take together in a second: 25M, off for no bound, or a timetable of the day such as 08:00,5M 19:00,off. A copy behind a bound that is lower than what its source writes lags more and more. Seeds have a bound of their own, seed.rate.',
   },
   'copy.kind': {
     ...word<'ccr' | 'scr'>('ccr', ['ccr', 'scr']),

@@ -7,6 +7,7 @@ import type { CopiesPort } from '../transport/management-copies.ts'
 import { asSourceUrl } from '../transport/source-url.ts'
 import type { CopyCommand, CopyEvent, ReplayCommand, ReplayEvent } from '../workers/messages.ts'
 import { removalThread } from '../workers/removal-thread.ts'
+import { SharedRate } from '../workers/shared-rate.ts'
 import { type Clock, doneWithin } from './clock.ts'
 import type { CopyInstance } from './copy-instance.ts'
 import { openCopyInstance } from './copy-opening.ts'
@@ -15,10 +16,11 @@ import type { RandomBytes } from './fresh-id.ts'
 import { type Metrics, serviceMetrics } from './metrics.ts'
 import { ReplayHost } from './replay-host.ts'
 import type { ConnectReplayer } from './replay-work.ts'
+import { RateKeeper } from './seed/rate-setting.ts'
 import { hereAlready, tooManyHere, unknownHere } from './service-faults.ts'
 import type { ServiceLog } from './service-log.ts'
 import { type StartWorker, SupervisedWorker } from './supervised-worker.ts'
-import { startCopyWorker } from './worker-tasks.ts'
+import { startPacedCopyWorker } from './worker-tasks.ts'
 
 /** What a {@link CopyHost} is started with. */
 export interface CopyHostOptions {
@@ -34,6 +36,8 @@ export interface CopyHostOptions {
   readonly cacheBytes?: number
   /** The same for a thread that replays. */
   readonly startReplayer?: StartWorker<ReplayCommand, ReplayEvent>
+  /** The most that the logs of all copies take together, as `copy.rate`; no bound by default. */
+  readonly rate?: string
   /** Where its figures go; metrics of its own by default. */
   readonly metrics?: Metrics
   /** A rule of the program broke: the process must not go on as if nothing were. */
@@ -91,6 +95,8 @@ export class CopyHost {
   readonly #replayers: ReplayHost
   readonly #copies = new Map<number, CopyInstance>()
   readonly #names = new Map<string, CopyInstance | null>()
+  readonly #shared = new SharedRate()
+  readonly #rate: RateKeeper
   #lastNumber = -1
   #cancelCheck: () => void = () => {}
   #checking: Promise<void> = Promise.resolve()
@@ -102,6 +108,8 @@ export class CopyHost {
     const { log, clock, workers, cacheBytes = CACHE_BYTES_DEFAULT, startReplayer } = options
     const startWorker = startReplayer === undefined ? {} : { startWorker: startReplayer }
     this.#replayers = new ReplayHost({ log, clock, workers, cacheBytes, ...startWorker })
+    this.#rate = new RateKeeper(this.#shared, clock)
+    this.#rate.set(options.rate ?? 'off')
     this.#workers = Array.from({ length: options.workers }, (_, index) => this.#worker(index))
   }
 
@@ -194,6 +202,7 @@ export class CopyHost {
   /** Stops every copy, then the threads. May be called twice. */
   async close(): Promise<void> {
     this.#closing = true
+    this.#rate.close()
     this.#cancelCheck()
     const { clock, log } = this.#options
     const closed = Promise.all([this.#checking, ...this.copies.map((copy) => copy.close())])
@@ -203,7 +212,7 @@ export class CopyHost {
   }
 
   #worker(index: number): SupervisedWorker<CopyCommand, CopyEvent> {
-    const { startWorker = startCopyWorker, clock, log } = this.#options
+    const { startWorker = startPacedCopyWorker(this.#shared.memory), clock, log } = this.#options
     const mine = (): readonly CopyInstance[] =>
       this.copies.filter((copy) => copy.number % this.#workers.length === index)
     return new SupervisedWorker<CopyCommand, CopyEvent>({

@@ -44,6 +44,8 @@ export interface CopyServiceOptions {
   readonly replayer?: ConnectReplayer
   /** Memory for pages of the copy's database, in bytes. */
   readonly cacheBytes?: number
+  /** The bound of its logs, as `copy.rate`; none by default. */
+  readonly rate?: string
   /** The bound of its seeds, as `ccr seed-rate` takes it; none by default. */
   readonly seedRate?: string
   /** Worker threads; 1 by default. */
@@ -115,9 +117,9 @@ async function open(options: CopyServiceOptions, closing: Closing): Promise<Copy
   const root = resolve(options.store)
   const { events, host } = await openHost(options, { root, closing })
   const client = closing.add(new LogShareClient())
-  const { clock = systemClock(), seedRate: rate = 'off' } = options
+  const { clock = systemClock(), seedRate = 'off' } = options
   const find = (name: string): CopyInstance => host.named(name)
-  const seeds = closing.add(new SeedHost({ find, client, clock, node: hostname(), rate }))
+  const seeds = closing.add(new SeedHost({ find, client, clock, node: hostname(), rate: seedRate }))
   // Before the copy knocks at its source: one that cannot start must not be enrolled there, where it would hold truncation.
   const management = await startManagement({
     listen: manageAddress(options),
@@ -166,6 +168,7 @@ async function openHost(
     workers,
     onCrash,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    ...(options.rate === undefined ? {} : { rate: options.rate }),
   })
   return { events, host: closing.add(host) }
 }

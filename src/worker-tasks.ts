@@ -22,6 +22,11 @@ import type { StartWorker, WorkerLine } from './supervised-worker.ts'
 export const startCopyWorker: StartWorker<CopyCommand, CopyEvent> = (onReport) =>
   lineOver((tell, onCrash) => startCopyThread({ onEvent: tell, onCrash }), onReport)
 
+/** Starts a copy worker whose logs take no more than this rate, together with those of others, to be supervised. */
+export function startPacedCopyWorker(rate: SharedArrayBuffer): StartWorker<CopyCommand, CopyEvent> {
+  return (onReport) => lineOver((tell, onCrash) => startCopyThread({ onEvent: tell, onCrash, rate }), onReport)
+}
+
 /** Starts a share worker whose replication listener binds to this address, to be supervised. */
 export function startShareWorker(listen: ListenAddress): StartWorker<ShareCommand, ShareReport> {
   return (onReport) => lineOver((tell, onCrash) => startShareThread({ listen, onReport: tell, onCrash }), onReport)

@@ -142,6 +142,7 @@ export class CopyIntake implements RoomTaker {
     const slot = this.#open
     assert(slot !== null, 'a piece was opened before it is closed')
     this.#open = null
+    this.#ports.ration.landed(length)
     const landing = this.#landing
     if (landing === null) {
       this.release(slot)

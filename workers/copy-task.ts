@@ -9,6 +9,7 @@ import { CopyOutbox } from './copy-outbox.ts'
 import { type CopyWorkParts, KeptCopyWork } from './kept-copy-work.ts'
 import type { CopyCommand, CopyEvent, KeptCopy } from './messages.ts'
 import { RoomRation } from './room-ration.ts'
+import { SharedRate } from './shared-rate.ts'
 import { createSlab } from './slab.ts'
 
 /** What a copy worker is started with. */
@@ -20,22 +21,26 @@ export interface CopyTaskSetup {
   /** Slots of 1 MiB: bytes fetched and not yet written. */
   readonly slots: number
   readonly timeouts?: Partial<ClientTimeouts>
+  /** Memory of the rate that all copies of the process share; absent for no bound. */
+  readonly rate?: SharedArrayBuffer
 }
 
 /** Fetches, hashes, verifies, writes and publishes the logs of all its copies; ends after the command `stop`. */
 export async function runCopyTask(setup: CopyTaskSetup): Promise<void> {
   const slab = await createSlab(setup.wasmPath, setup.slots)
+  const ration = new RoomRation(slab, setup.rate === undefined ? null : new SharedRate(setup.rate))
   const outbox = new CopyOutbox((events) => setup.port.postMessage(events))
   const attemptIds = attemptCounter()
   const copies = new Copies(setup.timeouts ?? {}, {
     slab,
-    ration: new RoomRation(slab),
+    ration,
     files: nodeFileOperations({ shortCalls: 'inline' }),
     nextAttempt: attemptIds,
     tell: (event) => outbox.add(event),
   })
   await obeyUntilStop(setup.port, copies)
   await copies.close()
+  ration.close()
   outbox.add({ kind: 'stopped' })
   outbox.flush()
   setup.port.close()

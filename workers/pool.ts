@@ -43,6 +43,8 @@ export interface CopyWorkerOptions {
   /** Slots of 1 MiB; default {@link COPY_SLOTS}. */
   readonly slots?: number
   readonly timeouts?: Partial<ClientTimeouts>
+  /** Memory of the rate that all copies share; absent for no bound. */
+  readonly rate?: SharedArrayBuffer
 }
 
 /** How a replay worker is started. */
@@ -98,11 +100,17 @@ export function startShareWorker(options: ShareWorkerOptions): WorkerHandle<Shar
 
 /** Starts a worker that fetches for copies. */
 export function startCopyWorker(options: CopyWorkerOptions): WorkerHandle<CopyCommand> {
-  const { onEvent, onCrash, slots = COPY_SLOTS, timeouts = {} } = options
+  const { onEvent, onCrash, slots = COPY_SLOTS, timeouts = {}, rate } = options
   return startWorker<CopyCommand, CopyEvent>({
     task: 'copy-task',
     name: 'runCopyTask',
-    setup: (port): CopyTaskSetup => ({ port, slots, timeouts, wasmPath: xxhashWasmFile() }),
+    setup: (port): CopyTaskSetup => ({
+      port,
+      slots,
+      timeouts,
+      wasmPath: xxhashWasmFile(),
+      ...(rate === undefined ? {} : { rate }),
+    }),
     onMessage: onEvent,
     onCrash,
   })

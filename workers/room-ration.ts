@@ -1,3 +1,4 @@
+import type { PacedRate } from './shared-rate.ts'
 import type { Slab, Slot } from './slab.ts'
 
 /** Somebody who fetches logs: a copy. */
@@ -17,16 +18,26 @@ export interface RoomTaker {
  */
 const SHARE_OF_FREE = 3
 
+/** Of a bounded rate: so much of a second may be on its way, since a room is granted before its bytes are counted. */
+const IN_FLIGHT_SECONDS = 0.1
+const SLOT_BYTES = 1024 * 1024
+/** A change of the rate is heeded so soon, in milliseconds. */
+const WAIT_MS_MAX = 50
+
 /** Distributes the slots of a worker among its copies, in turn, so that no copy with a slow disk stops the others. */
 export class RoomRation {
   readonly #slab: Slab
   /** Copies that want slots, in the order of their turns. */
   readonly #turns: RoomTaker[] = []
   readonly #waiting = new Set<RoomTaker>()
+  readonly #rate: PacedRate | null
   #serving = false
+  #timer: NodeJS.Timeout | null = null
 
-  constructor(slab: Slab) {
+  /** @param rate what all logs may take together; null for no bound */
+  constructor(slab: Slab, rate: PacedRate | null = null) {
     this.#slab = slab
+    this.#rate = rate
   }
 
   /** Puts a copy in the queue, if it wants room, and serves the queue. */
@@ -42,6 +53,34 @@ export class RoomRation {
   release(slot: Slot): void {
     this.#slab.give(slot)
     this.#serve()
+  }
+
+  /** Bytes have come over the wire. */
+  landed(bytes: number): void {
+    this.#rate?.charge(bytes)
+  }
+
+  /** Nobody is served any more by the passing of time. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  /** Whether the rate keeps everybody waiting; then the queue is served when it is over. */
+  get #isPaced(): boolean {
+    const bound = this.#rate?.bytesPerSecond ?? null
+    if (this.#rate === null || bound === null) return false
+    const most = Math.max(1, Math.ceil((bound * IN_FLIGHT_SECONDS) / SLOT_BYTES))
+    if (this.#slab.slots - this.#slab.free >= most) return true
+    const waitMs = this.#rate.waitMs()
+    if (waitMs <= 0) return false
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = null
+        this.#serve()
+      },
+      Math.min(waitMs, WAIT_MS_MAX),
+    )
+    return true
   }
 
   #serve(): void {
@@ -69,6 +108,7 @@ export class RoomRation {
   }
 
   #slotFor(taker: RoomTaker): Slot | null {
-    return taker.wantsRoom && taker.held < SHARE_OF_FREE * this.#slab.free ? this.#slab.take() : null
+    if (!taker.wantsRoom || this.#isPaced) return null
+    return taker.held < SHARE_OF_FREE * this.#slab.free ? this.#slab.take() : null
   }
 }

@@ -8,6 +8,8 @@ export interface PacedRate {
   waitMs(): number
   /** Takes bytes, if they may go now; answers whether they may. */
   take(bytes: number): boolean
+  /** Takes bytes that have gone already. */
+  charge(bytes: number): void
 }
 
 /** A rate of one thread. */
@@ -32,6 +34,10 @@ export class OwnRate implements PacedRate {
     if (throttleWaitMs(this.#throttle, nowMs) > 0) return false
     this.#throttle = takeBytes(this.#throttle, bytes, nowMs)
     return true
+  }
+
+  charge(bytes: number): void {
+    this.#throttle = takeBytes(this.#throttle, bytes, performance.now())
   }
 }
 
@@ -67,6 +73,15 @@ export class SharedRate implements PacedRate {
 
   waitMs(): number {
     return throttleWaitMs(this.#throttle, nowMs())
+  }
+
+  charge(bytes: number): void {
+    for (;;) {
+      const before = Atomics.load(this.#words, PAID_AT)
+      const throttle = { rateBytesPerSecond: this.bytesPerSecond, paidAtMs: numberOf(before) }
+      const { paidAtMs } = takeBytes(throttle, bytes, nowMs())
+      if (Atomics.compareExchange(this.#words, PAID_AT, before, wordOf(paidAtMs)) === before) return
+    }
   }
 
   take(bytes: number): boolean {

@@ -17,6 +17,7 @@ interface CopyOptions {
   readonly name?: string | undefined
   readonly label?: string | undefined
   readonly manage?: string | undefined
+  readonly rate?: string | undefined
   readonly logLevel?: string | undefined
   readonly untilStdinEnds?: true | undefined
 }
@@ -36,6 +37,7 @@ export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
     .option('--scr', 'make it a standby target, which stays behind on purpose (copy.kind scr)')
     .option('--replay-lag <duration>', 'how old a log is when a standby target replays it (copy.replayLag)')
     .option('--truncation-lag <duration>', 'how long it keeps what it has replayed (copy.truncationLag)')
+    .option('--rate <rate>', 'fetch at most so much in a second, as 25M, off or a timetable (copy.rate)')
     .option('--name <storage-group>', 'refuse a source of another name')
     .option('--label <text>', 'what the source calls this copy; host name and path when absent')
     .option('--manage <host:port>', 'where people and tools ask (copy.manage); none with --once unless given')
@@ -56,6 +58,7 @@ interface CopyPlace {
 async function copy(context: CommandContext, place: CopyPlace, options: CopyOptions): Promise<number> {
   const settings = await settingsFor(context, {
     'copy.manage': options.manage,
+    'copy.rate': options.rate,
     'copy.kind': options.scr === true ? 'scr' : undefined,
     'copy.replayLag': options.replayLag,
     'copy.truncationLag': options.truncationLag,
@@ -90,6 +93,7 @@ async function startService(
     workers: settings['copy.workers'],
     cacheBytes: settings['copy.cache'],
     seedRate: settings['seed.rate'],
+    rate: settings['copy.rate'],
     eventBytesMax: settings['events.size'],
     log: foregroundLog(once ? quieter(settings) : settings['log.level'], io),
   })

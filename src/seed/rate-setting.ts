@@ -49,8 +49,8 @@ function noSetting(text: string, why: string): ReplicationError {
   })
 }
 
-/** Keeps the rate that the seeds of a process share at what is set, also where a timetable changes it. */
-export class SeedRate {
+/** Keeps a rate that threads share at what is set, also where a timetable changes it. */
+export class RateKeeper {
   readonly #rate: SharedRate
   readonly #clock: Clock
   #setting = 'off'

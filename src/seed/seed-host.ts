@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts'
 import type { CopyInstance } from '../copy-instance.ts'
 import { storeNamesOf } from '../copy-seeding.ts'
 import { measureLink } from './link-measure.ts'
-import { SeedRate } from './rate-setting.ts'
+import { RateKeeper } from './rate-setting.ts'
 import { refuseSeed } from './seed-checks.ts'
 import { checkpointPrompt, notMet, tooManySeeds } from './seed-faults.ts'
 import { SeedJob } from './seed-job.ts'
@@ -38,13 +38,13 @@ export class SeedHost {
   readonly #parts: SeedHostParts
   readonly #files = nodeFileOperations({ shortCalls: 'pooled' })
   readonly #shared = new SharedRate()
-  readonly #rate: SeedRate
+  readonly #rate: RateKeeper
   #jobs: { readonly id: number; readonly job: SeedJob; readonly done: Promise<void> }[] = []
   #lastId = 0
 
   constructor(parts: SeedHostParts) {
     this.#parts = parts
-    this.#rate = new SeedRate(this.#shared, parts.clock)
+    this.#rate = new RateKeeper(this.#shared, parts.clock)
     this.#rate.set(parts.rate)
   }
 
