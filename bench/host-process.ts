@@ -14,7 +14,9 @@ import { systemRandom } from '../src/fresh-id.ts'
 import { startManagement } from '../src/management-server.ts'
 import { serviceLog } from '../src/service-log.ts'
 import { ShareHost } from '../src/share-host.ts'
+import type { WorkerLine } from '../src/supervised-worker.ts'
 import { startCopyWorker, startShareWorker } from '../src/worker-tasks.ts'
+import type { ShareCommand } from '../workers/messages.ts'
 import type { InspectedReport } from './latency-run.ts'
 
 /** What the process keeps: sources or copies. */
@@ -25,6 +27,8 @@ export type HostPlan =
       readonly managePort: number
       readonly format: LogFormat
       readonly shares: readonly { readonly name: string; readonly logs: string; readonly state: string }[]
+      /** A database that may be read as that of the first share, in session 1; absent for none. */
+      readonly seed?: string
     }
   | {
       readonly role: 'copy'
@@ -37,19 +41,31 @@ const log = serviceLog('warn')
 const clock = systemClock()
 
 async function hostShares(plan: Extract<HostPlan, { role: 'share' }>, events: EventLog): Promise<void> {
+  let line: WorkerLine<ShareCommand> | null = null
   const host = new ShareHost({
     listen: { host: HOST, port: plan.listenPort },
     events,
     log,
     clock,
     random: systemRandom,
-    startWorker: startShareWorker,
+    startWorker: (listen) => async (onReport) => {
+      line = await startShareWorker(listen)(onReport)
+      return line
+    },
     onCrash: crashTo(log),
   })
   // One lock over all of them is the way of a process with many; nobody else is in a work directory of the bench.
   for (const share of plan.shares) await host.add({ ...share, format: plan.format, copiesExpected: 1, lock: false })
   await host.start()
+  openSeed(line, plan)
   await manage(plan.managePort, { shares: host.port, ready: () => host.isReady, events, metrics: host.metrics })
+}
+
+/** What a node does when a copy of it asks for a seed. */
+function openSeed(line: WorkerLine<ShareCommand> | null, { shares, seed }: Extract<HostPlan, { role: 'share' }>): void {
+  const [first] = shares
+  if (seed === undefined || first === undefined) return
+  line?.post({ kind: 'open-seed', share: first.name, session: 1, database: seed })
 }
 
 async function hostCopies(plan: Extract<HostPlan, { role: 'copy' }>, events: EventLog): Promise<void> {

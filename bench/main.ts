@@ -15,7 +15,7 @@ import { CATCH_UP } from './measures/catch-up.ts'
 import { COMMITS } from './measures/commits.ts'
 import { ENGINE_STEPS } from './measures/engine-steps.ts'
 import { IDLE_GROUPS } from './measures/idle-groups.ts'
-import { LATENCY, LATENCY_WIDE } from './measures/latency.ts'
+import { LATENCY, LATENCY_SEED, LATENCY_WIDE } from './measures/latency.ts'
 import type { BenchRun, Measure } from './measures/measure.ts'
 import { REDO } from './measures/redo.ts'
 import { SEED } from './measures/seed.ts'
@@ -30,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   CATCH_UP,
   LATENCY,
   LATENCY_WIDE,
+  LATENCY_SEED,
   BACKLOG_MEMORY,
   START_UP,
   IDLE_GROUPS,

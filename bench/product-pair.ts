@@ -11,6 +11,8 @@ import { copyFigures, readJson, type Service, serviceOf } from './product.ts'
 /** One source process and one copy process that keep all of the streams. */
 export interface ProductPair {
   readonly pids: readonly number[]
+  /** `http://HOST:PORT` of the source. */
+  readonly listen: string
   readonly reporter: Reporter
   stop(): Promise<void>
 }
@@ -24,16 +26,18 @@ export interface SharedSource {
 /** Starting 1,000 storage groups reads as many directories. */
 const START_MS = 600_000
 
-/** Starts the pair, and waits until each copy knows its source. The store of a stream is the parent of its `arrived`. */
-export async function startPair(scratch: string, streams: readonly FedStream[]): Promise<ProductPair> {
+/** Starts the pair, and waits until each copy knows its source. A database may be read for a seed of the first. The store of a stream is the parent of its `arrived`. */
+export async function startPair(scratch: string, streams: readonly FedStream[], seed?: string): Promise<ProductPair> {
   const shared = streams.map((stream) => ({ share: stream.group, directory: stream.source }))
-  const share = await startManyShares(scratch, shared, { kind: 'ese', baseName: 'E00' })
+  const format = { kind: 'ese', baseName: 'E00' } as const
+  const share = await startManyShares(scratch, shared, { format, ...(seed === undefined ? {} : { seed }) })
   const copy = await startCopies(scratch, share.listen, streams).catch(async (error: unknown) => {
     await share.stop()
     throw error
   })
   return {
     pids: [share.pid, copy.service.pid],
+    listen: share.listen,
     reporter: copy.reporter,
     stop: async () => {
       await copy.service.stop()
@@ -62,7 +66,7 @@ async function startCopies(scratch: string, listen: string, streams: readonly Fe
 export async function startManyShares(
   scratch: string,
   shared: readonly SharedSource[],
-  format: LogFormat,
+  of: { readonly format: LogFormat; readonly seed?: string },
 ): Promise<Service & { readonly listen: string }> {
   const listenPort = await freePort()
   const shares = shared.map(({ share, directory }) => ({
@@ -71,7 +75,7 @@ export async function startManyShares(
     state: join(scratch, 'states', share),
   }))
   for (const { state } of shares) mkdirSync(state, { recursive: true })
-  const plan: HostPlan = { role: 'share', listenPort, managePort: await freePort(), format, shares }
+  const plan: HostPlan = { role: 'share', listenPort, managePort: await freePort(), shares, ...of }
   const { service } = await startHost(scratch, plan)
   return { ...service, listen: `http://127.0.0.1:${listenPort}` }
 }

@@ -75,8 +75,7 @@ async function startAndSettle(
   }))
   const started = performance.now()
   const service = await startManyShares(join(scratch, String(groups)), shared, {
-    kind: 'numbered',
-    pattern: NUMBERED_PATTERN,
+    format: { kind: 'numbered', pattern: NUMBERED_PATTERN },
   })
   const startSeconds = (performance.now() - started) / 1000
   await pause(SETTLE_MS)

@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { SharedRate } from '../../workers/shared-rate.ts'
 import { type Daemon, pause, runScript, waitUntil } from '../command.ts'
+import { withThread } from '../database-contender.ts'
+import { makeDatabase } from '../database-file.ts'
 import { emptyFiles } from '../freed-inodes.ts'
 import { type FedStream, type Reporter, runLatency } from '../latency-run.ts'
 import { makeEseLogs } from '../log-files.ts'
@@ -18,6 +21,7 @@ interface Load {
   readonly perSecond: number
   readonly groups: number
   readonly target: string
+  readonly keepers: () => readonly Keeper[]
 }
 
 const STEADY: Load = {
@@ -25,8 +29,22 @@ const STEADY: Load = {
   perSecond: 50,
   groups: 1,
   target: 'p50 ≤ 5 ms, p99 ≤ 12 ms; ≥ 15 × below lsyncd',
+  keepers: () => KEEPERS,
 }
-const WIDE: Load = { name: 'latency-wide', perSecond: 200, groups: 50, target: 'p50 ≤ 5 ms, p99 ≤ 15 ms' }
+const WIDE: Load = {
+  name: 'latency-wide',
+  perSecond: 200,
+  groups: 50,
+  target: 'p50 ≤ 5 ms, p99 ≤ 15 ms',
+  keepers: () => KEEPERS,
+}
+const BESIDE_SEED: Load = {
+  name: 'latency-seed',
+  perSecond: 50,
+  groups: 1,
+  target: 'p50 beside a seed at full speed ≤ 3 times that without, then 2 times',
+  keepers: () => [OURS, OURS_SEEDING],
+}
 
 /** What one contender came to in one round. */
 interface Round {
@@ -41,7 +59,7 @@ interface Keeper {
   readonly name: string
   readonly counted: string
   missing(): string | null
-  start(scratch: string, streams: readonly FedStream[]): Promise<RunningKeeper>
+  start(scratch: string, streams: readonly FedStream[], bench: BenchRun): Promise<RunningKeeper>
 }
 
 interface RunningKeeper {
@@ -61,6 +79,54 @@ const OURS: Keeper = {
     const pair = await startPair(scratch, streams)
     return { pids: pair.pids, reporter: pair.reporter, stop: pair.stop }
   },
+}
+
+/** The same while the source serves a database for one seed after the other, as fast as it goes. */
+const OURS_SEEDING: Keeper = {
+  name: 'ccr, beside a seed at full speed',
+  counted: OURS.counted,
+  missing: () => null,
+  start: async (scratch, streams, bench) => {
+    const database = seedDatabaseOf(bench)
+    const pair = await startPair(scratch, streams, database)
+    const seeding = seedForEver(`${pair.listen}/shares/${streams[0]?.group}`, join(scratch, 'seeded'))
+    const stop = async (): Promise<void> => {
+      await seeding.stop()
+      await pair.stop()
+    }
+    return { pids: pair.pids, reporter: pair.reporter, stop }
+  },
+}
+
+function seedForEver(sourceUrl: string, directory: string): { readonly stop: () => Promise<void> } {
+  const ending = new AbortController()
+  const rate = new SharedRate()
+  const done = withThread(async (thread) => {
+    while (!ending.signal.aborted) {
+      mkdirSync(directory, { recursive: true })
+      const query = {
+        ask: 'read-seed',
+        sourceUrl,
+        session: 1,
+        to: join(directory, 'priv1.edb'),
+        rate: rate.memory,
+      } as const
+      await thread.ask(query, { signal: ending.signal }).catch((error: unknown) => {
+        if (!ending.signal.aborted) throw error
+      })
+      rmSync(directory, { recursive: true })
+    }
+  })
+  return {
+    stop: async () => {
+      ending.abort()
+      await done
+    },
+  }
+}
+
+function seedDatabaseOf({ directory }: BenchRun): string {
+  return join(directory, 'latency-seed', 'priv1.edb')
 }
 
 const LSYNCD: Keeper = {
@@ -123,11 +189,15 @@ export const LATENCY: Measure = latencyOf(STEADY)
 /** Delay of single logs at 200 a second over 50 storage groups in one pair of processes. */
 export const LATENCY_WIDE: Measure = latencyOf(WIDE)
 
+/** Delay of single logs at 50 a second, without and beside a seed from the same source. */
+export const LATENCY_SEED: Measure = latencyOf(BESIDE_SEED)
+
 function latencyOf(load: Load): Measure {
   return {
     name: load.name,
     prepare: async (bench) => {
       bench.tell(`making the logs of ${load.name}`)
+      if (load === BESIDE_SEED) makeDatabase(seedDatabaseOf(bench), bench.options.scale.databaseMebibytes)
       const count = Math.ceil((load.perSecond * bench.options.scale.latencySeconds) / load.groups)
       for (const stream of streamsOf(bench, load, 'prepared'))
         makeEseLogs({ directory: stream.staging, count, seed: Number(stream.group.slice(2)) })
@@ -137,7 +207,7 @@ function latencyOf(load: Load): Measure {
 }
 
 async function measure(bench: BenchRun, load: Load): Promise<MeasureResult> {
-  const present = KEEPERS.filter((keeper) => keeper.missing() === null)
+  const present = load.keepers().filter((keeper) => keeper.missing() === null)
   const rounds = new Map<Keeper, Round[]>(present.map((keeper) => [keeper, []]))
   for (let round = 0; round < bench.options.runs; round++)
     for (let index = 0; index < present.length; index++) {
@@ -159,7 +229,7 @@ async function runKeeper(bench: BenchRun, load: Load, keeper: Keeper): Promise<R
   const scratch = join(bench.directory, `${load.name}-${run}`)
   const streams = streamsOf(bench, load, run)
   for (const stream of streams) mkdirSync(stream.source, { recursive: true })
-  const running = await keeper.start(scratch, streams)
+  const running = await keeper.start(scratch, streams, bench)
   try {
     bench.steadyState?.fill()
     const meter = startMeter(running.pids)
@@ -220,25 +290,38 @@ const PROBE = 'probe'
 function resultOf(bench: BenchRun, load: Load, rounds: ReadonlyMap<Keeper, readonly Round[]>): MeasureResult {
   const medians = (keeper: Keeper): number[] =>
     (rounds.get(keeper) ?? []).map((round) => percentile(round.delaysMs, 50))
-  const ratios: Ratio[] = [...rounds.keys()]
-    .filter((keeper) => keeper !== OURS)
-    .map((keeper) => ({
-      what: `p50: ${keeper.name} ÷ ${OURS.name} (how many times lower ours is)`,
-      spread: spreadOf(ratiosByRound(medians(keeper), medians(OURS))),
-      target: load === STEADY && keeper === LSYNCD ? '≥ 15' : null,
-    }))
-  const skipped = KEEPERS.flatMap((keeper) => {
+  const besideSeed: Ratio = {
+    what: `p50: ${OURS_SEEDING.name} ÷ ${OURS.name}`,
+    spread: spreadOf(ratiosByRound(medians(OURS_SEEDING), medians(OURS))),
+    target: '≤ 3, then 2',
+  }
+  const ratios: Ratio[] =
+    load === BESIDE_SEED
+      ? [besideSeed]
+      : [...rounds.keys()]
+          .filter((keeper) => keeper !== OURS)
+          .map((keeper) => ({
+            what: `p50: ${keeper.name} ÷ ${OURS.name} (how many times lower ours is)`,
+            spread: spreadOf(ratiosByRound(medians(keeper), medians(OURS))),
+            target: load === STEADY && keeper === LSYNCD ? '≥ 15' : null,
+          }))
+  const skipped = load.keepers().flatMap((keeper) => {
     const reason = keeper.missing()
     return reason === null ? [] : [`${keeper.name} was skipped: ${reason}`]
   })
   return {
     name: load.name,
-    title: `Latency: ${load.perSecond} logs a second over ${load.groups === 1 ? 'one storage group' : `${load.groups} storage groups`}`,
+    title: titleOf(load),
     method: `Logs of 1 MiB that lie ready on the disk are renamed into the watched directory at a steady rate for ${bench.options.scale.latencySeconds} s; what a store does to write them is not part of it. For ours a log counts when the state of its copy says that it is inspected, which is after the sync of file and directory; for the others when the name is there. Source and copy are one process each, made of the hosts of ccr share and ccr copy.`,
     rows: [...rounds].map(([keeper, each]) => rowOf(keeper, each)),
     ratios,
     notes: [`To reach: ${load.target}.`, ...skipped],
   }
+}
+
+function titleOf(load: Load): string {
+  const groups = load.groups === 1 ? 'one storage group' : `${load.groups} storage groups`
+  return `Latency: ${load.perSecond} logs a second over ${groups}${load === BESIDE_SEED ? ', beside a seed' : ''}`
 }
 
 function rowOf(keeper: Keeper, rounds: readonly Round[]): Row {
