@@ -8,6 +8,7 @@ import { CALM_SCENARIO, type Scenario } from './fault.ts'
 import type { Link } from './link.ts'
 import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
+import { ENGINE_RULES, type Rules } from './rules.ts'
 import { ANSWER_MS_MAX, copyOf, refused, ScenarioBackups } from './scenario-backups.ts'
 import { type RaisedEvent, sightOf } from './scenario-sight.ts'
 import type { SourceNode } from './source-node.ts'
@@ -31,6 +32,7 @@ const TRACE_LINES_MAX = 40
 export class ScenarioStage {
   readonly #seed: number | null
   readonly #product: string
+  readonly #rules: Rules
   #world: World
   #operator: Operator
   #mischief: Mischief
@@ -41,10 +43,12 @@ export class ScenarioStage {
   /**
    * @param seed varies the delays of everything; null for the shortest ones
    * @param product version of the product that makes backup sets: `1.2.3`
+   * @param rules those of the product; tests plant bugs
    */
-  constructor(seed: number | null, product: string) {
+  constructor(seed: number | null, product: string, rules: Rules = ENGINE_RULES) {
     this.#seed = seed
     this.#product = product
+    this.#rules = rules
     this.#world = this.#build(CALM_SCENARIO)
     this.#operator = new Operator(this.#world)
     this.#mischief = new Mischief(this.#world)
@@ -67,7 +71,7 @@ export class ScenarioStage {
       case 'look':
         return sightOf(this.#world, this.#events)
       case 'pass':
-        this.#pass(question.ms)
+        if (question.ms > 0) this.#pass(question.ms) // what broke was told by the step in which it did
         return this.#world.core.nowMs - WORLD_STARTS_MS - BUILD_MS
     }
   }
@@ -100,7 +104,7 @@ export class ScenarioStage {
     this.#lines = []
     this.#events = []
     const choices = this.#seed === null ? listedChoices([]) : seededChoices(this.#seed)
-    const world = new World({ scenario, choices, tell: (line) => this.#keep(line) })
+    const world = new World({ scenario, choices, rules: this.#rules, tell: (line) => this.#keep(line) })
     world.core.onEvent = (who, order) => this.#events.push({ who, order })
     return world
   }

@@ -4,9 +4,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ReplicationError } from '../../engine/error.ts'
-import { exitOf, runScenarios } from '../../src/scenario/run-scenarios.ts'
+import { exitOf, type RunOptions, runScenarios } from '../../src/scenario/run-scenarios.ts'
 import type { Stage } from '../../src/scenario/stage.ts'
 import { virtualStage } from '../../src/scenario/virtual-stage.ts'
+import { PLANTED_BUGS } from '../sim/planted-bugs.ts'
 import { type CliOutcome, ccr, temporaryDirectory } from './cli-harness.ts'
 
 const FULL = `
@@ -37,6 +38,12 @@ async function run(files: Readonly<Record<string, string>>, options: readonly st
   return await ccr(['scenario', 'run', '--virtual', ...paths, ...options])
 }
 
+function aRun(paths: readonly string[], stageFor: RunOptions['stageFor']): RunOptions {
+  const { signal } = new AbortController()
+  const ignore = (): void => undefined
+  return { paths, mode: 'real', seed: null, signal, stageFor, onFile: ignore, onStep: ignore, onEnd: ignore }
+}
+
 describe('a run of scenarios', () => {
   it('tells why a stage could not be built, what happened last, and plays the next file', async () => {
     const directory = temporaryDirectory()
@@ -51,21 +58,28 @@ describe('a run of scenarios', () => {
       close: async () => void closed++,
     }
 
-    const results = await runScenarios({
-      paths,
-      mode: 'real',
-      seed: null,
-      signal: new AbortController().signal,
-      stageFor: (path) => (path === paths[0] ? broken : virtualStage(null)),
-      onFile: () => undefined,
-      onStep: () => undefined,
-      onEnd: () => undefined,
-    })
+    const results = await runScenarios(aRun(paths, (path) => (path === paths[0] ? broken : virtualStage(null))))
 
     expect(results[0]).toMatchObject({ result: null, error: failure, trace: ['active.log the last line'] })
     expect(results[1]?.result?.outcome).toBe('passed')
     expect(closed).toBe(1)
     expect(exitOf(results)).toBe(1)
+  })
+
+  it('fails the step in which a promise breaks, with the trace, and plays the next file', async () => {
+    const directory = temporaryDirectory()
+    const paths = ['one.yaml', 'two.yaml'].map((name) => join(directory, name))
+    const steps = 'steps: [{close: 10}, {mark: 5}, {close: 1}]'
+    for (const path of paths) writeFileSync(path, `world: {databases: false}\n${steps}`)
+    const buggy = PLANTED_BUGS['truncation goes one log too far']
+
+    const results = await runScenarios(aRun(paths, (path) => virtualStage(null, path === paths[0] ? buggy : undefined)))
+
+    expect(results[0]?.result).toMatchObject({ outcome: 'failed', notPlayed: [{ title: 'close: 1' }] })
+    expect(results[0]?.result?.steps.at(-1)?.mismatches[0]?.actual).toMatch(/^a promise broke: /)
+    expect(results[0]?.trace.at(-1)).toContain('broken: ')
+    expect(results[1]?.result?.outcome).toBe('passed')
+    expect(exitOf(results)).toBe(3)
   })
 })
 
