@@ -45,8 +45,8 @@ export const ERROR_EXPLANATIONS: Readonly<Record<ErrorCode, ErrorExplanation>> =
     'Change the rights of the directory or the mount. A running service goes on by itself.',
   ),
   DIRECTORY_CONFLICT: entry(
-    'Two directories that must be apart are the same, or one lies in the other: the logs of a source and the store of its copy, or the folder of a storage group and a backup set.',
-    'Give the copy a store of its own, and the set a directory outside the folders of storage groups, best on another disk.',
+    'Two directories that must be apart are the same, or one lies in the other: the logs of a source and the store of its copy, or the folder of a storage group and a backup set. Or directories that must lie on one volume do not: logs and database of a folder that is restored.',
+    'Give the copy a store of its own, and the set a directory outside the folders of storage groups, best on another disk. Restore into a folder whose directories are no mounts of their own.',
   ),
   FILE_NOT_REGULAR: entry(
     'Something with the name of a log is a directory, a symbolic link, a pipe or a device.',

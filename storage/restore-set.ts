@@ -4,7 +4,7 @@ import type { GenerationRange } from '../engine/generation.ts'
 import type { LogIdentity } from '../engine/log-identity.ts'
 import { rejectedSet } from './backup-manifest.ts'
 import { examineSet, readManifest } from './backup-set.ts'
-import { makeDirectoriesDurably } from './durable-directory.ts'
+import { directoryFacts, makeDirectoriesDurably } from './durable-directory.ts'
 import { moveDurably } from './durable-moves.ts'
 import { hasErrno } from './file-error.ts'
 import { type FileOperations, pathIn } from './file-operations.ts'
@@ -99,7 +99,8 @@ export interface RestoreParts {
  * Up to step 3 nothing of the folder is changed, whatever is wrong; from there on nothing of the sets is needed any more, and the same call
  * finishes after a crash.
  *
- * Errors: `STORE_LOCKED`, `BACKUP_REJECTED`, `DISK_FULL`, `STATE_REFUSED` when another restore is under way, and those of the file system.
+ * Errors: `STORE_LOCKED`, `BACKUP_REJECTED`, `DISK_FULL`, `STATE_REFUSED` when another restore is under way, `DIRECTORY_CONFLICT` for a folder of
+ * several volumes, and those of the file system.
  */
 export async function restoreSets(parts: RestoreParts, request: RestoreRequest): Promise<RestoreResult> {
   const { files } = parts
@@ -109,6 +110,7 @@ export async function restoreSets(parts: RestoreParts, request: RestoreRequest):
   try {
     const note = await readRestoreNote(files, request.root)
     if (note !== null) return await goOn(parts, request, note)
+    await refuseOtherVolumes(files, request.root)
     await removeStaged(files, request.root)
     const planned = await plan(parts, request)
     const begun = await stage(parts, request, planned)
@@ -117,6 +119,21 @@ export async function restoreSets(parts: RestoreParts, request: RestoreRequest):
     return { ...resultOf(request, begun), logs: sets.logs, rolledForward: folder.rolledForward, wasInterrupted: false }
   } finally {
     await lock.release()
+  }
+}
+
+/** No file moves from volume to volume under one name or both, so that is known before anything is begun. */
+async function refuseOtherVolumes(files: FileOperations, root: string): Promise<void> {
+  const device = (await directoryFacts(files, root))?.device
+  for (const path of Object.values(folders(root))) {
+    const facts = await directoryFacts(files, path)
+    if (facts === null || facts.device === device) continue
+    throw new ReplicationError({
+      code: 'DIRECTORY_CONFLICT',
+      message: `${path} lies on another volume than ${root}: files cannot be moved into it`,
+      hint: 'Restore into a folder that lies on one volume with its logs and database. Nothing was changed.',
+      fields: { path },
+    })
   }
 }
 

@@ -3,7 +3,7 @@
 // Method: sets and folders on the modelled disk; each set and folder wrong in one way; each bit class turned; the power cut at every call.
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { BackupManifest } from '../../storage/backup-manifest.ts'
-import type { FileOperations } from '../../storage/file-operations.ts'
+import type { FileFacts, FileOperations } from '../../storage/file-operations.ts'
 import { restoreUnderWay } from '../../storage/restore-note.ts'
 import type { RestoreRequest, RestoreResult } from '../../storage/restore-set.ts'
 import { openStoreFiles } from '../../storage/store-files.ts'
@@ -215,6 +215,22 @@ describe('a restore changes nothing', () => {
       code: 'DISK_FULL',
       fields: { missingBytes: 5 * 8192 + 3 * 8192 - 10_000 },
     })
+  })
+
+  it.each(['logs', 'database'])('when %s lies on a volume of its own', async (name) => {
+    await makeFolder(files, { root: '/SG1', closed: [6], required: [6, 6] })
+    const before = await treeOf(files, '/SG1')
+    const lookUp = async (path: string): Promise<FileFacts | null> => {
+      const facts = await files.lookUp(path)
+      return facts !== null && path.startsWith(`/SG1/${name}`) ? { ...facts, device: 2 } : facts
+    }
+
+    await expect(restore(aRestore('/SG1', ['/full']), { ...files, lookUp })).rejects.toMatchObject({
+      code: 'DIRECTORY_CONFLICT',
+      fields: { path: `/SG1/${name}` },
+    })
+
+    expect(await treeOf(files, '/SG1')).toEqual(before)
   })
 
   it('when the disk fills up while it copies', async () => {
