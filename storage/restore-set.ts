@@ -144,7 +144,7 @@ interface Planned {
 
 async function goOn(parts: RestoreParts, request: RestoreRequest, note: RestoreNote): Promise<RestoreResult> {
   const isSame = JSON.stringify(note.sets) === JSON.stringify(request.sets) && note.mode === modeOf(request)
-  if (!isSame) throw anotherRestore(request.root, note)
+  if (!isSame) throw anotherRestore(request, note)
   await carryOut(parts, request, note)
   return { ...resultOf(request, note), logs: null, rolledForward: null, wasInterrupted: true }
 }
@@ -350,12 +350,12 @@ function refuseDatabaseName(name: string): void {
   })
 }
 
-function anotherRestore(root: string, note: RestoreNote): ReplicationError {
-  const words = note.sets.join(' ') + (note.mode === 'point-in-time' ? ' --point-in-time' : '')
+function anotherRestore({ root, storageGroup }: RestoreRequest, note: RestoreNote): ReplicationError {
+  const words = `--from ${note.sets.join(' ')}${note.mode === 'point-in-time' ? ' --point-in-time' : ''}`
   return new ReplicationError({
     code: 'STATE_REFUSED',
     message: `another restore of ${root} was interrupted: that of ${words}`,
-    hint: `Finish it first: run ccr restore ${words}. It needs nothing of the sets any more.`,
+    hint: `Finish it first: run ccr restore ${storageGroup} ${words}. It needs nothing of the sets any more.`,
     fields: { path: root },
   })
 }

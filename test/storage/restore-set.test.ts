@@ -290,7 +290,7 @@ describe('a restore that the power cuts', () => {
 
     await expect(restore(aRestore('/SG1', ['/full'], { pointInTime: true }))).rejects.toMatchObject({
       code: 'STATE_REFUSED',
-      hint: expect.stringContaining('ccr restore /full'),
+      hint: expect.stringContaining('ccr restore SG1 --from /full.'),
     })
     expect(await restore(request)).toMatchObject({ wasInterrupted: true, files: 4 })
   })
