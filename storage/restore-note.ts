@@ -23,7 +23,7 @@ export interface RestoreNote {
 }
 
 /** The name of the note. */
-const NOTE_NAME = 'restore.json'
+export const NOTE_NAME = 'restore.json'
 /** Where files lie until all of them are there: beside `logs` and `database`, on the same volume. */
 export const STAGED_NAME = 'restoring'
 

@@ -10,6 +10,7 @@ import { hasErrno } from './file-error.ts'
 import { type FileOperations, pathIn } from './file-operations.ts'
 import { type FolderPlan, identityOf, lookAtFolder, planFolder, type SetsToPutBack } from './restore-folder.ts'
 import {
+  NOTE_NAME,
   type RestoreNote,
   readRestoreNote,
   removeRestoreNote,
@@ -26,6 +27,7 @@ import {
 } from './restore-rules.ts'
 import type { StoreLock } from './store-lock.ts'
 import { type StoreNames, storePlaces } from './store-places.ts'
+import { sweepTemporaryFiles } from './temporary-files.ts'
 
 /** What is restored, and where to; a message between threads can carry it. */
 export interface RestoreRequest extends FolderToRestore, StoreNames {
@@ -112,6 +114,7 @@ export async function restoreSets(parts: RestoreParts, request: RestoreRequest):
     if (note !== null) return await goOn(parts, request, note)
     await refuseOtherVolumes(files, request.root)
     await removeStaged(files, request.root)
+    await sweepTemporaryFiles(files, request.root, [NOTE_NAME])
     const planned = await plan(parts, request)
     const begun = await stage(parts, request, planned)
     await carryOut(parts, request, begun)

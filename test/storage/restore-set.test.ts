@@ -273,6 +273,7 @@ describe('a restore that the power cuts', () => {
         } else if (!ended) expect(withoutStaged(found), `cut at ${cut}`).toEqual(isDone(found) ? after : before)
         await restore(request, survivor)
         const finished = await treeOf(survivor, '/SG1')
+        expect([...finished.keys()].filter((name) => name.startsWith('restor'))).toEqual([])
         for (const [name, content] of after) expect(finished.get(name), `${name}, cut at ${cut}`).toBe(content)
         for (const [name, content] of before)
           expect([finished.get(name), finished.get(`${REPLACED}/${name}`)], `${name}, cut at ${cut}`).toContain(content)
