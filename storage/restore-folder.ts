@@ -35,6 +35,8 @@ export interface SetsToPutBack {
   readonly logs: GenerationRange | null
   /** Identities of the first and the last of the logs. */
   readonly ends: { readonly first: LogIdentity; readonly last: LogIdentity } | null
+  /** Identity of one of the logs; null where the sets have none of that generation. */
+  readonly identityAt: (generation: Generation) => Promise<LogIdentity | null>
 }
 
 /** Looks at a folder, which may not be there. Errors: `FILE_NOT_REGULAR`, and those of the file system. */
@@ -64,7 +66,8 @@ export async function lookAtFolder(files: FileOperations, places: StorePlaces): 
  *
  * - *Point in time*: so do all other logs, and the open one.
  * - *Roll forward*: logs that continue the last one of the sets stay, with the open log behind them; so do those in front of the first one
- *   that lead up to it, for copies that lack them. Logs that are of another stream or history, or lie behind a gap, are a reason to refuse.
+ *   that lead up to it, for copies that lack them. Logs that are of another stream or history, or lie behind a gap, are a reason to refuse; so
+ *   is an open log below those of the sets, of which nobody can tell.
  *
  * Errors: `BACKUP_REJECTED` with the hint to restore to a point in time.
  */
@@ -103,6 +106,7 @@ async function keptLogs(
     if (odd !== null) throw cannotRollForward(`${odd} cannot be held against a set without logs`)
     return { generations, rolledForward: null, keepsOpenLog: false }
   }
+  await refuseOtherHistory(files, places, { content, sets })
   await keepBefore(files, places, { content, first: ends.first, generations })
   let last = ends.last
   for (const { generation, name } of content.closed) {
@@ -113,7 +117,26 @@ async function keptLogs(
   }
   const rolledForward =
     last.generation > logs.last ? { first: asGeneration(logs.last + 1), last: last.generation } : null
-  return { generations, rolledForward, keepsOpenLog: await keepsOpen(files, places, { content, last }) }
+  return { generations, rolledForward, keepsOpenLog: await keepsOpen(files, places, { content, sets, last }) }
+}
+
+/** Refuses a folder that has another log than the sets. Histories that have parted never meet again, so the newest one tells. */
+async function refuseOtherHistory(
+  files: FileOperations,
+  places: StorePlaces,
+  { content, sets }: { readonly content: FolderContent; readonly sets: SetsToPutBack },
+): Promise<void> {
+  for (const { generation, name } of [...content.closed].reverse()) {
+    const inSets = await sets.identityAt(generation)
+    const here = inSets === null ? null : await identityOf(files, logPath(places, name))
+    if (inSets === null || here === null) continue // a damaged log is replaced by that of the sets
+    if (isSameLog(here, inSets)) return
+    throw ofAnotherHistory(logPath(places, name), generation)
+  }
+}
+
+function isSameLog(a: LogIdentity, b: LogIdentity): boolean {
+  return a.signature === b.signature && a.createTime === b.createTime && a.previousCreateTime === b.previousCreateTime
 }
 
 /** The logs in front of the first one that lead up to it without a gap. Others are of no use to anybody. */
@@ -146,18 +169,28 @@ async function continuing(
   throw cannotRollForward(`${path} does not continue log ${formatGeneration(before.generation)}: ${rejection.detail}`)
 }
 
-/** An open log that the sets have as a closed one, or that is older, has nothing more to tell. */
+/** An open log that is there as a closed one too, in the sets or behind them, has nothing more to tell. */
 async function keepsOpen(
   files: FileOperations,
   places: StorePlaces,
-  { content, last }: { readonly content: FolderContent; readonly last: LogIdentity },
+  {
+    content,
+    sets,
+    last,
+  }: { readonly content: FolderContent; readonly sets: SetsToPutBack; readonly last: LogIdentity },
 ): Promise<boolean> {
   if (content.open === null) return false
   const path = logPath(places, content.open)
   const identity = await identityOf(files, path)
   if (identity === null) throw cannotRollForward(`the header of ${path} is damaged`)
-  if (identity.generation <= last.generation && identity.signature === last.signature) return false
-  await continuing(files, path, { before: last, generation: identity.generation })
+  const { generation, signature } = identity
+  if (generation <= last.generation && signature === last.signature) {
+    const inSets = await sets.identityAt(generation)
+    const isBehind = sets.logs !== null && generation > sets.logs.last
+    if (isBehind || (inSets !== null && isSameLog(identity, inSets))) return false
+    throw ofAnotherHistory(path, generation)
+  }
+  await continuing(files, path, { before: last, generation })
   return true
 }
 
@@ -199,6 +232,10 @@ async function refuseOdd(files: FileOperations, path: string): Promise<void> {
     hint: 'Move it away; nothing but regular files is moved or read as a log.',
     fields: { path, kind: facts.kind },
   })
+}
+
+function ofAnotherHistory(path: string, generation: Generation): ReplicationError {
+  return cannotRollForward(`${path} is a log ${formatGeneration(generation)} that they do not have: of another history`)
 }
 
 function cannotRollForward(why: string): ReplicationError {

@@ -1,6 +1,6 @@
 import { checkContinuation } from '../engine/database/log-chain.ts'
 import { ReplicationError } from '../engine/error.ts'
-import type { GenerationRange } from '../engine/generation.ts'
+import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogIdentity } from '../engine/log-identity.ts'
 import { rejectedSet } from './backup-manifest.ts'
 import { examineSet, readManifest } from './backup-set.ts'
@@ -176,8 +176,17 @@ async function readSet(files: FileOperations, directory: string): Promise<SetToR
 async function withEnds(files: FileOperations, { files: all, logs }: RestoredFiles): Promise<SetsToPutBack> {
   const ofLogs = all.filter(({ kind }) => kind === 'log')
   const [first, last] = [ofLogs[0], ofLogs.at(-1)]
-  if (first === undefined || last === undefined) return { logs, ends: null }
-  return { logs, ends: { first: await identityInSet(files, first), last: await identityInSet(files, last) } }
+  const byGeneration = new Map(ofLogs.map((log) => [log.generation, log]))
+  const identityAt = async (generation: Generation): Promise<LogIdentity | null> => {
+    const log = byGeneration.get(generation)
+    return log === undefined ? null : await identityInSet(files, log)
+  }
+  if (first === undefined || last === undefined) return { logs, ends: null, identityAt }
+  return {
+    logs,
+    ends: { first: await identityInSet(files, first), last: await identityInSet(files, last) },
+    identityAt,
+  }
 }
 
 async function identityInSet(files: FileOperations, { set, file, generation }: FileToRestore): Promise<LogIdentity> {

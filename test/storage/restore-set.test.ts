@@ -102,6 +102,13 @@ describe('a restore', () => {
     expect(await restore(aRestore('/SG2', ['/full', '/diff']))).toMatchObject({ logs: { first: 3, last: 7 }, files: 6 })
   })
 
+  it('replaces an open log, and a damaged one, that the sets have as closed ones', async () => {
+    await makeFolder(files, { root: '/SG1', closed: [3, 4], open: 5, required: [3, 4] })
+    await put(files, `/SG1/${log(4)}`, new Uint8Array(8192))
+
+    expect(await restore(aRestore('/SG1', ['/full']))).toMatchObject({ files: 4, rolledForward: null })
+  })
+
   it('keeps an earlier replaced folder apart', async () => {
     await restore(aRestore('/SG1', ['/full']))
     await restore(aRestore('/SG1', ['/full']))
@@ -161,6 +168,23 @@ describe('a restore changes nothing', () => {
     })
     expect(await treeOf(files, '/SG1')).toEqual(before)
     expect(await restore(aRestore('/SG1', ['/full'], { pointInTime: true }))).toMatchObject({ files: 4 })
+  })
+
+  it.each([
+    ['closed ones that the sets have too', [3, 4, 5], undefined, 4, /0005.log is a log 00000005 that they do not have/],
+    ['an open one that the sets have closed', [3, 4], 5, 5, /E00.log is a log 00000005 that they do not have/],
+    ['an open one below those of the sets', [], 2, 2, /E00.log is a log 00000002 that they do not have/],
+  ] as const)('when the logs of the folder are of another history: %s', async (_, closed, open, partedAt, message) => {
+    await makeFolder(files, { root: '/SG1', closed, ...(open === undefined ? {} : { open }), partedAt })
+    const before = await treeOf(files, '/SG1')
+
+    await expect(restore(aRestore('/SG1', ['/full']))).rejects.toMatchObject({
+      code: 'BACKUP_REJECTED',
+      message: expect.stringMatching(message),
+      hint: expect.stringContaining('--point-in-time'),
+    })
+
+    expect(await treeOf(files, '/SG1')).toEqual(before)
   })
 
   it('when a bit of any file of a set is turned, or a file is missing, longer or a second name of another', async () => {

@@ -13,7 +13,7 @@ import { CopyPace } from '../../workers/copy-pace.ts'
 import { SetWriter } from '../../workers/set-writer.ts'
 import { createSlab } from '../../workers/slab.ts'
 import { xxhashWasmFile } from '../../workers/worker-files.ts'
-import { aLog, SIGNATURE } from '../engine/database/build.ts'
+import { aLog, place, SIGNATURE } from '../engine/database/build.ts'
 import { aDatabase, DATABASE_SIGNATURE } from '../engine/database/database-build.ts'
 
 const LOG_BYTES = 8192
@@ -33,10 +33,15 @@ export async function partsOver(files: FileOperations, pace = new CopyPace()): P
   return checkingParts({ files, slab: await slab, pace })
 }
 
-/** Log `generation` of the stream, or of another one. */
-export function logBytes(generation: number, random = SIGNATURE.random): Uint8Array {
+/** Log `generation` of the stream, of another one, or of a history that has parted from the stream's own. */
+export function logBytes(generation: number, random = SIGNATURE.random, partedAt?: number): Uint8Array {
   const signature = { ...SIGNATURE, random }
-  return aLog(generation, { sizeBytes: LOG_BYTES, seed: generation + random, signature })
+  return aLog(generation, {
+    ...place(generation, partedAt),
+    sizeBytes: LOG_BYTES,
+    seed: generation + random,
+    signature,
+  })
 }
 
 /** A database of some pages that needs these logs; none for a clean one. */
@@ -87,15 +92,21 @@ export interface FolderPlan {
   readonly required?: readonly [first: number, last: number] | null
   /** Of the stream. */
   readonly random?: number
+  /** The first log of another history, as after a restore to a point in time. */
+  readonly partedAt?: number
 }
 
 /** Makes such a folder. */
 export async function makeFolder(files: FileOperations, plan: FolderPlan): Promise<void> {
-  const { root, closed, open, required = null, random } = plan
+  const { root, closed, open, required = null, random, partedAt } = plan
   await put(files, `${root}/database/priv1.edb`, databaseBytes(required))
   for (const generation of closed)
-    await put(files, `${root}/logs/${eseLogName('E00', asGeneration(generation))}`, logBytes(generation, random))
-  if (open !== undefined) await put(files, `${root}/logs/E00.log`, logBytes(open, random))
+    await put(
+      files,
+      `${root}/logs/${eseLogName('E00', asGeneration(generation))}`,
+      logBytes(generation, random, partedAt),
+    )
+  if (open !== undefined) await put(files, `${root}/logs/E00.log`, logBytes(open, random, partedAt))
 }
 
 /** What stands in the manifest of a full backup unless it is changed. */

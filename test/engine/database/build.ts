@@ -24,10 +24,11 @@ export const MOMENT_MS = 1_166_140_800_000
 
 export const SIGNATURE: LogSignature = { random: 0xcafe1234, createTime: logTimeAt(MOMENT_MS), computer: '' }
 
-/** The place of generation `generation` in a stream whose logs are a second apart. */
-export function place(generation: number): LogStream {
+/** The place of generation `generation` in a stream whose logs are a second apart; from `partedAt` on in another history of it, an hour later. */
+export function place(generation: number, partedAt = Number.POSITIVE_INFINITY): LogStream {
   let stream = beginStream(SIGNATURE)
-  for (let next = 2; next <= generation; next++) stream = nextInStream(stream, logTimeAt(MOMENT_MS + next * 1000))
+  for (let next = 2; next <= generation; next++)
+    stream = nextInStream(stream, logTimeAt(MOMENT_MS + next * 1000 + (next < partedAt ? 0 : 3_600_000)))
   return stream
 }
 
