@@ -35,12 +35,19 @@ export interface RunOptions {
   readonly onEnd: (result: FileResult) => void
 }
 
-/** Runs scenario files one after the other, each on a stage of its own. A wrong file is told and does not keep the others from being run. */
+/**
+ * Runs scenario files one after the other, each on a stage of its own. A wrong file is told and does not keep the others from being run.
+ * An interruption ends the run with the results of the files that were played before.
+ */
 export async function runScenarios(options: RunOptions): Promise<readonly FileResult[]> {
   const results: FileResult[] = []
   for (const path of options.paths) {
     if (options.signal.aborted) break
-    const result = await runFile(path, options)
+    const result = await runFile(path, options).catch((error: unknown) => {
+      if (!options.signal.aborted) throw error
+      return null
+    })
+    if (result === null) break
     results.push(result)
     options.onEnd(result)
   }

@@ -51,7 +51,7 @@ export async function runScenarioCommand(
 function stageFor(path: string, options: ScenarioRunOptions, { io }: CommandContext): Stage {
   const { virtual, data } = options
   const seed = options.seed ?? null
-  if (virtual === true) return virtualStage(seed)
+  if (virtual === true) return virtualStage({ seed, signal: io.signal })
   const folder = data === undefined ? null : join(data, basename(path).replace(/\.ya?ml$/, ''))
   return realStage({ data: folder, seed, env: io.env, signal: io.signal })
 }

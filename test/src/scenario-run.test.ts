@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ReplicationError } from '../../engine/error.ts'
+import { ENGINE_RULES } from '../../sim/rules.ts'
 import { exitOf, type RunOptions, runScenarios } from '../../src/scenario/run-scenarios.ts'
 import type { Stage } from '../../src/scenario/stage.ts'
 import { virtualStage } from '../../src/scenario/virtual-stage.ts'
@@ -28,6 +29,9 @@ steps:
 const FAILING =
   'name: too few logs\nsteps:\n  - close: 3\n  - expect: {active.logs: 1..2, copy1.status: Healthy}\n  - close: 1\n'
 
+const NEVER = new AbortController().signal
+const ORDINARY = { seed: null, signal: NEVER }
+
 async function run(files: Readonly<Record<string, string>>, options: readonly string[] = []): Promise<CliOutcome> {
   const directory = temporaryDirectory()
   const paths = Object.entries(files).map(([name, text]) => {
@@ -38,8 +42,7 @@ async function run(files: Readonly<Record<string, string>>, options: readonly st
   return await ccr(['scenario', 'run', '--virtual', ...paths, ...options])
 }
 
-function aRun(paths: readonly string[], stageFor: RunOptions['stageFor']): RunOptions {
-  const { signal } = new AbortController()
+function aRun(paths: readonly string[], stageFor: RunOptions['stageFor'], signal = NEVER): RunOptions {
   const ignore = (): void => undefined
   return { paths, mode: 'real', seed: null, signal, stageFor, onFile: ignore, onStep: ignore, onEnd: ignore }
 }
@@ -58,7 +61,7 @@ describe('a run of scenarios', () => {
       close: async () => void closed++,
     }
 
-    const results = await runScenarios(aRun(paths, (path) => (path === paths[0] ? broken : virtualStage(null))))
+    const results = await runScenarios(aRun(paths, (path) => (path === paths[0] ? broken : virtualStage(ORDINARY))))
 
     expect(results[0]).toMatchObject({ result: null, error: failure, trace: ['active.log the last line'] })
     expect(results[1]?.result?.outcome).toBe('passed')
@@ -71,15 +74,36 @@ describe('a run of scenarios', () => {
     const paths = ['one.yaml', 'two.yaml'].map((name) => join(directory, name))
     const steps = 'steps: [{close: 10}, {mark: 5}, {close: 1}]'
     for (const path of paths) writeFileSync(path, `world: {databases: false}\n${steps}`)
-    const buggy = PLANTED_BUGS['truncation goes one log too far']
+    const rules = PLANTED_BUGS['truncation goes one log too far'] ?? ENGINE_RULES
 
-    const results = await runScenarios(aRun(paths, (path) => virtualStage(null, path === paths[0] ? buggy : undefined)))
+    const results = await runScenarios(
+      aRun(paths, (path) => virtualStage(path === paths[0] ? { ...ORDINARY, rules } : ORDINARY)),
+    )
 
     expect(results[0]?.result).toMatchObject({ outcome: 'failed', notPlayed: [{ title: 'close: 1' }] })
     expect(results[0]?.result?.steps.at(-1)?.mismatches[0]?.actual).toMatch(/^a promise broke: /)
     expect(results[0]?.trace.at(-1)).toContain('broken: ')
     expect(results[1]?.result?.outcome).toBe('passed')
     expect(exitOf(results)).toBe(3)
+  })
+})
+
+describe('a run that is interrupted', () => {
+  it('ends in the middle of a virtual step, and keeps what came of the files before', async () => {
+    const directory = temporaryDirectory()
+    const paths = ['short.yaml', 'endless.yaml', 'late.yaml'].map((name) => join(directory, name))
+    for (const path of paths) writeFileSync(path, 'steps: [{close: 1}]')
+    writeFileSync(paths[1] ?? '', 'steps: [{wait: {until: {copy1.inspected: 9}, within: 7d}}]')
+    const interrupt = new AbortController()
+    const { signal } = interrupt
+    const stageFor = (path: string): Stage => {
+      if (path === paths[1]) setImmediate(() => interrupt.abort())
+      return virtualStage({ seed: null, signal })
+    }
+
+    const results = await runScenarios(aRun(paths, stageFor, signal))
+
+    expect(results.map(({ path, result }) => [path, result?.outcome])).toEqual([[paths[0], 'passed']])
   })
 })
 
