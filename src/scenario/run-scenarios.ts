@@ -90,11 +90,20 @@ async function play(
   const stage = stageFor(path)
   try {
     const result = await playOn(stage, file, onStep)
-    return { result, error: null, trace: result.outcome === 'failed' ? await stage.trace() : [] }
+    return { result, error: null, trace: result.outcome === 'failed' ? await traceOf(stage) : [] }
   } catch (error) {
     if (!(error instanceof ReplicationError)) throw error
-    return { result: null, error, trace: await stage.trace() }
+    return { result: null, error, trace: await traceOf(stage) }
   } finally {
     await stage.close()
+  }
+}
+
+/** What happened last; nothing where that cannot be told any more, since the result counts for more. */
+async function traceOf(stage: Stage): Promise<readonly string[]> {
+  try {
+    return await stage.trace()
+  } catch {
+    return []
   }
 }
