@@ -96,7 +96,8 @@ class RealStage {
         hint: 'Leave databases: false out, or say only: virtual.',
       })
     const { env, signal, seed } = this.#options
-    const world = await RealWorld.start({ world: wanted, data: this.#directory(), env, signal })
+    const data = this.#directory()
+    const world = await RealWorld.start({ world: wanted, data, env, signal }).catch((error) => throwOurs(error, data))
     const mail = new RealMail(world, seed)
     const sets = new RealSets(world)
     this.#scene = { world, mail, sets, sight: new RealSight(world), builtAtMs: performance.now() }
@@ -137,6 +138,18 @@ class RealStage {
     if (this.#scene === null) throw new Error('the world was built first')
     return this.#scene
   }
+}
+
+/** An error of the system is none of ours yet. */
+function throwOurs(cause: unknown, path: string): never {
+  if (!(cause instanceof Error) || !('syscall' in cause)) throw cause
+  throw new ReplicationError({
+    code: 'WRITE_FAILED',
+    message: `the nodes in ${path} cannot be set up: ${cause.message}`,
+    hint: 'Give --data a directory that has room and that you may write to.',
+    fields: { path },
+    cause,
+  })
 }
 
 /** Whether nothing lies there; a directory that is not there is made. Errors: `DIRECTORY_NOT_WRITABLE`. */

@@ -46,15 +46,17 @@ export class RealWorld {
   /** Starts all nodes, and waits until every copy is connected. What it could not start is ended again. */
   static async start(parts: RealWorldParts): Promise<RealWorld> {
     const networks: Network[] = []
-    for (let copy = 0; copy < parts.world.copies; copy++) networks.push(await Network.open())
-    const world = new RealWorld(parts, networks)
+    let world: RealWorld | null = null
     try {
+      for (let copy = 0; copy < parts.world.copies; copy++) networks.push(await Network.open())
+      world = new RealWorld(parts, networks)
       await world.startNode(world.active)
       for (const copy of world.copies) if (!parts.world.late.includes(copy.name)) await world.startNode(copy)
       await world.#untilConnected()
       return world
     } catch (error) {
-      await world.close()
+      await world?.close()
+      await Promise.all(networks.map((network) => network.close()))
       throw error
     }
   }

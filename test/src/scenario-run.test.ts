@@ -2,9 +2,11 @@
 // Method: scenarios of a few steps in the toy world, right, failing and wrong, run by the command.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { ReplicationError } from '../../engine/error.ts'
 import { ENGINE_RULES } from '../../sim/rules.ts'
+import { realStage } from '../../src/scenario/real-stage.ts'
 import { exitOf, type RunOptions, runScenarios } from '../../src/scenario/run-scenarios.ts'
 import type { Stage } from '../../src/scenario/stage.ts'
 import { virtualStage } from '../../src/scenario/virtual-stage.ts'
@@ -31,6 +33,13 @@ const FAILING =
 
 const NEVER = new AbortController().signal
 const ORDINARY = { seed: null, signal: NEVER }
+
+/** The longest path of Linux, with the zero at its end. */
+const PATH_BYTES_MAX = 4096
+
+function listening(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'TCPServerWrap').length
+}
 
 async function run(files: Readonly<Record<string, string>>, options: readonly string[] = []): Promise<CliOutcome> {
   const directory = temporaryDirectory()
@@ -69,6 +78,31 @@ describe('a run of scenarios', () => {
     expect(exitOf(results)).toBe(1)
   })
 
+  it('keeps the result of a stage that cannot tell any more what happened last', async () => {
+    const path = join(temporaryDirectory(), 'few.yaml')
+    writeFileSync(path, FAILING)
+    const trace = (): Promise<string[]> => Promise.reject(new Error('the directory is gone'))
+
+    const results = await runScenarios(aRun([path], () => ({ ...virtualStage(ORDINARY), trace })))
+
+    expect(results).toMatchObject([{ result: { outcome: 'failed' }, trace: [] }])
+  })
+
+  it('tells that the files of the nodes cannot be written, and leaves no network open', async () => {
+    const path = join(temporaryDirectory(), 'one.yaml')
+    writeFileSync(path, 'steps: [{close: 1}]')
+    // As long as the path of a directory may be, so that no file has a path in it.
+    let data = temporaryDirectory()
+    while (data.length < PATH_BYTES_MAX - 1) data += `/${'d'.repeat(Math.min(200, PATH_BYTES_MAX - 2 - data.length))}`
+    const servers = listening()
+
+    const stage = realStage({ data, seed: null, env: {}, signal: NEVER })
+    const results = await runScenarios(aRun([path], () => stage))
+
+    expect(results[0]?.error).toMatchObject({ code: 'WRITE_FAILED' })
+    await expect.poll(listening).toBe(servers) // a handle goes some turns behind its close
+  })
+
   it('fails the step in which a promise breaks, with the trace, and plays the next file', async () => {
     const directory = temporaryDirectory()
     const paths = ['one.yaml', 'two.yaml'].map((name) => join(directory, name))
@@ -97,7 +131,7 @@ describe('a run that is interrupted', () => {
     const interrupt = new AbortController()
     const { signal } = interrupt
     const stageFor = (path: string): Stage => {
-      if (path === paths[1]) setImmediate(() => interrupt.abort())
+      if (path === paths[1]) void setImmediate().then(() => interrupt.abort())
       return virtualStage({ seed: null, signal })
     }
 
