@@ -49,12 +49,11 @@ export class ScenarioBackups {
     tool.take({ scope, method, copy, ending: outcome })
     const refusal = this.#untilEnded()
     if (refusal !== null) return refusal
+    if (tool.outcome !== (outcome === 'vanished' ? 'the tool has vanished' : outcome))
+      return refused('STATE_REFUSED', tool.outcome)
     if (outcome === 'held') this.#held = { to, scope }
     if (outcome === 'completed' && to !== null) this.#keepSet(to, scope)
-    const meant = { completed: 'completed', aborted: 'aborted', vanished: 'the tool has vanished', held: 'held' }[
-      outcome
-    ]
-    return tool.outcome === meant ? null : refused('STATE_REFUSED', tool.outcome)
+    return null
   }
 
   /** Ends the backup that is held, and runs until it has ended. */

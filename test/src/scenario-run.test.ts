@@ -249,6 +249,20 @@ steps:
     expect(exitCode, stdout).toBe(0)
   })
 
+  it('keeps no set of a backup that has failed', async () => {
+    const { exitCode, stdout } = await run({
+      'failed.yaml': `world: {toy: {active: 3, copy: 0}}
+steps:
+  - close: 10
+  - corrupt: {log: 9, on: active}
+  - attempt: {backup: {kind: full, method: vss, of: active, to: monday}, refused: STATE_REFUSED}
+  - attempt: {restore: {from: monday}, refused: BACKUP_REJECTED}
+`,
+    })
+
+    expect(exitCode, stdout).toBe(0)
+  })
+
   it('holds a backup until it is released, and lets nothing go before', async () => {
     const { exitCode, stdout } = await run({
       'held.yaml': `world: {toy: {active: 3, copy: 3}}
