@@ -76,15 +76,18 @@ export function namesWanted(expectations: readonly Expectation[]): readonly stri
   ])
 }
 
-/** Those that do not hold. */
+/** Those that are for the mode. The others look at nothing: the events that they speak of are still to be looked at. */
+export function inMode(expectations: readonly Expectation[], mode: ScenarioMode): readonly Expectation[] {
+  return expectations.filter(({ only }) => only === null || only === mode)
+}
+
+/** Those that do not hold, of expectations that are for the mode. */
 export function mismatches(expectations: readonly Expectation[], evidence: Evidence): readonly Mismatch[] {
-  return expectations
-    .filter(({ only }) => only === null || only === evidence.mode)
-    .flatMap((expectation) => {
-      const { place, subject } = expectation
-      const found = judge(expectation, evidence)
-      return found === null ? [] : [{ place, subject, ...found }]
-    })
+  return expectations.flatMap((expectation) => {
+    const { place, subject } = expectation
+    const found = judge(expectation, evidence)
+    return found === null ? [] : [{ place, subject, ...found }]
+  })
 }
 
 interface Verdict {

@@ -1,6 +1,14 @@
 import { assert } from '../assert.ts'
 import { resolveAct } from './act.ts'
-import { type Evidence, type Expectation, type Mismatch, mismatches, namesWanted, valueIn } from './expectation.ts'
+import {
+  type Evidence,
+  type Expectation,
+  inMode,
+  type Mismatch,
+  mismatches,
+  namesWanted,
+  valueIn,
+} from './expectation.ts'
 import { evaluate, type Formula, namesIn } from './formula.ts'
 import type { Sight } from './sight.ts'
 import type { Act, ActRefusal, ScenarioFile, ScenarioMode, ScenarioStep, ScenarioWorld, StepBody } from './step.ts'
@@ -169,7 +177,8 @@ function refusalText({ code, eseError, message }: ActRefusal): string {
   return `refused (${code}${eseError === 0 ? '' : `, ${eseError}`}): ${message}`
 }
 
-function* playExpect(expectations: readonly Expectation[], memory: Memory): ScenarioMachine<Came> {
+function* playExpect(written: readonly Expectation[], memory: Memory): ScenarioMachine<Came> {
+  const expectations = inMode(written, memory.mode)
   const sight = yield* askLook(namesWanted(expectations))
   const found = mismatches(expectations, evidenceOf(sight, memory))
   noteEvents(expectations, sight, memory)
@@ -177,13 +186,14 @@ function* playExpect(expectations: readonly Expectation[], memory: Memory): Scen
 }
 
 function* playWait(does: Extract<StepBody, { verb: 'wait' }>, memory: Memory): ScenarioMachine<Came> {
-  const names = namesWanted(does.until)
+  const until = inMode(does.until, memory.mode)
+  const names = namesWanted(until)
   const beganMs = yield* askTime(0)
   for (let nowMs = beganMs; ; nowMs = yield* askTime(LOOK_MS[memory.mode])) {
     const sight = yield* askLook(names)
-    const found = mismatches(does.until, evidenceOf(sight, memory))
+    const found = mismatches(until, evidenceOf(sight, memory))
     if (found.length === 0) {
-      noteEvents(does.until, sight, memory)
+      noteEvents(until, sight, memory)
       return { mismatches: [], remark: `after ${nowMs - beganMs} ms` }
     }
     if (nowMs - beganMs >= does.withinMs) return { mismatches: found, remark: `waited ${does.withinMs} ms` }

@@ -1,7 +1,7 @@
 // Goal: an expectation holds when what it says is so, and else tells what was expected and what was found.
 // Method: one sight of a small world, and expectations about it, right and wrong.
 import { describe, expect, it } from 'vitest'
-import { type Evidence, type ExpectationTest, mismatches } from '../../../engine/scenario/expectation.ts'
+import { type Evidence, type ExpectationTest, inMode, mismatches } from '../../../engine/scenario/expectation.ts'
 import { type Formula, isProblem, parseFormula } from '../../../engine/scenario/formula.ts'
 
 const evidence: Evidence = {
@@ -92,11 +92,11 @@ describe('an expectation', () => {
   })
 
   it('of one mode is left out in the other', () => {
-    const wrong: ExpectationTest = { kind: 'exit', code: 0 }
-    const virtual = { place: 'here', subject: 'exit', written: '0', test: wrong, only: 'virtual' as const }
+    const test: ExpectationTest = { kind: 'exit', code: 0 }
+    const virtual = { place: 'here', subject: 'exit', written: '0', test, only: 'virtual' as const }
 
-    expect(mismatches([virtual], evidence)).toEqual([])
-    expect(mismatches([virtual], { ...evidence, mode: 'virtual' })).toHaveLength(1)
+    expect(inMode([virtual], 'real')).toEqual([])
+    expect(inMode([virtual], 'virtual')).toEqual([virtual])
   })
 
   it('about messages holds in the toy world, which has none', () => {

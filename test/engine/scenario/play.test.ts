@@ -24,6 +24,8 @@ interface StageTable {
   /** The copy queue at a time. */
   readonly queueAt?: (ms: number) => number
   readonly fails?: string
+  /** Numbers of events that the active has raised. */
+  readonly events?: readonly number[]
 }
 
 const REFUSAL: ActRefusal = { code: 'STATE_REFUSED', eseError: -505, message: 'a backup is under way', exit: 6 }
@@ -42,7 +44,7 @@ function play(steps: string, table: StageTable = {}): Played {
         nowMs += question.ms
         return nowMs
       case 'look':
-        return sightWith(table.queueAt?.(nowMs) ?? 0)
+        return sightWith(table.queueAt?.(nowMs) ?? 0, table.events)
       case 'act':
         acts.push(JSON.stringify(question.act))
         return table.refusal ?? null
@@ -57,12 +59,13 @@ function play(steps: string, table: StageTable = {}): Played {
   return { result: next.value, acts, passedMs: nowMs }
 }
 
-function sightWith(queue: number): Sight {
+function sightWith(queue: number, ids: readonly number[] = []): Sight {
   const numbers = new Map([
     ['copy1.copyQueue', queue],
     ['active.checkpoint', 81],
   ])
-  return { numbers, words: new Map(), logs: new Map(), events: [], held: [], messages: null }
+  const events = ids.map((id) => ({ id, of: 'active', text: '' }))
+  return { numbers, words: new Map(), logs: new Map(), events, held: [], messages: null }
 }
 
 describe('the machine of a scenario', () => {
@@ -137,6 +140,12 @@ describe('the machine of a scenario', () => {
 
     expect(play(steps).acts).toHaveLength(2)
     expect(play(steps, { mode: 'real' }).acts).toHaveLength(3)
+  })
+
+  it('leaves the events that a block of the other mode speaks of to be looked at', () => {
+    const steps = '  - expect: {real: {events: [224]}}\n  - expect: {events: [224]}\n  - expect: {noEvents: [224]}'
+
+    expect(play(steps, { events: [224] }).result).toMatchObject({ outcome: 'passed', notPlayed: [] })
   })
 
   it('skips a scenario of the other mode without building anything', () => {
