@@ -137,14 +137,17 @@ export function scenarioSchema(): JsonSchema {
 }
 
 function worldIn(node: YamlNode | undefined): ScenarioWorld {
-  const said: Partial<FieldsOf<typeof WORLD_FIELDS>> =
+  const written: Partial<FieldsOf<typeof WORLD_FIELDS>> =
     node === undefined ? {} : map(WORLD_FIELDS).read(node, new Scope(COPIES_MAX))
-  const { copies = 1, late = [], databases = true, gate = 'replayed', circular = false, release = 'sp1', toy } = said
+  const { copies = 1 } = written
+  // Once more, now that it is known which copies there are to be named.
+  const said = node === undefined ? written : map(WORLD_FIELDS).read(node, new Scope(copies))
+  const { late = [], databases = true, gate = 'replayed', circular = false, release = 'sp1', toy } = said
   const { standby } = said
   const { active = 20, copy = 10, idle = false } = toy ?? {}
   return {
     copies,
-    late,
+    late: [...new Set(late)],
     databases,
     gate,
     standby: standby === undefined ? null : standbyIn(standby, copies),

@@ -34,6 +34,16 @@ const WRONG: readonly (readonly [string, string, string])[] = [
     'f.yaml:3:7: unknown expectation copy1.inspcted | Did you mean copy1.inspected?',
   ],
   ['a copy that is not there', 'steps:\n  - suspend: copy2', 'f.yaml:2:14: unknown copy copy2 | Did you mean copy1?'],
+  [
+    'a late copy that is not there',
+    'world: {late: [copy1, copy2]}\nsteps: []',
+    'f.yaml:1:23: unknown copy copy2 | Did you mean copy1?',
+  ],
+  [
+    'a standby target that is not there',
+    'world: {standby: {copies: [copy3]}, copies: 2}\nsteps: []',
+    'f.yaml:1:28: unknown copy copy3',
+  ],
   ['a name that nothing has given', 'steps:\n  - close: ${chk}', 'f.yaml:2:14: unknown name chk'],
   ['a name behind its use', 'steps:\n  - close: ${n}\n  - let: {n: 3}', 'f.yaml:2:14: unknown name n'],
   ['a name within a quoted range', 'steps:\n  - expect: {active.logs: "1..${cur}"}', 'f.yaml:2:33: unknown name cur'],
@@ -101,6 +111,10 @@ const WRONG: readonly (readonly [string, string, string])[] = [
 describe('a scenario file', () => {
   it.each(WRONG)('with %s is told with its place', (_, text, told) => {
     expect(problemOf(text).startsWith(told) ? told : problemOf(text)).toBe(told)
+  })
+
+  it('counts a copy once that is late twice', () => {
+    expect(parseScenario('world: {late: [copy1, copy1]}\nsteps: []', 'f.yaml').world.late).toEqual(['copy1'])
   })
 
   it('is named after its file when it says no name', () => {
