@@ -18,7 +18,16 @@ import { freeze, thaw } from './freeze.ts'
 import { inspectArrived } from './inspector.ts'
 import { replayFailed } from './replay-failure.ts'
 import { databaseOpened, driveReplay, replayProgressed, replayStopped } from './replayer.ts'
-import { abandonWork, chainEnd, draftOf, isAtRest, mayWork, nextNeeded, type ReplicaState } from './replica-state.ts'
+import {
+  abandonWork,
+  chainEnd,
+  draftOf,
+  isAtRest,
+  mayWork,
+  nextNeeded,
+  type ReplicaState,
+  stopOrders,
+} from './replica-state.ts'
 import { report } from './report.ts'
 import { beginSeed, seedStep } from './seeding.ts'
 import { awaitLag, timedReplay } from './standby.ts'
@@ -185,13 +194,21 @@ function announced(state: ReplicaState, announcement: Announcement): Stepped {
   if (announcement.stream !== state.announcement.stream) return streamChanged(state, next)
   const isUndecided = state.database === null && state.inspecting.length + state.accepted.length === 0
   const isMoved = isUndecided && state.requested > 0 && nextNeeded(next) !== nextNeeded(state)
-  return [isMoved ? abandonWork(next) : next, []]
+  return isMoved ? [abandonWork(next), stopOrders(state)] : [next, []]
 }
 
-/** What was asked for to prove the old stream proves nothing of the new one. A copy that has looked before does not notice. */
+/**
+ * What was asked for to prove the old stream proves nothing of the new one. Logs that are being named meanwhile, and a look at the store that
+ * is under way, belong to the session that is given up: the store is looked at anew. A copy that has looked before does not notice.
+ */
 function streamChanged(before: ReplicaState, next: ReplicaState): Stepped {
-  if (before.look === 'asked' || before.look === 'by-next-log') return [{ ...abandonWork(next), look: 'wanted' }, []]
-  return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
+  if (before.look !== 'asked' && before.look !== 'by-next-log')
+    return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
+  const fresh: ReplicaState = { ...abandonWork(next), look: 'wanted' }
+  if (isAtRest(before)) return [fresh, []]
+  if (before.phase !== 'checking' && before.inspecting.length === 0) return [fresh, stopOrders(before)]
+  const { session } = fresh
+  return [{ ...fresh, phase: 'checking' }, [...stopOrders(before), { kind: 'check-store', session }]]
 }
 
 /** A suspended copy does not miss its source; any other is Failed until the source answers again. */

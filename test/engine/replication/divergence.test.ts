@@ -143,6 +143,40 @@ describe('a resumed copy', () => {
   })
 })
 
+describe('a copy whose source is restored while the next log is to prove the stream', () => {
+  const state = resumed(says(1, 7))
+  const proving = play(state, fails(state, 'LOG_MISSING'))
+
+  it('stops what is on its way before it asks for the same logs again', () => {
+    const orders = ordersOf(proving, says(1, 6, 1))
+
+    expect(orders.map(({ kind }) => kind)).toEqual(['stop-copying', 'compare-log'])
+  })
+
+  it('looks at its store anew behind logs that are being named', () => {
+    const naming = play(proving, arrives(proving, aCopiedLog(6)))
+    const orders = ordersOf(naming, says(1, 6, 1))
+
+    expect(orders).toEqual([{ kind: 'stop-copying' }, { kind: 'check-store', session: naming.session + 1 }])
+    expect(play(naming, says(1, 6, 1))).toMatchObject({ phase: 'checking', look: 'wanted', inspecting: [] })
+  })
+
+  it('looks at its store anew where it was looking at it', () => {
+    const failed = play(proving, fails(proving, 'DISK_FULL'))
+    const checking = play(failed, { kind: 'time-passed', nowMs: failed.retryAtMs })
+    const orders = ordersOf(checking, says(1, 6, 1))
+
+    expect(checking).toMatchObject({ phase: 'checking', look: 'by-next-log' })
+    expect(only(orders, 'check-store')).toEqual([{ kind: 'check-store', session: checking.session + 1 }])
+  })
+
+  it('leaves its store alone where it is suspended', () => {
+    const suspended = play(proving, { kind: 'operator-suspended', nowMs: 11, requestId: 3, comment: null })
+
+    expect(only(ordersOf(suspended, says(1, 6, 1)), 'check-store')).toEqual([])
+  })
+})
+
 describe('a copy ahead of its source', () => {
   const state = resumed(says(1, 3))
 

@@ -156,7 +156,10 @@ describe('an empty copy', () => {
     const asked1to9 = play(aCopy(0), announced(1, 9))
 
     expect(play(asked1to9, announced(3, 9)).session).toBe(2)
-    expect(asked(ordersOf(asked1to9, announced(3, 9)))).toEqual([[3, 9]])
+    const orders = ordersOf(asked1to9, announced(3, 9))
+    expect(asked(orders)).toEqual([[3, 9]])
+    // Logs of the session before would be logs that nobody asked for.
+    expect(orders[0]).toEqual({ kind: 'stop-copying' })
   })
 
   it('goes on when only the newest log moves', () => {
