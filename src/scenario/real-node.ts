@@ -43,18 +43,19 @@ export class RealNode {
     return join(this.#parts.data, this.name, STORAGE_GROUP, 'logs')
   }
 
-  get isUp(): boolean {
-    return this.#child !== null
-  }
-
   /** Starts the process, and answers the port at which its logs are shared; null where it shares none. Errors: those of its start. */
   async start(): Promise<number | null> {
     if (this.#child !== null) return null
+    await Promise.all([this.#client?.close(), this.#connection?.close()])
     const { name, config, data, env, signal } = this.#parts
     const line = ['node', '--config', config, '--name', name]
     const child = await startChild({ line, logPath: join(data, `${name}.log`), env })
     const options: ApiConnectionOptions = { server: child.started.managementUrl, timeoutMs: ANSWER_MS_MAX, signal }
     this.#child = child
+    // One that ends by itself is down as well.
+    void child.ended.then(() => {
+      if (this.#child === child) this.#child = null
+    })
     this.#client = new ApiClient(options)
     this.#connection = new ApiConnection(options)
     const share = child.started.shares[0]
@@ -84,10 +85,14 @@ export class RealNode {
 
   /** The events that were raised since the last call; none while it is down. */
   async newEvents(): Promise<readonly EventDocument[]> {
-    if (this.#child === null) return []
-    const events = await this.client.events({ after: this.#lastEvent, limit: EVENTS_MAX })
-    this.#lastEvent = events.at(-1)?.sequence ?? this.#lastEvent
-    return events
+    const all: EventDocument[] = []
+    while (this.#child !== null) {
+      const events = await this.client.events({ after: this.#lastEvent, limit: EVENTS_MAX })
+      this.#lastEvent = events.at(-1)?.sequence ?? this.#lastEvent
+      all.push(...events)
+      if (events.length < EVENTS_MAX) break
+    }
+    return all
   }
 
   #down(): ReplicationError {
