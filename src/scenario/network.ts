@@ -37,7 +37,7 @@ export class Network {
     return `127.0.0.1:${address.port}`
   }
 
-  /** Where the source listens from now on. */
+  /** Where the source listens from now on; 0 for nowhere. */
   leadTo(port: number): void {
     this.#sourcePort = port
   }
@@ -92,10 +92,11 @@ export class Network {
     for (let tries = 0; tries < CONNECTS_MAX; tries++) {
       const up = connect(this.#sourcePort, '127.0.0.1')
       this.#take(up)
-      const isOpen = await once(up, 'connect').then(
-        () => true,
-        () => false,
-      )
+      // A cut destroys it without an error.
+      const isOpen = await new Promise<boolean>((resolve) => {
+        up.once('connect', () => resolve(true))
+        up.once('close', () => resolve(false))
+      })
       if (isOpen) return up
       await delay(CONNECT_MS)
     }
@@ -105,7 +106,8 @@ export class Network {
   #passOn(up: Socket, down: Socket): void {
     let sinceArmed = 0
     up.on('data', (bytes: Buffer) => {
-      if (this.#damages > 0) {
+      if (this.#damages === 0) sinceArmed = 0
+      else {
         sinceArmed += bytes.length
         if (sinceArmed >= WITHIN_A_LOG_BYTES) {
           const middle = bytes.length >> 1

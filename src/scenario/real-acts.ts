@@ -71,7 +71,7 @@ async function carryOut(
 
 async function changeNode(world: RealWorld, { node, change }: Extract<Act<number>, { kind: 'node' }>): Promise<void> {
   if (change === 'start') await world.startNode(world.node(node))
-  else await world.node(node).end(change)
+  else await world.endNode(world.node(node), change)
 }
 
 /** Removes the files of a copy, as somebody does by hand. Errors: `STATE_REFUSED` where it is not suspended. */

@@ -81,6 +81,12 @@ export class RealWorld {
     if (port !== null) for (const network of this.#networks) network.leadTo(port)
   }
 
+  /** Ends a node. The networks lead nowhere without the active, whose port may be given to anybody. */
+  async endNode(node: RealNode, how: 'crash' | 'stop'): Promise<void> {
+    if (node === this.active) for (const network of this.#networks) network.leadTo(0)
+    await node.end(how)
+  }
+
   /** Ends every process, then the networks. Idempotent. */
   async close(): Promise<void> {
     await Promise.all(this.copies.map((copy) => copy.end('stop')))
