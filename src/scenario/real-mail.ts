@@ -48,12 +48,16 @@ export class RealMail {
     const count = messages === null ? [] : ['--count', `${messages}`]
     const seed = this.#seed === null || existsSync(this.#ledger) ? [] : ['--seed', `${this.#seed % 0x1_0000}`]
     const load = this.#command(['load', STORAGE_GROUP, '--full-speed', ...count, ...seed, '--ledger', this.#ledger])
+    const over = new AbortController()
     try {
-      if (logs !== null) await Promise.race([this.#untilClosed(logs), load.ended])
+      const ended = endedWithin(load, LOAD_MS_MAX, this.#world.signal)
+      if (logs !== null) await Promise.race([this.#untilClosed(logs, over.signal), ended])
       if (logs !== null) load.stop()
-      documentOf(await endedWithin(load, LOAD_MS_MAX), 'the load', [0, 130, 143])
+      documentOf(await ended, 'the load', [0, 130, 143])
     } finally {
+      over.abort()
       load.stop()
+      await load.ended
     }
   }
 
@@ -61,12 +65,12 @@ export class RealMail {
   async check(): Promise<Sight['messages']> {
     if (!existsSync(this.#ledger)) return { found: 0, faults: 0 }
     const check = this.#command(['load', STORAGE_GROUP, '--check', '--ledger', this.#ledger])
-    const outcome = await endedWithin(check, LOAD_MS_MAX)
+    const outcome = await endedWithin(check, LOAD_MS_MAX, this.#world.signal)
     const document = documentOf(outcome, 'the check of the messages', [0, CHECK_FAILED])
     return { found: numberIn(document, 'messages'), faults: numberIn(document, 'faults') }
   }
 
-  async #untilClosed(logs: number): Promise<void> {
+  async #untilClosed(logs: number, signal: AbortSignal): Promise<void> {
     const client = new StoreClient(this.#world.active.connection, STORAGE_GROUP)
     const { openGeneration } = await client.status()
     const givesUpMs = performance.now() + LOAD_MS_MAX
@@ -77,7 +81,7 @@ export class RealMail {
           message: `the load has not closed ${logs} logs within ${LOAD_MS_MAX} ms`,
           hint: 'Ask for fewer logs.',
         })
-      await delay(LOOK_MS)
+      await delay(LOOK_MS, undefined, { signal })
     }
   }
 

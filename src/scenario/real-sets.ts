@@ -4,7 +4,7 @@ import { ReplicationError } from '../../engine/error.ts'
 import type { Act, ActRefusal, BackupAct } from '../../engine/scenario/step.ts'
 import { composeManifest, parseManifest, rejectedSet } from '../../storage/backup-manifest.ts'
 import { MANIFEST_NAME } from '../../storage/backup-set.ts'
-import { endedWithin, startCommand } from '../up/child-command.ts'
+import { documentIn, documentOf, endedWithin, startCommand } from '../up/child-command.ts'
 import { HeldBackup } from './held-backup.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
 import type { RealWorld } from './real-world.ts'
@@ -67,12 +67,13 @@ export class RealSets {
 
   /** By a command of ours in a process of its own; what it complains of is the refusal. */
   async #byCommand(line: readonly string[], node: RealNode): Promise<ActRefusal | null> {
-    const { env } = this.#world
+    const { env, signal } = this.#world
     const command = startCommand({ line: [...line, '--server', node.connection.origin], env })
-    const { exitCode, complaint } = await endedWithin(command, BACKUP_MS_MAX)
-    if (exitCode === 0) return null
-    const told: unknown = JSON.parse(complaint)
-    return refusalOf(typeof told === 'object' && told !== null ? { ...told } : {}, exitCode ?? 1)
+    const outcome = await endedWithin(command, BACKUP_MS_MAX, signal)
+    if (outcome.exitCode === 0) return null
+    // One that does not tell why was not refused: it failed.
+    const told = documentIn(outcome.complaint) ?? documentOf(outcome, `ccr ${line[0]}`, [])
+    return refusalOf(told, outcome.exitCode ?? 1)
   }
 
   async #hold({ scope, method, of, to }: BackupAct): Promise<null> {

@@ -26,6 +26,8 @@ export class RealWorld {
   readonly copies: readonly RealNode[]
   readonly data: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Ends whatever is under way. */
+  readonly signal: AbortSignal
   readonly #networks: readonly Network[]
   /** Copies that are there from the beginning. */
   readonly #early: number
@@ -35,6 +37,7 @@ export class RealWorld {
     // A setting of whoever runs the scenario is none of the scenario's.
     this.env = Object.fromEntries(Object.entries(parts.env).filter(([name]) => !name.startsWith('CCR_')))
     this.data = data
+    this.signal = signal
     this.#networks = networks
     this.#early = parts.world.copies - parts.world.late.length
     const node = (name: string, source: string): RealNode =>

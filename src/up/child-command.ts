@@ -47,13 +47,18 @@ export function startCommand({ line, env }: ChildCommandOptions): ChildCommand {
   return { ended, stop: () => void child.kill('SIGTERM') }
 }
 
-/** What a command came to that may take so long, in milliseconds: then it is asked to stop. */
-export async function endedWithin(command: ChildCommand, ms: number): Promise<ChildOutcome> {
+/** What a command came to that may take so long, in milliseconds: then it is asked to stop, and so it is when the signal fires, which is thrown. */
+export async function endedWithin(command: ChildCommand, ms: number, signal: AbortSignal): Promise<ChildOutcome> {
   const overdue = setTimeout(command.stop, ms)
+  signal.addEventListener('abort', command.stop)
   try {
-    return await command.ended
+    if (signal.aborted) command.stop()
+    const outcome = await command.ended
+    signal.throwIfAborted()
+    return outcome
   } finally {
     clearTimeout(overdue)
+    signal.removeEventListener('abort', command.stop)
   }
 }
 
@@ -68,11 +73,12 @@ export function documentOf(outcome: ChildOutcome, what: string, codes: readonly 
   })
 }
 
-function documentIn(text: string): Record<string, unknown> | null {
+/** What a line says that is a document; null for a line for people. */
+export function documentIn(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? { ...value } : null
   } catch {
-    return null // a line for people
+    return null
   }
 }
