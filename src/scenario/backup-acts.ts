@@ -14,7 +14,7 @@ const newSet: Shape<string> = {
   schema: { type: 'string', pattern: SET_NAME.source },
   read: (node, scope) => {
     const name = text('NAME').read(node, scope)
-    if (!SET_NAME.test(name) || scope.sets.includes(name))
+    if (!SET_NAME.test(name) || scope.isSet(name))
       throw invalidScenario(
         node.place,
         `${name} cannot be the name of a set`,

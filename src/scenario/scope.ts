@@ -4,7 +4,8 @@ import type { ScenarioMode } from '../../engine/scenario/step.ts'
 /** Names that steps give, for the steps below them. */
 interface GivenNames {
   readonly numbers: Set<string>
-  readonly sets: Set<string>
+  /** In which modes there is a set of the name; null for both. */
+  readonly sets: Map<string, Set<ScenarioMode | null>>
 }
 
 /** What names mean at one place of a scenario: those of the world, and those that were given above it. */
@@ -20,7 +21,7 @@ export class Scope {
   constructor(
     copies: number,
     only: ScenarioMode | null = null,
-    given: GivenNames = { numbers: new Set(), sets: new Set() },
+    given: GivenNames = { numbers: new Set(), sets: new Map() },
   ) {
     this.copies = Array.from({ length: copies }, (_, index) => `copy${index + 1}`)
     this.live = liveNames(copies)
@@ -35,12 +36,18 @@ export class Scope {
 
   /** A name that stands for the set of a backup from here on. */
   nameSet(name: string): void {
-    this.#given.sets.add(name)
+    this.#given.sets.set(name, new Set(this.#given.sets.get(name)).add(this.only))
+  }
+
+  /** Whether a set of the same run has the name. */
+  isSet(name: string): boolean {
+    const modes = this.#given.sets.get(name)
+    return modes !== undefined && (this.only === null || modes.has(null) || modes.has(this.only))
   }
 
   /** The sets that have a name. */
   get sets(): readonly string[] {
-    return [...this.#given.sets]
+    return [...this.#given.sets.keys()]
   }
 
   /** Whether a formula may say this name. */

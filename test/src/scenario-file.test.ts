@@ -113,6 +113,18 @@ describe('a scenario file', () => {
     expect(problemOf(text).startsWith(told) ? told : problemOf(text)).toBe(told)
   })
 
+  it.each([
+    ['virtual: [SET]', 'real: [SET]', 'none'],
+    ['virtual: [SET]', 'virtual: [SET]', 'monday cannot be the name of a set'],
+    ['virtual: [SET]', 'SET', 'monday cannot be the name of a set'],
+    ['SET', 'real: [SET]', 'monday cannot be the name of a set'],
+  ])('takes a name of a set once in each mode: %s, %s', (first, second, told) => {
+    const backup = (step: string): string =>
+      step.replace('SET', '{backup: {kind: full, method: vss, of: active, to: monday}}')
+
+    expect(problemOf(`steps:\n  - ${backup(first)}\n  - ${backup(second)}`)).toContain(told)
+  })
+
   it('counts a copy once that is late twice', () => {
     expect(parseScenario('world: {late: [copy1, copy1]}\nsteps: []', 'f.yaml').world.late).toEqual(['copy1'])
   })
