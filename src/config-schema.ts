@@ -1,6 +1,7 @@
 import Type, { type TSchema } from 'typebox'
 import { BASE_NAME, GROUPS_MAX, NODES_MAX } from './cluster.ts'
 import { SETTING_KEYS, SETTINGS, type Setting } from './config.ts'
+import { DURATION_PATTERN } from './format-time.ts'
 
 const ADDRESS_PATTERN = '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):\\d{1,5}$'
 
@@ -26,9 +27,6 @@ export function configSchema(): object {
     },
   )
 }
-
-/** A duration as the file takes it. */
-const DURATION_PATTERN = '^(\\d+(\\.\\d+)?(ms|s|m|h|d)|(\\d+\\.)?\\d{1,2}:\\d{2}:\\d{2})$'
 
 /** The sections that `ccr node` reads besides the settings. */
 function clusterSchemas(): Record<string, TSchema> {

@@ -6,6 +6,9 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 /** Days.Hours:Minutes:Seconds, as Exchange writes a lag: `1.00:00:00`, `0:30:00`. */
 const DAYS_AND_CLOCK = /^(?:(\d{1,3})\.)?([01]?\d|2[0-3]):([0-5]\d):([0-5]\d)$/
 
+/** What {@link parseDuration} takes, for JSON Schemas, which know no case that does not matter. */
+export const DURATION_PATTERN = '^(\\d+(\\.\\d+)?([mM]?[sS]|[mMhHdD])|(\\d+\\.)?\\d{1,2}:\\d{2}:\\d{2})$'
+
 /** Reads a duration such as `500ms`, `20s`, `2m`, `1.5h`, `1d` or `1.00:00:00` as milliseconds. Errors: `USAGE`. */
 export function parseDuration(text: string): number {
   const clock = DAYS_AND_CLOCK.exec(text.trim())

@@ -1,6 +1,6 @@
 import { ReplicationError } from '../../engine/error.ts'
 import { type Formula, isProblem, namesIn, parseFormula } from '../../engine/scenario/formula.ts'
-import { parseDuration } from '../format-time.ts'
+import { DURATION_PATTERN, parseDuration } from '../format-time.ts'
 import type { Scope } from './scope.ts'
 import { invalidScenario, unknownWord, type YamlMember, type YamlNode } from './yaml-node.ts'
 
@@ -126,7 +126,7 @@ export function owner(withActive: boolean): Shape<string> {
 /** A duration with its unit, in milliseconds. */
 export const duration: Shape<number> = {
   sign: '30s',
-  schema: { type: 'string', pattern: '^\\d+(\\.\\d+)?(ms|s|m|h|d)$' },
+  schema: { type: 'string', pattern: DURATION_PATTERN },
   read: (node) => {
     try {
       return parseDuration(String(scalarIn(node)))

@@ -160,8 +160,17 @@ describe('the schema', () => {
     expect(example).toMatch(new RegExp(`^${name}: `))
   })
 
+  it.each(['30s', '1.5H', '500MS', '1.00:00:00', '0:30:00'])('takes the duration %s, as the parser does', (lasts) => {
+    const text = `steps: [{advance: "${lasts}"}]`
+
+    expect(problemOf(text)).toBe('none')
+    expect(validate(parse(text)) ? 'none' : validate.errors).toBe('none')
+  })
+
   it.each([
     'steps: [{clsoe: 3}]',
+    'steps: [{advance: 30}]',
+    'steps: [{advance: 30sm}]',
     'steps: [{close: 3, mark: 3}]',
     'wrold: {}\nsteps: []',
     'steps: [{suspend: copy7}]',
