@@ -68,7 +68,8 @@ export async function abandonSet(
   set: { readonly root: string; readonly wasMade: boolean; readonly written: readonly string[] },
 ): Promise<void> {
   const { root, database, logs } = setPlaces(set.root)
-  for (const path of set.written) await files.unlink(pathIn(root, path)).catch(unlessMissing)
+  // A manifest whose last sync failed: without it first, so that what remains after a crash is no set.
+  for (const path of [MANIFEST_NAME, ...set.written]) await files.unlink(pathIn(root, path)).catch(unlessMissing)
   for (const directory of [database, logs]) await removeEmpty(files, directory)
   if (set.wasMade) await removeEmpty(files, root)
 }
