@@ -4,6 +4,7 @@ import { restoreSets } from '../storage/restore-set.ts'
 import { checkDatabase } from './checked-database.ts'
 import type { CheckingParts } from './checked-file.ts'
 import { checkCheckpoint, checkLog } from './checked-log.ts'
+import { inParallel } from './in-parallel.ts'
 
 /** Files that are copied at a time, as in a backup: each may hold three slots. */
 const FILES_AT_ONCE = 4
@@ -14,29 +15,11 @@ export function restoreWith(
   others: Omit<RestoreParts, 'files' | 'copy'>,
   request: RestoreRequest,
 ): Promise<RestoreResult> {
-  return restoreSets({ ...others, files: parts.files, copy: (files) => copyFiles(parts, files) }, request)
-}
-
-/** Copies files, some of them at a time, and answers in their order. When it rejects, nothing is under way any more. */
-async function copyFiles(parts: CheckingParts, files: readonly StagedFile[]): Promise<CopiedFile[]> {
-  const copied: CopiedFile[] = []
-  const failures: unknown[] = []
-  let next = 0
-  const work = async (): Promise<void> => {
-    while (next < files.length && failures.length === 0) {
-      const index = next++
-      const file = files[index]
-      if (file === undefined) return
-      try {
-        copied[index] = await copyFile(parts, file)
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: FILES_AT_ONCE }, work))
-  if (failures.length > 0) throw failures[0]
-  return copied
+  const { files } = parts
+  return restoreSets(
+    { ...others, files, copy: (staged) => inParallel(staged, FILES_AT_ONCE, (file) => copyFile(parts, file)) },
+    request,
+  )
 }
 
 async function copyFile(parts: CheckingParts, { from, to, kind, generation }: StagedFile): Promise<CopiedFile> {

@@ -10,6 +10,7 @@ import type { VerifiedBackupSet, VerifiedSetFile } from './backup-messages.ts'
 import { type CheckedDatabase, checkDatabase } from './checked-database.ts'
 import type { CheckedContent, CheckingParts } from './checked-file.ts'
 import { type CheckedLog, checkCheckpoint, checkLog } from './checked-log.ts'
+import { inParallel } from './in-parallel.ts'
 
 /** Logs that are read at a time: what one waits for the disk, another is verified. */
 const FILES_AT_ONCE = 4
@@ -27,18 +28,10 @@ export async function verifySet(parts: CheckingParts, directory: string): Promis
   const findings = await examineSet(parts.files, directory, manifest)
   const faultOf = new Map(findings.map(({ path, fault }) => [path, fault]))
   const identities = new Map<string, LogIdentity>()
-  const files: VerifiedSetFile[] = []
-  let next = 0
-  const work = async (): Promise<void> => {
-    while (next < manifest.files.length) {
-      const index = next++
-      const file = manifest.files[index]
-      if (file === undefined) return
-      const faults = await faultsOf(parts, { directory, manifest, file, found: faultOf.get(file.path), identities })
-      files[index] = { path: file.path, faults }
-    }
-  }
-  await Promise.all(Array.from({ length: FILES_AT_ONCE }, work))
+  const files = await inParallel(manifest.files, FILES_AT_ONCE, async (file): Promise<VerifiedSetFile> => {
+    const { path } = file
+    return { path, faults: await faultsOf(parts, { directory, manifest, file, found: faultOf.get(path), identities }) }
+  })
   const chained = withChain(manifest, files, identities)
   const others = findings.filter(({ fault }) => fault === 'not in the manifest').map(asFile)
   const all = [...chained, ...others]
@@ -68,12 +61,19 @@ async function faultsOf(parts: CheckingParts, of: FileOfSet): Promise<string[]> 
     if (content.xxh64 !== file.xxh64) faults.push(`checksum ${content.xxh64}, the manifest says ${file.xxh64}`)
   } catch (error) {
     if (!(error instanceof ReplicationError) || !DAMAGE.has(error.code)) throw error
-    faults.push(error.message)
+    faults.push(error.code === 'LOG_MISSING' ? 'missing' : error.message)
   }
   return faults
 }
 
-const DAMAGE: ReadonlySet<string> = new Set(['PAGE_REJECTED', 'DATABASE_REJECTED', 'LOG_REJECTED', 'READ_FAILED'])
+/** `LOG_MISSING` is told of any file that goes while the others are read. */
+const DAMAGE: ReadonlySet<string> = new Set([
+  'PAGE_REJECTED',
+  'DATABASE_REJECTED',
+  'LOG_REJECTED',
+  'READ_FAILED',
+  'LOG_MISSING',
+])
 
 async function readFile(
   parts: CheckingParts,

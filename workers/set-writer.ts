@@ -13,6 +13,7 @@ import type { BackupQuery, SetDescription } from './backup-messages.ts'
 import { type CheckedDatabase, DatabasePass } from './checked-database.ts'
 import type { CheckedContent, CheckingParts } from './checked-file.ts'
 import { type CheckedLog, checkCheckpoint, checkLog, rejectedLog } from './checked-log.ts'
+import { inParallel } from './in-parallel.ts'
 
 /** What a {@link SetWriter} works with. */
 export interface SetWriterParts extends CheckingParts {
@@ -94,11 +95,12 @@ export class SetWriter {
     const names = logNamesOf({ kind: 'ese', baseName })
     const added: SetFile[] = []
     for (let first = range.first; first <= range.last; first = asGeneration(first + LOGS_AT_ONCE)) {
-      const last = Math.min(range.last, first + LOGS_AT_ONCE - 1)
-      const batch: Promise<CopiedLog>[] = []
-      for (let generation = first; generation <= last; generation = asGeneration(generation + 1))
-        batch.push(this.#copyLog({ directory, candidates: names.candidates(generation), generation }))
-      for (const { name, log } of await allOrFirstFault(batch)) {
+      const length = Math.min(range.last - first + 1, LOGS_AT_ONCE)
+      const batch = Array.from({ length }, (_, index) => asGeneration(first + index))
+      const copied = await inParallel(batch, LOGS_AT_ONCE, (generation) =>
+        this.#copyLog({ directory, candidates: names.candidates(generation), generation }),
+      )
+      for (const { name, log } of copied) {
         this.#continueWith(name, log)
         added.push(this.#add(`logs/${name}`, log))
       }
@@ -242,12 +244,6 @@ interface LogToCopy {
 interface CopiedLog {
   readonly name: string
   readonly log: CheckedLog
-}
-
-/** As `Promise.all`, but when it rejects nothing is under way any more. */
-async function allOrFirstFault<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(promises)
-  return await Promise.all(promises)
 }
 
 /** What a database needs that nobody changes, by its own word; null when it was closed in order. */

@@ -5,6 +5,7 @@ import { asGeneration } from '../../engine/generation.ts'
 import { parseManifest } from '../../storage/backup-manifest.ts'
 import type { FileOperations, OpenFile } from '../../storage/file-operations.ts'
 import { CopyPace } from '../../workers/copy-pace.ts'
+import { verifySet } from '../../workers/set-verification.ts'
 import { SetWriter } from '../../workers/set-writer.ts'
 import { turnBit } from '../engine/database/database-build.ts'
 import { CrashDisk } from '../storage/crash-disk.ts'
@@ -242,6 +243,22 @@ describe('a backup that fails', () => {
 
     expect(new Set(closed).size).toBe(closed.length)
     expect(model.openFiles()).toBe(0)
+  })
+})
+
+describe('a set that is verified', () => {
+  it('has a file missing that goes while the others are read', async () => {
+    await takeSet(files, { from: '/SG1', to: '/full', logs: [3, 5] })
+    const open: FileOperations['open'] = async (path, mode) => {
+      if (path === '/full/logs/E0000000004.log') await files.unlink(path)
+      return await files.open(path, mode)
+    }
+
+    const verified = await verifySet(await partsOver({ ...files, open }), '/full')
+
+    expect(verified.files.filter(({ faults }) => faults.length > 0)).toEqual([
+      { path: 'logs/E0000000004.log', faults: ['missing'] },
+    ])
   })
 })
 
