@@ -4,6 +4,7 @@ import { directoryFacts, makeDirectoriesDurably } from './durable-directory.ts'
 import { replaceDurably } from './durable-file.ts'
 import { hasErrno } from './file-error.ts'
 import { type FileOperations, pathIn } from './file-operations.ts'
+import { readTextFile } from './text-file.ts'
 
 /**
  * A backup set is a directory:
@@ -29,7 +30,6 @@ export function setPlaces(root: string): SetPlaces {
 export const MANIFEST_NAME = 'manifest.json'
 /** A million logs take less. */
 const MANIFEST_BYTES_MAX = 256 * 1024 * 1024
-const PIECE_BYTES = 1024 * 1024
 /** What a fresh volume holds. */
 const OF_A_VOLUME = 'lost+found'
 
@@ -83,7 +83,9 @@ export async function readManifest(files: FileOperations, root: string): Promise
   const path = pathIn(root, MANIFEST_NAME)
   if ((await directoryFacts(files, root)) === null) throw rejectedSet(root, 'is no backup set: it is not there')
   if ((await files.lookUp(path)) === null) throw rejectedSet(root, `is no backup set: it has no ${MANIFEST_NAME}`)
-  return parseManifest(await readText(files, path), path)
+  const text = await readTextFile(files, path, MANIFEST_BYTES_MAX)
+  if (text === null) throw rejectedSet(path, `has more than ${MANIFEST_BYTES_MAX} bytes, which no manifest has`)
+  return parseManifest(text, path)
 }
 
 /** What is wrong with a file of a set before its content is looked at. */
@@ -138,25 +140,6 @@ async function namesIn(files: FileOperations, root: string): Promise<string[]> {
       paths.push(...chunk.map(({ name }) => `${folder}/${name}`))
   }
   return paths
-}
-
-async function readText(files: FileOperations, path: string): Promise<string> {
-  const file = await files.open(path, 'read')
-  try {
-    const { sizeBytes } = await files.factsOf(file)
-    if (sizeBytes > MANIFEST_BYTES_MAX) throw rejectedSet(path, `has ${sizeBytes} bytes, which no manifest has`)
-    const bytes = new Uint8Array(sizeBytes)
-    let done = 0
-    while (done < sizeBytes) {
-      const length = Math.min(PIECE_BYTES, sizeBytes - done)
-      const count = await files.read(file, { bytes, offset: done, length }, done)
-      if (count === 0) break
-      done += count
-    }
-    return new TextDecoder().decode(bytes.subarray(0, done))
-  } finally {
-    await files.close(file)
-  }
 }
 
 async function refuseContent(files: FileOperations, root: string): Promise<void> {

@@ -2,6 +2,7 @@ import { ReplicationError } from '../engine/error.ts'
 import { replaceDurably } from './durable-file.ts'
 import { type FileOperations, pathIn } from './file-operations.ts'
 import { StrictJsonError, strictList, strictObject, strictText, strictWhole, strictWord } from './strict-json.ts'
+import { readTextFile } from './text-file.ts'
 
 /**
  * What a restore is about to do, or has done in part: the content of `restore.json` in the folder of a storage group. It is written when
@@ -29,7 +30,6 @@ export const STAGED_NAME = 'restoring'
 
 /** A million logs have paths of 24 characters. */
 const NOTE_BYTES_MAX = 256 * 1024 * 1024
-const PIECE_BYTES = 1024 * 1024
 const PATHS_MAX = 2_000_000
 const TIME_MS_MAX = 4_102_444_800_000
 
@@ -49,7 +49,7 @@ const note = strictObject<RestoreNote & { readonly version: number }>({
 export async function readRestoreNote(files: FileOperations, root: string): Promise<RestoreNote | null> {
   const at = pathIn(root, NOTE_NAME)
   if ((await files.lookUp(at)) === null) return null
-  const text = await readText(files, at)
+  const text = (await readTextFile(files, at, NOTE_BYTES_MAX)) ?? ''
   try {
     const { version: _, ...read } = note(JSON.parse(text), '')
     return read
@@ -95,17 +95,4 @@ export async function refuseHalfRestored(files: FileOperations, root: string): P
     hint: 'Run ccr restore again, with the same sets: it goes on where it was.',
     fields: { path: root },
   })
-}
-
-async function readText(files: FileOperations, at: string): Promise<string> {
-  const file = await files.open(at, 'read')
-  try {
-    const sizeBytes = Math.min(NOTE_BYTES_MAX, (await files.factsOf(file)).sizeBytes)
-    const bytes = new Uint8Array(sizeBytes)
-    for (let done = 0; done < sizeBytes; done += PIECE_BYTES)
-      await files.read(file, { bytes, offset: done, length: Math.min(PIECE_BYTES, sizeBytes - done) }, done)
-    return new TextDecoder().decode(bytes)
-  } finally {
-    await files.close(file)
-  }
 }
