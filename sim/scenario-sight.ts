@@ -2,7 +2,7 @@ import { eventText } from '../engine/event-catalogue.ts'
 import type { Generation } from '../engine/generation.ts'
 import type { EventOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
-import { runsOf, type SeenEvent, type SeenRange, type Sight } from '../engine/scenario/sight.ts'
+import { type DraftSight, runsOf, type SeenEvent, type Sight, seenHolds } from '../engine/scenario/sight.ts'
 import { explainTruncation } from '../engine/source/explain-truncation.ts'
 import type { CopyNode } from './copy-node.ts'
 import type { World } from './world.ts'
@@ -22,15 +22,9 @@ export function sightOf(world: World, events: readonly RaisedEvent[]): Sight {
   return {
     ...sight,
     events: events.map(seenEvent),
-    held: held.map(({ range, reasons }) => ({ range, rules: [...new Set(reasons.map(({ rule }) => rule))] })),
+    held: seenHolds(held),
     messages: null,
   }
-}
-
-interface DraftSight {
-  readonly numbers: Map<string, number>
-  readonly words: Map<string, string>
-  readonly logs: Map<string, readonly SeenRange[]>
 }
 
 function seeActive({ source, generated }: World, { numbers, words, logs }: DraftSight): void {

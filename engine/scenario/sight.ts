@@ -34,6 +34,20 @@ interface SeenHold {
   readonly rules: readonly string[]
 }
 
+/** The part of a sight that is filled name by name. */
+export interface DraftSight {
+  readonly numbers: Map<string, number>
+  readonly words: Map<string, string>
+  readonly logs: Map<string, readonly SeenRange[]>
+}
+
+/** What an explanation of truncation says of the logs of the active: each rule once. */
+export function seenHolds(
+  held: readonly { readonly range: SeenRange; readonly reasons: readonly { readonly rule: string }[] }[],
+): readonly SeenHold[] {
+  return held.map(({ range, reasons }) => ({ range, rules: [...new Set(reasons.map(({ rule }) => rule))] }))
+}
+
 /** What kind of thing a live name stands for. */
 export type LiveKind = 'number' | 'word' | 'logs'
 

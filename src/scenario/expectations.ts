@@ -8,6 +8,7 @@ import {
   formulaIn,
   type JsonSchema,
   listOf,
+  membersOf,
   owner,
   rangeIn,
   type Shape,
@@ -59,9 +60,7 @@ const event: Shape<WantedEvent> = {
   },
   read: (node, scope) => {
     if (node.content.kind !== 'map') return { id: eventId(node), of: null }
-    const members = new Map(entriesIn(node).map((member) => [member.name, member]))
-    for (const { name, place } of members.values())
-      if (!['id', 'of'].includes(name)) throw unknownWord(place, `field ${name}`, ['id', 'of'])
+    const members = membersOf(node, ['id', 'of'])
     const id = members.get('id')
     const of = members.get('of')
     if (id === undefined) throw invalidScenario(node.place, 'there is no id', 'Write {id: 224, of: active}.')

@@ -1,15 +1,9 @@
 import { ReplicationError } from '../../engine/error.ts'
-import { runsOf, type SeenEvent, type SeenRange, type Sight } from '../../engine/scenario/sight.ts'
+import { type DraftSight, runsOf, type SeenEvent, type Sight, seenHolds } from '../../engine/scenario/sight.ts'
 import type { EventDocument, JsonObject, TruncationDocument } from '../api-answer.ts'
 import { logsIn } from './log-damage.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
 import type { RealWorld } from './real-world.ts'
-
-interface DraftSight {
-  readonly numbers: Map<string, number>
-  readonly words: Map<string, string>
-  readonly logs: Map<string, readonly SeenRange[]>
-}
 
 /** Looks at a world of processes, as far as names and subjects are asked for. What a node that is down would know is not there. */
 export class RealSight {
@@ -29,11 +23,10 @@ export class RealSight {
     const truncation = wants('active.') || wants('explain') ? await this.#truncation(draft) : null
     for (const copy of copies) if (wants(`${copy.name}.`)) await seeCopy(copy, draft)
     if (wants('events') || wants('noEvents')) for (const node of [active, ...copies]) await this.#fetchEvents(node)
-    const held = truncation?.held ?? []
     return {
       ...draft,
       events: [...this.#events],
-      held: held.map(({ range, reasons }) => ({ range, rules: [...new Set(reasons.map(({ rule }) => rule))] })),
+      held: seenHolds(truncation?.held ?? []),
       messages,
     }
   }
