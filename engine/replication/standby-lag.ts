@@ -12,7 +12,8 @@ export const STANDBY_LOGS = 50
 
 /**
  * Steps that a lag is divided into, at most. A lag of a day is kept in steps of a minute, and logs closed within one step wait for the
- * newest of them; so the times of millions of logs take no more memory than these.
+ * newest of them; so the times of millions of logs take no more memory than these. Logs that the replay lag has let go wait for both lags
+ * together, in steps of those: a replay lag of a minute is not kept by the steps of a truncation lag of a week.
  */
 const LAG_STEPS = 1_440
 
@@ -59,19 +60,21 @@ export function lagAfterInspection(
   logs: readonly Pick<CopiedLog, 'generation' | 'logTimeMs'>[],
   nowMs: number,
 ): StandbyLag {
-  const ageMs = lag.replayLagMs + lag.truncationLagMs
+  const { replayLagMs } = lag
+  const ageMs = replayLagMs + lag.truncationLagMs
   if (ageMs === 0) return lag
+  const stepMsAt = (timeMs: number): number => (timeMs > nowMs - replayLagMs ? replayLagMs : ageMs) / LAG_STEPS
   let logTimes = lag.logTimes
   for (const { generation, logTimeMs } of logs)
-    logTimes = withTime(logTimes, { through: generation, timeMs: clamped(logTimeMs, nowMs - ageMs, nowMs) }, ageMs)
-  return { ...lag, logTimes: withoutPast(logTimes, nowMs - ageMs) }
+    logTimes = withTime(logTimes, { through: generation, timeMs: clamped(logTimeMs, nowMs - ageMs, nowMs) }, stepMsAt)
+  return { ...lag, logTimes: joined(withoutPast(logTimes, nowMs - ageMs), stepMsAt) }
 }
 
 /** Everything through this log is replayed, or is known to be. */
 export function lagAfterReplay(lag: StandbyLag, through: Generation, nowMs: number): StandbyLag {
   const { truncationLagMs, replayTimes } = lag
   if (truncationLagMs === 0 || replayTimes.at(-1)?.through === through) return lag
-  const times = withTime(replayTimes, { through, timeMs: nowMs }, truncationLagMs)
+  const times = withTime(replayTimes, { through, timeMs: nowMs }, () => truncationLagMs / LAG_STEPS)
   return { ...lag, replayTimes: withoutPast(times, nowMs - truncationLagMs) }
 }
 
@@ -157,14 +160,14 @@ function timeOf(steps: readonly TimedLogs[], generation: Generation): number {
 function withTime(
   steps: readonly TimedLogs[],
   { through, timeMs }: Pick<TimedLogs, 'through' | 'timeMs'>,
-  lagMs: number,
+  stepMsAt: (timeMs: number) => number,
 ): readonly TimedLogs[] {
   const isAbove = (steps.at(-1)?.through ?? NO_GENERATION) < through
   const below = isAbove ? steps : steps.filter((step) => step.through < through)
   const last = below.at(-1)
   // The step that this log was in may say more of the logs below it, which are in no other.
   const newest = Math.max(timeMs, last?.timeMs ?? 0, steps[below.length]?.timeMs ?? 0)
-  if (last === undefined || newest - last.sinceMs > lagMs / LAG_STEPS)
+  if (last === undefined || newest - last.sinceMs > stepMsAt(newest))
     return [...below, { through, sinceMs: newest, timeMs: newest }]
   return [...below.slice(0, -1), { through, sinceMs: last.sinceMs, timeMs: newest }]
 }
@@ -172,6 +175,17 @@ function withTime(
 /** What is older than any lag is as good as that old, so that logs of years are one step. */
 function clamped(timeMs: number, leastMs: number, mostMs: number): number {
   return Math.min(Math.max(timeMs, leastMs), mostMs)
+}
+
+/** Steps that have become so old that longer ones do are joined. */
+function joined(steps: readonly TimedLogs[], stepMsAt: (timeMs: number) => number): readonly TimedLogs[] {
+  const fewer: TimedLogs[] = []
+  for (const step of steps) {
+    const last = fewer.at(-1)
+    if (last === undefined || step.timeMs - last.sinceMs > stepMsAt(step.timeMs)) fewer.push(step)
+    else fewer[fewer.length - 1] = { ...step, sinceMs: last.sinceMs }
+  }
+  return fewer
 }
 
 /** Steps that no lag asks for any more become one. */
