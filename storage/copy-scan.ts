@@ -15,7 +15,7 @@ export interface CopyScan<Identity> {
    */
   readonly run: GenerationRange | null
   /** The log at `run.last`; null for an empty copy. */
-  readonly newest: NewestLog<Identity> | null
+  readonly newest: FoundLog<Identity> | null
   /** All runs, ascending. */
   readonly ranges: readonly GenerationRange[]
   /** What is missing between them. */
@@ -27,8 +27,8 @@ export interface CopyScan<Identity> {
   readonly swept: number
 }
 
-/** The log that the next one must continue. */
-interface NewestLog<Identity> {
+/** A log as it lies there. The newest is the one that the next must continue. */
+interface FoundLog<Identity> {
   readonly generation: Generation
   readonly name: string
   readonly facts: FileFacts
@@ -63,7 +63,7 @@ export async function scanCopy<Identity>(
   const run = ranges.find((range) => range.last >= request.truncatedBelow - 1) ?? null
   return {
     run,
-    newest: run === null ? null : await readNewest(request, files, run.last),
+    newest: run === null ? null : await readLog(request, files, run.last),
     ranges,
     gaps: gapsBetween(ranges),
     foreign,
@@ -88,11 +88,12 @@ async function sweepAll(files: FileOperations, paths: CopyStorePaths): Promise<n
   return swept
 }
 
-async function readNewest<Identity>(
-  request: CopyScanRequest<Identity>,
+/** Opens one log of a copy and reads what it says that it is; null where it is not there. */
+export async function readLog<Identity>(
+  request: Pick<CopyScanRequest<Identity>, 'paths' | 'names' | 'identityOf'>,
   files: FileOperations,
   generation: Generation,
-): Promise<NewestLog<Identity> | null> {
+): Promise<FoundLog<Identity> | null> {
   for (const name of request.names.candidates(generation)) {
     const start = await readStart(files, pathIn(request.paths.logs, name))
     if (start !== null) return { generation, name, facts: start.facts, identity: request.identityOf(start.bytes, name) }

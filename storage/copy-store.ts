@@ -8,7 +8,7 @@ import {
 } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import { type DeletionOutcome, deleteAscending } from './ascending-deletion.ts'
-import { type CopyScan, scanCopy, scanCopyNames } from './copy-scan.ts'
+import { type CopyScan, readLog, scanCopy, scanCopyNames } from './copy-scan.ts'
 import { type CopyStorePaths, copyStorePaths, makeLayout, vanished } from './copy-store-layout.ts'
 import { refuseSameDirectory } from './durable-directory.ts'
 import { PUBLISH_BATCH_MAX } from './durable-file.ts'
@@ -136,6 +136,15 @@ export class CopyStore<Identity> {
     return { durable, alreadyThere, failure: null }
   }
 
+  /** What the log of a generation says that it is; null where it is not there or says nothing. */
+  async identityOf(generation: Generation): Promise<Identity | null> {
+    await this.checkStillThere()
+    const { files, identityOf } = this.#options
+    await this.#learnNames()
+    const log = await readLog({ paths: this.paths, names: this.#names, identityOf }, files, generation)
+    return log?.identity ?? null
+  }
+
   /** Sweeps `inspector/` and reads what is there. Nothing may be arriving meanwhile. See {@link CopyScan}. */
   async scan(): Promise<CopyScan<Identity>> {
     await this.checkStillThere()
@@ -143,6 +152,8 @@ export class CopyStore<Identity> {
     const truncatedBelow = this.#marker.truncatedBelow
     const scan = await scanCopy({ paths: this.paths, names: this.#names, truncatedBelow, identityOf }, files)
     this.#mayHaveLeftovers = true
+    // Of an empty directory nothing is left over: the next logs may be those of another stream, with lower numbers.
+    if (scan.ranges.length === 0 && truncatedBelow > 0) await this.forgetTruncation()
     return scan
   }
 
@@ -168,14 +179,29 @@ export class CopyStore<Identity> {
    * Takes a log that proved damaged after it was inspected out of the log directory into `InspectionFailed`, durably, with a note.
    * Answers its new path, or null when it is not there.
    */
-  async setLogAside(generation: Generation, note: Omit<QuarantineNote, 'name'>): Promise<string | null> {
+  setLogAside(generation: Generation, note: Omit<QuarantineNote, 'name'>): Promise<string | null> {
+    return this.#setAside(generation, this.paths.inspectionFailed, note)
+  }
+
+  /**
+   * Takes a log that is another one than that of the source out of the log directory into the out-of-date directory, durably, with a note.
+   * Answers its new path, or null when it is not there.
+   */
+  setDivergedAside(generation: Generation, note: Omit<QuarantineNote, 'name'>): Promise<string | null> {
+    return this.#setAside(generation, this.paths.outOfDate, note)
+  }
+
+  async #setAside(
+    generation: Generation,
+    toDirectory: string,
+    note: Omit<QuarantineNote, 'name'>,
+  ): Promise<string | null> {
     const { files } = this.#options
     await this.checkStillThere()
-    // Another thread has published it: names of a pattern are known only once they were read.
-    await scanCopyNames({ paths: this.paths, names: this.#names }, files)
+    await this.#learnNames()
     for (const name of this.#names.candidates(generation)) {
       if ((await files.lookUp(pathIn(this.paths.logs, name))) === null) continue
-      const move = { fromDirectory: this.paths.logs, fromName: name, toDirectory: this.paths.inspectionFailed }
+      const move = { fromDirectory: this.paths.logs, fromName: name, toDirectory }
       const kept = await quarantineFile(files, move, { ...note, name })
       this.#names.forget(generation)
       return kept
@@ -241,6 +267,11 @@ export class CopyStore<Identity> {
       for (const time of await Promise.all(looked)) if (time !== null) times.push(time)
     }
     return times
+  }
+
+  /** Another thread may have published since: names of a pattern are known only once they were read. */
+  async #learnNames(): Promise<void> {
+    if (!this.#names.computable) await scanCopyNames({ paths: this.paths, names: this.#names }, this.#options.files)
   }
 
   async #logTimeOf(generation: Generation): Promise<LogTimeOfCopy | null> {
