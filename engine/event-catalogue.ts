@@ -105,6 +105,7 @@ export type EventId =
   | 9023
   | 9024
   | 9025
+  | 9030
 
 /** Every event by its number. Rows marked as invented say so in `ccr explain` too. */
 export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
@@ -272,6 +273,11 @@ export const EVENT_CATALOGUE: Readonly<Record<EventId, CatalogueEvent>> = {
     'MSExchangeRepl',
     'information',
     'The logs of %1 were restored; the newest closed log is %2. None is truncated before every copy was suspended and resumed.',
+  ),
+  9030: ours(
+    'MSExchangeRepl',
+    'warning',
+    'Logs %2 to %3 of the copy of %1 are other ones than those of its source, and nothing of them is in its database: they are set aside, and those of the source are copied in their place (incremental reseed).',
   ),
   [SHADOW_FREEZE_STARTED]: ours('ESE', 'information', '%1: Shadow copy %2: the freeze has started.'),
   9022: ours('MSExchangeRepl', 'warning', 'Seed %2 of a copy of %1 was given up by its source: %3.'),

@@ -94,8 +94,11 @@ export type ReplicaFact =
       /** Null when the copy is suspended: then its store is not read before Resume. */
       readonly contents: StoreContents | null
       readonly suspension: Suspension | null
-      /** Stream of the source that the logs here were last known to belong to, as the journal has it; 0 for one never restored. */
-      readonly stream: number
+      /**
+       * Stream of the source that the logs here were last known to belong to, as the journal has it; 0 for one never restored, null when
+       * they were known to belong to none.
+       */
+      readonly stream: number | null
     })
   /** The store of a new copy was made for a source whose logs are replayed: from now on the copy has a database. */
   | (Noticed & { readonly kind: 'database-wanted' })
@@ -111,6 +114,13 @@ export type ReplicaFact =
       readonly session: number
       readonly generation: Generation
       readonly fault: Fault
+    })
+  /** What the copy's own log says that it is; null when it is not there or cannot be read. */
+  | (Noticed & {
+      readonly kind: 'log-identified'
+      readonly session: number
+      readonly generation: Generation
+      readonly identity: LogIdentity | null
     })
   | (Noticed & { readonly kind: 'logs-inspected'; readonly session: number; readonly range: GenerationRange })
   | (Noticed & { readonly kind: 'inspection-failed'; readonly session: number; readonly fault: Fault })

@@ -4,6 +4,7 @@ import type { Generation } from './generation.ts'
 import type { ReplicaOrder, SourceOrder } from './order.ts'
 import { ATTEMPTS_MAX, COPY_WINDOW_LOGS, outstandingLogs } from './replication/copier.ts'
 import { copyStatus } from './replication/copy-status.ts'
+import { divergenceGuarantees } from './replication/divergence-guarantee.ts'
 import { replayGuarantees } from './replication/replay-guarantee.ts'
 import { replayedThrough } from './replication/replayer.ts'
 import { isAtRest, isLooking, mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
@@ -32,6 +33,7 @@ export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Re
   guarantee('a report never claims more than is inspected, replayed or no longer required', true, reportIsHonest),
   guarantee('what can be asked for is asked for', false, copierIsNotIdle),
   ...replayGuarantees,
+  ...divergenceGuarantees,
 ]
 
 /** What the source side promises. */
@@ -70,6 +72,8 @@ const WORK_ON_STORE: readonly ReplicaOrder['kind'][] = [
   'check-store',
   'truncate-logs',
   'set-aside-log',
+  'identify-log',
+  'set-aside-diverged',
 ]
 
 function restingIsQuiet({ after, orders }: ReplicaStep): string | null {
@@ -159,9 +163,11 @@ const LOOKS_AT_STORE: readonly ReplicaFact['kind'][] = [
   'seed-completed',
 ]
 
-function inspectedGrows({ before, after, fact }: ReplicaStep): string | null {
+function inspectedGrows({ before, after, fact, orders }: ReplicaStep): string | null {
   if (LOOKS_AT_STORE.includes(fact.kind)) return null
-  if (after.inspected < before.inspected) return `from ${before.inspected} to ${after.inspected} by ${fact.kind}`
+  const isGivenUp = orders.some((order) => order.kind === 'set-aside-diverged')
+  if (after.inspected < before.inspected && !isGivenUp)
+    return `from ${before.inspected} to ${after.inspected} by ${fact.kind}`
   const grew = after.inspected > before.inspected
   return grew && fact.kind !== 'logs-inspected' ? `${fact.kind} moved it to ${after.inspected}` : null
 }

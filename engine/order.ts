@@ -12,6 +12,8 @@ import type { BackupSession, FinishedBackupFact } from './source/backup-session.
 export type ReplicaOrder =
   /** Ask the source for these logs. Each ends in a `log-copied` or `copy-failed` of the same session. */
   | { readonly kind: 'copy-logs'; readonly session: number; readonly range: GenerationRange }
+  /** Read what the copy's own log of this generation says that it is; ends in `log-identified` of the same session. */
+  | { readonly kind: 'identify-log'; readonly session: number; readonly generation: Generation }
   /**
    * Ask the source once more for a log that is inspected already, only to compare; ends in `log-copied` or `copy-failed` of the same
    * session.
@@ -19,8 +21,13 @@ export type ReplicaOrder =
   | { readonly kind: 'compare-log'; readonly session: number; readonly generation: Generation }
   /** Take a log that was compared out of `inspector/`. Awaited. */
   | { readonly kind: 'discard-log'; readonly log: CopiedLog }
-  /** Make durable to which stream of the source the logs here belong. Awaited. */
-  | { readonly kind: 'record-stream'; readonly stream: number }
+  /** Make durable to which stream of the source the logs here belong; null for none. Awaited. */
+  | { readonly kind: 'record-stream'; readonly stream: number | null }
+  /**
+   * Take logs that are other ones than those of the source out of the log directory and keep them for the operator: the highest first, each
+   * durably before the next, so that a crash leaves a run without a gap. Then as `check-store`, with the same end.
+   */
+  | { readonly kind: 'set-aside-diverged'; readonly session: number; readonly range: GenerationRange }
   /** Give up all copying and inspecting, and touch the store no more. Awaited: returns when no I/O is left. */
   | { readonly kind: 'stop-copying' }
   /** Move these logs, whose chain was checked, from `inspector/` into the log directory, in ascending order, durably. */
@@ -40,6 +47,8 @@ export type ReplicaOrder =
    * database is left.
    */
   | { readonly kind: 'stop-replaying' }
+  /** Give the database up as a crash would: nothing more is written, and what is in memory only is lost. Awaited. */
+  | { readonly kind: 'abandon-database' }
   /** Take a log that proved damaged after its inspection out of the log directory and keep it for the operator. Awaited. */
   | {
       readonly kind: 'set-aside-log'

@@ -15,8 +15,8 @@ export class CopyDisk {
   readonly quarantine: ToyLog[] = []
   /** Journal: the suspension in force, durable. */
   suspension: Suspension | null = null
-  /** Journal: the stream of the source that the logs here belong to, durable. */
-  stream = 0
+  /** Journal: the stream of the source that the logs here belong to, durable; null for none. */
+  stream: number | null = 0
   /** Marker of the store, durable: logs below it are leftovers of a deletion. */
   truncatedBelow: Generation = NO_GENERATION
   /** The volume is not mounted, or the directory was moved away. */
@@ -48,13 +48,14 @@ export class CopyDisk {
 
   /**
    * Sweeps `inspector/` and reads the log directory. Syncs first: what is acknowledged after a kill must be durable. The run is
-   * the lowest one that a deletion has not left behind, since a log below a higher run may be lost.
+   * the lowest one that a deletion has not left behind, since a log below a higher run may be lost. Of an empty directory nothing is left over.
    */
   scan(): StoreContents {
     for (const name of this.inspector.sortedNames()) this.inspector.unlink(name)
     if (this.#syncsBeforeScan) this.logs.sync()
     this.inspector.sync()
     const names = this.logs.sortedNames()
+    if (names.length === 0) this.truncatedBelow = NO_GENERATION
     for (let at = 0; at < names.length; at++) {
       const first = names[at] ?? NO_GENERATION
       let last = first

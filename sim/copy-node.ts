@@ -210,6 +210,7 @@ export class CopyNode implements CopyEnd, CopySight {
       case 'open-database':
       case 'replay-logs':
       case 'stop-replaying':
+      case 'abandon-database':
         return this.#replay?.perform(order, done) ?? 'begun'
       default:
         return this.#work.perform(order, done)
@@ -265,6 +266,7 @@ export class CopyNode implements CopyEnd, CopySight {
       touch: (what) => oracle.touched(this.copyId, what),
       foundEmpty: () => oracle.foundEmpty(this.copyId),
       published: (generation) => oracle.published(this, generation),
+      strays: (generation) => oracle.copyStrays(this, generation),
       deletes: (generation) => oracle.copyUnlinks(this, generation),
       request: (session, range) => {
         if (this.#link?.isOpen !== true) return false

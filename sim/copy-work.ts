@@ -1,5 +1,5 @@
 import type { CopiedLog, Fault, ReplicaFact } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, nextGeneration } from '../engine/generation.ts'
+import { type Generation, type GenerationRange, nextGeneration, previousGeneration } from '../engine/generation.ts'
 import type { ReplicaOrder } from '../engine/order.ts'
 import type { CopyDisk } from './copy-disk.ts'
 import type { Core } from './core.ts'
@@ -11,6 +11,8 @@ import { damagedLog, type ToyLog } from './toy-log.ts'
 /** Shortest times of the copy's disk, in milliseconds: one sync of a file or directory, one unlink. */
 const SYNC_MS = 1
 const UNLINK_MS = 1
+/** A look at the header of a log, in milliseconds. */
+const LOOK_MS = 1
 /** A scan of a small store, in milliseconds. */
 const SCAN_MS = 2
 
@@ -18,6 +20,7 @@ type Order<Kind extends ReplicaOrder['kind']> = Extract<ReplicaOrder, { kind: Ki
 type WorkOrder =
   | Order<'copy-logs' | 'compare-log' | 'discard-log' | 'stop-copying' | 'inspect-logs'>
   | Order<'quarantine-log' | 'set-aside-log' | 'check-store' | 'truncate-logs'>
+  | Order<'identify-log' | 'set-aside-diverged'>
 
 /** What the work on a store needs from the process around it. */
 export interface CopyWorkParts {
@@ -35,6 +38,8 @@ export interface CopyWorkParts {
   readonly published: (generation: Generation) => void
   /** A scan has found no log at all. */
   readonly foundEmpty: () => void
+  /** A log is about to be set aside, since it is another one than that of the source. */
+  readonly strays: (generation: Generation) => void
   /** A log is about to be deleted. */
   readonly deletes: (generation: Generation) => void
   /** Asks the source; false when it is not connected. */
@@ -81,6 +86,12 @@ export class CopyWork {
         return 'awaited'
       case 'check-store':
         this.#check(order.session)
+        return 'begun'
+      case 'identify-log':
+        this.#identify(order)
+        return 'begun'
+      case 'set-aside-diverged':
+        this.#setAsideNext(order, order.range.last)
         return 'begun'
       case 'truncate-logs':
         this.#truncate(order.range)
@@ -224,6 +235,34 @@ export class CopyWork {
       this.#parts.touch('setting a log aside')
       if (disk.fault === null) disk.setAside(generation)
       done()
+    })
+  }
+
+  #identify({ session, generation }: Order<'identify-log'>): void {
+    const { core, disk } = this.#parts
+    this.#io(core.delay(LOOK_MS), () => {
+      this.#parts.touch('a look at a log')
+      const identity = disk.isGone ? null : (disk.logs.get(generation)?.log.identity ?? null)
+      this.#parts.notice({ kind: 'log-identified', nowMs: core.nowMs, session, generation, identity })
+    })
+  }
+
+  /** The highest first. Whoever waits for quiet has it between two logs, and looks at the store anew afterwards. */
+  #setAsideNext(order: Order<'set-aside-diverged'>, generation: Generation): void {
+    const { core, disk } = this.#parts
+    const { session, range } = order
+    this.#io(core.delay(SYNC_MS), () => {
+      if (this.#whenQuiet.length > 0) return
+      this.#parts.touch('setting a diverged log aside')
+      const fault = disk.writeFault ?? this.#spotFault('held-on-copy', 'FILE_HELD', 'another program holds the file')
+      if (fault !== null) {
+        this.#parts.notice({ kind: 'store-failed', nowMs: core.nowMs, session, fault })
+        return
+      }
+      this.#parts.strays(generation)
+      disk.setAside(generation)
+      if (generation === range.first) this.#check(session)
+      else this.#setAsideNext(order, previousGeneration(generation))
     })
   }
 

@@ -35,6 +35,7 @@ const FAULTS = {
   'lost-database': 'somebody deletes the database file of a copy',
   backup: 'an operator has a backup taken, of whichever kind and copy',
   'rotten-log': 'a log decays on the disk of a copy after its inspection',
+  restore: 'an operator restores a backup on the source that ends with an earlier log',
 } as const
 
 /** Faults that meet only copies with a database. */
@@ -42,6 +43,24 @@ const REPLAY_FAULTS: ReadonlySet<string> = new Set(['replay-fails', 'bad-page', 
 
 /** What happens only in worlds with backups. */
 const BACKUP_FAULTS: ReadonlySet<string> = new Set(['backup'])
+
+/** What happens only in worlds with restores. */
+const RESTORE_FAULTS: ReadonlySet<string> = new Set(['restore'])
+
+/**
+ * What does not happen in them: somebody changes or loses files behind the back of the program. Then nobody can tell from a comparison
+ * who has diverged, and the oracle cannot either.
+ */
+const NOT_WITH_RESTORES: ReadonlySet<string> = new Set([
+  'rest-flip',
+  'deleted-on-source',
+  'deleted-on-copy',
+  'rotten-log',
+  'bad-page',
+  'lost-database',
+  'late-closing',
+  'power-cut-source',
+])
 
 /** The name of a fault. */
 export type FaultName = keyof typeof FAULTS
@@ -54,13 +73,13 @@ export const FAULT_NAMES: readonly FaultName[] = Object.keys(FAULTS) as FaultNam
 export type FaultRates = Readonly<Record<FaultName, number>>
 
 /**
- * What kind of world is drawn: copies that keep logs only, copies with databases, these with backups taken, or copies with databases
- * of which some are standby targets.
+ * What kind of world is drawn: copies that keep logs only, copies with databases, these with backups taken, copies with databases of
+ * which some are standby targets, or copies of all kinds whose source is restored now and then.
  */
-export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby'
+export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby' | 'restores'
 
 /** All kinds. */
-export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups', 'standby']
+export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups', 'standby', 'restores']
 
 /** What a run is made of. Drawn from the choices first, so that a seed fixes it. */
 export interface Scenario {
@@ -142,6 +161,7 @@ const USUAL_RATES: FaultRates = {
   'lost-database': 4,
   'rotten-log': 20,
   backup: 60,
+  restore: 20,
 }
 
 /**
@@ -149,10 +169,11 @@ const USUAL_RATES: FaultRates = {
  * first. A world whose copies keep logs only draws nothing for databases, so that its seeds stay what they were.
  */
 export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenario {
-  const replays = kind !== 'logs'
   const copies = 1 + choices.below(3)
   // More than the 50 that a standby target stays behind.
-  const logs = 10 + choices.below(60) + (kind === 'standby' ? 60 : 0)
+  const logs = 10 + choices.below(60) + (kind === 'standby' || kind === 'restores' ? 60 : 0)
+  const replays = kind === 'restores' ? logs % 3 > 0 : kind !== 'logs'
+  const hasTargets = kind === 'standby' || (kind === 'restores' && logs % 3 === 1)
   return {
     copies,
     logs,
@@ -166,7 +187,7 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     // Of what is drawn already, so that the choices of older seeds mean what they meant.
     activeLag: replays && logs % 2 === 1 ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
-    ...(kind === 'standby' && { standby: lagsBy(copies, logs) }),
+    ...(hasTargets && { standby: lagsBy(copies, logs) }),
   }
 }
 
@@ -177,7 +198,9 @@ function lagsBy(copies: number, logs: number): readonly (StandbyOptions | null)[
 }
 
 function isDrawn(fault: FaultName, kind: WorldKind): boolean {
+  if (kind === 'restores') return !NOT_WITH_RESTORES.has(fault) && !BACKUP_FAULTS.has(fault)
   if (REPLAY_FAULTS.has(fault)) return kind !== 'logs'
+  if (RESTORE_FAULTS.has(fault)) return false
   return !BACKUP_FAULTS.has(fault) || kind === 'backups'
 }
 

@@ -27,6 +27,7 @@ export class LogWriter {
       this.#close(this.#next++)
       return (this.#next - 1) as Generation // counted up from 1
     }
+    this.#world.onRestored = (through) => this.#restored(through)
     core.after(PAUSE_MS_MIN + core.choices.below(PAUSE_MS_SPREAD), () => this.#burst())
   }
 
@@ -35,6 +36,12 @@ export class LogWriter {
     const { scenario } = this.#world.core
     for (const generation of [...this.#open].sort((a, b) => a - b)) this.#close(generation)
     while (this.#next <= scenario.logs) this.#close(this.#next++)
+  }
+
+  /** What comes next follows the last log of the backup. */
+  #restored(through: Generation): void {
+    this.#next = through + 1
+    this.#open.clear()
   }
 
   #burst(): void {

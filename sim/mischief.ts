@@ -215,7 +215,10 @@ export class Mischief {
   #replaceUntrueLogs(copy: CopyNode): void {
     for (const generation of copy.logs.sortedNames()) {
       const log = this.#world.oracle.truth.get(generation)
-      if (log !== undefined && copy.logs.get(generation)?.log !== log) copy.logs.place(generation, log)
+      const held = copy.logs.get(generation)?.log
+      // One of before a restore is no damage: the copy itself has to find out.
+      const isDamaged = held !== undefined && !this.#world.oracle.wasTrue(held)
+      if (log !== undefined && isDamaged) copy.logs.place(generation, log)
     }
   }
 

@@ -8,6 +8,11 @@ const TICK_MS = 200
 /** A backup reports its mark now and then, without any fault: once in so many looks. */
 const MARK_EVERY_LOOKS = 10
 
+/** How many logs a restore takes back, at most: beyond what a copy replays in one batch. */
+const RESTORED_LOGS_MAX = 40
+/** How long after a command the next one of the same work comes, in milliseconds, at most. */
+const NEXT_COMMAND_MS_MAX = 4_000
+
 /** Full ones more often, since the others build on them; and most of them complete. */
 const SCOPES = ['full', 'full', 'full', 'incremental', 'incremental', 'copy', 'differential'] as const
 const ENDINGS = ['completed', 'completed', 'completed', 'completed', 'aborted', 'vanished', 'twice'] as const
@@ -32,6 +37,7 @@ export class Operator {
       if (++this.#looks % MARK_EVERY_LOOKS === 0) this.mark(this.#world.generated)
       if (core.strikes('operator')) this.#someCommand()
       if (core.strikes('backup')) this.#someBackup()
+      if (core.strikes('restore')) this.#someRestore()
       this.start()
     })
   }
@@ -108,6 +114,26 @@ export class Operator {
     else if (command < 7) this.resume(copy)
     else if (command < 11) this.#markOrSnapshot(copy, choices.below(generated + 3))
     else this.disable(choices.below(2) === 0 ? 'copy9' : copy.copyId)
+  }
+
+  /** Some copies are suspended before, or afterwards, and some are forgotten. */
+  #someRestore(): void {
+    const { core, copies } = this.#world
+    const { choices } = core
+    for (const copy of copies) if (choices.below(2) === 0) this.suspend(copy, 'restore')
+    core.after(choices.below(NEXT_COMMAND_MS_MAX), () => {
+      const back = 1 + choices.below(RESTORED_LOGS_MAX)
+      if (this.#world.generated <= back || !this.#world.restore(asGeneration(this.#world.generated - back))) return
+      for (const copy of copies) if (choices.below(4) > 0) this.#lookAgain(copy)
+    })
+  }
+
+  #lookAgain(copy: CopyNode): void {
+    const { core } = this.#world
+    core.after(core.choices.below(NEXT_COMMAND_MS_MAX), () => {
+      this.suspend(copy, 'restore')
+      core.after(core.choices.below(NEXT_COMMAND_MS_MAX), () => this.resume(copy))
+    })
   }
 
   #someBackup(): void {

@@ -1,9 +1,18 @@
 import type { CopyReport } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, higherOf, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import {
+  type Generation,
+  type GenerationRange,
+  higherOf,
+  lowerOf,
+  NO_GENERATION,
+  nextGeneration,
+  previousGeneration,
+} from '../engine/generation.ts'
 import type { AnswerOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
 import { BackupOracle } from './backup-oracle.ts'
 import type { Core } from './core.ts'
+import { checkStray } from './divergence-oracle.ts'
 import type { CopySight } from './ports.ts'
 import { ReplayOracle } from './replay-oracle.ts'
 import type { SourceDisk } from './source-disk.ts'
@@ -266,6 +275,15 @@ export class Oracle {
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes its newest log ${generation}`)
     this.replay.copyUnlinks(sight, generation)
     copy.released.add(generation)
+  }
+
+  /** A log is set aside; what was owed of the stream before, is not owed of the one that the copy goes over to. */
+  copyStrays(sight: CopySight, generation: Generation): void {
+    checkStray(this.#core, { sight, generation }, { truth: this.truth, source: this.#source })
+    this.replay.copyStrays(sight, generation)
+    const copy = this.#copy(sight.copyId)
+    copy.owed = lowerOf(copy.owed, previousGeneration(generation))
+    copy.checkedThrough = lowerOf(copy.checkedThrough, previousGeneration(generation))
   }
 
   /** I3: what a report calls inspected is durable and true. */

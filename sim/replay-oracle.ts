@@ -66,6 +66,17 @@ export class ReplayOracle {
       this.#core.fail('I6 truncation bounds', `${copyId} deletes log ${generation}, which its database requires`)
   }
 
+  /** I14: what may be in the file cannot be given up. */
+  copyStrays({ copyId, database }: CopySight, generation: Generation): void {
+    if (database === null) return
+    if (database.isOpen) this.#core.fail('I14 divergence', `${copyId} sets log ${generation} aside under its database`)
+    if (generation <= higherOf(database.header.high, database.content))
+      this.#core.fail(
+        'I14 divergence',
+        `${copyId} sets log ${generation} aside, its database has ${database.header.high}`,
+      )
+  }
+
   #required(copyId: string, low: Generation): Generation {
     return higherOf(low, this.#forgiven.get(copyId) ?? NO_GENERATION)
   }

@@ -19,7 +19,7 @@ const IDLE_MS = 1_000
 const TELL_EVERY_LOGS = 4
 
 type Order<Kind extends ReplicaOrder['kind']> = Extract<ReplicaOrder, { kind: Kind }>
-type ReplayOrder = Order<'open-database' | 'replay-logs' | 'stop-replaying'>
+type ReplayOrder = Order<'open-database' | 'replay-logs' | 'stop-replaying' | 'abandon-database'>
 
 /** What the work on a database needs from the process around it. */
 export interface ReplayWorkParts {
@@ -56,16 +56,23 @@ export class ReplayWork {
   /** Begins an order. */
   perform(order: ReplayOrder, done: () => void): 'begun' | 'awaited' {
     this.#round++
+    const { database } = this.#parts
     switch (order.kind) {
       case 'open-database':
         this.#open(order.session)
         return 'begun'
       case 'replay-logs':
-        this.#parts.database.expect(order.range.last)
+        database.expect(order.range.last)
         this.#redoNext(order, order.range.first)
         return 'begun'
       case 'stop-replaying':
         this.#stop(done)
+        return 'awaited'
+      case 'abandon-database':
+        this.#whenAtRest(() => {
+          database.close()
+          done()
+        })
         return 'awaited'
     }
   }
@@ -142,15 +149,21 @@ export class ReplayWork {
   }
 
   #stop(done: () => void): void {
-    this.#isStopping = true
     const { core, database, disk } = this.#parts
-    const rested = (): void => {
-      this.#isStopping = false
+    this.#whenAtRest(() => {
       if (database.isOpen && !disk.isGone) {
         this.#checkpoint(0)
         this.#parts.notice({ kind: 'replay-stopped', nowMs: core.nowMs, progress: database.progress })
       }
       done()
+    })
+  }
+
+  #whenAtRest(then: () => void): void {
+    this.#isStopping = true
+    const rested = (): void => {
+      this.#isStopping = false
+      then()
     }
     if (this.#inFlight === 0) this.#parts.later(0, rested)
     else this.#whenQuiet.push(rested)
@@ -178,7 +191,8 @@ export class ReplayWork {
     if (log === undefined) return failed(-543, 'LOG_MISSING', 'a required log is not there')
     if (log.damage !== null) return failed(-501, 'LOG_REJECTED', log.damage.detail)
     if (!this.#parts.wasTrue(log)) return failed(-551, 'STREAM_MISMATCH', 'the log is one of another history')
-    if (!database.continues(log)) return failed(-567, 'STREAM_MISMATCH', 'a page is newer than the log that changes it')
+    if (!database.continues(log) || database.contradicts(log))
+      return failed(-567, 'STREAM_MISMATCH', 'a page is newer than the log that changes it')
     return null
   }
 

@@ -1,4 +1,5 @@
 import { nextGeneration } from '../engine/generation.ts'
+import { isOutdated } from '../engine/replication/divergence.ts'
 import { replayedThrough } from '../engine/replication/replayer.ts'
 import { nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
 import { STANDBY_LOGS } from '../engine/replication/standby-lag.ts'
@@ -93,13 +94,18 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
   operator.backups.giveUp()
   for (const copy of world.copies) heal(world, { operator, mischief, copy })
-  if (core.scenario.replays) {
-    // What a database lacks shows only when it was opened: after the Resume of a suspended copy, for one.
+  if (core.scenario.replays || core.scenario.rates.restore > 0) {
+    // What a database lacks shows only when it was opened: after the Resume of a suspended copy, for one. So does what has diverged.
     if (!world.runUntil(core.nowMs + SETTLING_MS)) return
     for (const copy of world.copies) heal(world, { operator, mischief, copy })
   }
-  // One more, for copies that came when everything had been truncated.
-  world.close(nextGeneration(world.generated))
+  closeMore(world)
+  if (core.scenario.rates.restore > 0) {
+    // Some copies find out only by that log that they have diverged.
+    if (!world.runUntil(core.nowMs + SETTLING_MS)) return
+    for (const copy of world.copies) heal(world, { operator, mischief, copy })
+    closeMore(world)
+  }
   while (core.violation === null && !isHome(world)) {
     if (core.nowMs >= endsMs || core.happenings >= happeningsMax) {
       core.fail('I19 convergence', whatIsMissing(world))
@@ -112,6 +118,16 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
 }
 
 /**
+ * One log, for copies that came when everything had been truncated. A standby target that was emptied proves by a replay that it is of the
+ * stream: it gets as many as it stays behind.
+ */
+function closeMore(world: World): void {
+  const { rates, standby } = world.core.scenario
+  const isProvenLate = rates.restore > 0 && standby !== undefined
+  for (let logs = isProvenLate ? 1 + STANDBY_LOGS : 1; logs > 0; logs--) world.close(nextGeneration(world.generated))
+}
+
+/**
  * Only what does not heal by itself gets an operator: suspensions, permanent failures, and stores that lost files. A log that
  * is missing on the source may lie in the store above what was lost: only a new look at it tells. A database that no log
  * brings forward any more is seeded.
@@ -120,13 +136,15 @@ function heal(world: World, { operator, mischief, copy }: Healing): void {
   const { state, disk } = copy
   const lostFiles = disk.logs.sortedNames().some((generation) => world.oracle.isExcused(copy.copyId, generation))
   const isBad = disk.database !== null && (disk.database.error !== null || disk.database.isLost)
-  const needsHelp = state.failure?.kind === 'permanent' || isMissing(state) || lostFiles || isBad
+  const isGiven = state.failure?.kind === 'permanent' || state.failure?.kind === 'ahead'
+  const needsHelp = isGiven || isMissing(state) || isOutdated(state) || lostFiles || isBad
   const isSeeded = needsHelp && needsSeed(world, copy)
   if (needsHelp && state.suspension === null) operator.suspend(copy, 'repair')
   if (isSeeded) {
     // No I/O is left on the copy once the request is answered.
     world.runUntil(world.core.nowMs + LOOK_MS)
-    mischief.seedByHand(copy)
+    if (disk.database === null) mischief.emptyCopy(copy)
+    else mischief.seedByHand(copy)
   }
   if (needsHelp || state.suspension !== null) operator.resume(copy)
 }
@@ -137,8 +155,9 @@ interface Healing {
   readonly copy: CopyNode
 }
 
-/** Whether the database is bad, or the log that comes next is nowhere any more. */
+/** Whether the copy has diverged for good, the database is bad, or the log that comes next is nowhere any more. */
 function needsSeed({ source }: World, { disk, state, logs }: CopyNode): boolean {
+  if (state.failure !== null && state.failure.kind !== 'transient' && state.stream === null) return true
   if (disk.database === null) return false
   const next = nextNeeded(state)
   // A scan does not see what lies below the edge of the copy's own deletions.
@@ -184,6 +203,8 @@ function checkStreams(world: World): void {
       if (copy.logs.get(generation)?.log !== world.oracle.truth.get(generation))
         world.core.fail('I12 corruption', `log ${generation} of ${copy.label} is not the true one`)
     })
+    const untrue = copy.database?.firstUntrue(world.oracle.truth) ?? null
+    if (untrue !== null) world.core.fail('I14 divergence', `the database of ${copy.label} has another log ${untrue}`)
     if (names.at(-1) !== world.generated)
       world.core.fail('I2 one stream', `${copy.label} ends at ${names.at(-1)}, the stream at ${world.generated}`)
   }

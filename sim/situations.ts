@@ -61,6 +61,12 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
   'a copy is healthy': ({ after }) => copyStatus(after).summary === 'Healthy',
   'a copy is initializing': ({ after }) => copyStatus(after).summary === 'Initializing',
   'a copy is resynchronizing': ({ after }) => copyStatus(after).summary === 'Resynchronizing',
+  'a log of the copy differs from its source': ({ before, after }) => before.search === null && after.search !== null,
+  'logs that diverged are set aside': ({ orders }) => orders.some((order) => order.kind === 'set-aside-diverged'),
+  'an incremental reseed is done': ({ fact, before, after }) =>
+    fact.kind === 'log-copied' && before.stream === null && before.failure === null && after.stream !== null,
+  'a copy has diverged beyond repair': ({ before, after }) =>
+    before.search !== null && after.failure?.kind === 'permanent' && after.stream === null,
   'a copy is frozen with logs under way': ({ fact, before, after }) =>
     fact.kind === 'operator-froze' && after.frozen && before.requested > before.inspected,
   'a freeze is refused': ({ fact, after }) => fact.kind === 'operator-froze' && !after.frozen,

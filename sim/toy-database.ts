@@ -81,6 +81,17 @@ export class ToyDatabase {
     return before === undefined || before === identity.previousCreateTime
   }
 
+  /** Whether the pages have changes of another log of its generation. */
+  contradicts({ generation, identity }: ToyLog): boolean {
+    return generation <= this.#content && (this.#history.get(generation) ?? identity.createTime) !== identity.createTime
+  }
+
+  /** The first log of which the pages have the changes although it is not among the true ones; null where there is none. */
+  firstUntrue(truth: ReadonlyMap<Generation, ToyLog>): Generation | null {
+    const logs = [...this.#history.keys()].sort((a, b) => a - b)
+    return logs.find((log) => this.#history.get(log) !== truth.get(log)?.identity.createTime) ?? null
+  }
+
   /** Writes pages to the file, all but those of the newest `lag` logs, then the header that needs fewer logs. */
   checkpoint(lag: number, isFlushed = true): void {
     const filed = asGeneration(Math.max(this.#filed, this.#replayed - lag))
@@ -92,6 +103,7 @@ export class ToyDatabase {
   close(): void {
     this.isOpen = false
     this.#content = this.#filed
+    for (const generation of [...this.#history.keys()]) if (generation > this.#filed) this.#history.delete(generation)
   }
 
   /** Somebody puts another file in its place, which holds everything through this log; 0 for an empty one. */

@@ -124,6 +124,8 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
       return fact.copyId
     case 'backup-completed':
       return `through ${fact.through}`
+    case 'log-identified':
+      return `${fact.generation} ${fact.identity === null ? 'unknown' : 'known'} session ${fact.session}`
     case 'stream-restored':
       return `lowest ${fact.closed.lowest}, generated ${fact.closed.generated}`
     default:
@@ -222,6 +224,7 @@ function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongO
   switch (order.kind) {
     case 'stop-copying':
     case 'stop-replaying':
+    case 'abandon-database':
     case 'scan-directory':
       return ''
     case 'record-mark':
@@ -235,11 +238,15 @@ function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongO
       return `${order.copyId}: ${order.message}`
     case 'record-truncation':
       return `below ${order.below}`
+    case 'identify-log':
     case 'compare-log':
       return `${order.generation} session ${order.session}`
     case 'discard-log':
       return `${order.log.generation}`
+    case 'set-aside-diverged':
+      return `${rangeText(order.range)} session ${order.session}`
     case 'record-stream':
+      return order.stream === null ? 'none' : `${order.stream}`
     case 'record-restore':
       return `${order.stream}`
     case 'wake-at':

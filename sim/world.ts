@@ -33,6 +33,8 @@ export class World {
   readonly copies: readonly CopyNode[]
   readonly links: readonly Link[]
   readonly #active: ToyActive | null
+  /** Told of each restore with the last log that is left: set by whoever writes the logs. */
+  onRestored: (through: Generation) => void = () => undefined
   /** Highest log that the writer has closed. */
   generated: Generation = NO_GENERATION
 
@@ -85,6 +87,7 @@ export class World {
     if (last === undefined || !source.isAtRest) return false
     oracle.restored(through)
     this.generated = through
+    this.onRestored(through)
     this.#active?.restored(through)
     source.restored(last)
     return true

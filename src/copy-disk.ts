@@ -2,7 +2,13 @@ import { readdir } from 'node:fs/promises'
 import { readIdentity } from '../engine/database/log-file.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { CopiedLog, StoreContents } from '../engine/fact.ts'
-import { type Generation, type GenerationRange, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
+import {
+  type Generation,
+  type GenerationRange,
+  NO_GENERATION,
+  nextGeneration,
+  previousGeneration,
+} from '../engine/generation.ts'
 import { type LogFormat, logNameParser } from '../engine/log-format.ts'
 import type { LogIdentity, Rejection } from '../engine/log-identity.ts'
 import type { ReplicaOrder } from '../engine/order.ts'
@@ -41,6 +47,9 @@ export interface CopyDiskParts {
   /** Whether a scan tells when each log was closed: a look at every file. */
   readonly needsLogTimes: boolean
 }
+
+/** Why a log is out of date. */
+const DIVERGED = { reason: 'diverged', detail: 'the source has another log of this generation' } as const
 
 /** Damaged logs that are set aside in a row; more of them are no accident but a broken disk. */
 const DAMAGED_MAX = 3
@@ -155,6 +164,27 @@ export class CopyDisk {
     return this.#inTurn(async () => {
       await this.#opened().checkStillThere()
       await publishSeed(this.#parts.files, names, places)
+    })
+  }
+
+  /** What the header of an inspected log says that it is; null where it is not there or says nothing. */
+  identify(generation: Generation): Promise<LogIdentity | null> {
+    return this.#inTurn(() => this.#opened().identityOf(generation))
+  }
+
+  /**
+   * Takes logs that are other ones than those of the source out of the log directory, the highest first. False when the disk was to be quiet
+   * before the last of them was.
+   */
+  setAsideDiverged({ first, last }: GenerationRange): Promise<boolean> {
+    return this.#inTurn(async (signal) => {
+      for (let generation = last; generation >= first; generation = previousGeneration(generation)) {
+        if (signal.aborted) return false
+        // The store knows the name.
+        const kept = await this.#opened().setDivergedAside(generation, this.#note('', { ...DIVERGED, attempt: 1 }))
+        this.#parts.log.warn({ root: this.#parts.root, generation, kept }, 'diverged-log-set-aside')
+      }
+      return true
     })
   }
 

@@ -1,5 +1,5 @@
 import type { Fault, ReplicaFact, Suspension } from '../engine/fact.ts'
-import type { GenerationRange } from '../engine/generation.ts'
+import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import type { ReplicaOrder, WakeOrder } from '../engine/order.ts'
 import { asReplicationError } from '../storage/file-error.ts'
@@ -81,6 +81,8 @@ export class CopyWork {
         post({ kind: 'copy-logs', copy, session, range: { first: generation, last: generation } })
         return undefined
       }
+      case 'identify-log':
+        return this.#begin(() => this.#identify(order.session, order.generation))
       case 'discard-log':
         return disk.discard(order.log)
       case 'record-stream':
@@ -96,9 +98,12 @@ export class CopyWork {
         return this.#openDatabase(order.session)
       case 'replay-logs':
       case 'stop-replaying':
+      case 'abandon-database':
         return this.#parts.replay.perform(order)
       case 'check-store':
         return this.#begin(() => this.#checkStore(order.session))
+      case 'set-aside-diverged':
+        return this.#begin(() => this.#setAsideDiverged(order.session, order.range))
       case 'truncate-logs':
         return this.#begin(() => this.#truncate(order.range))
       case 'record-suspension':
@@ -155,6 +160,25 @@ export class CopyWork {
       else if (this.#offered !== null) await this.#makeStore(this.#offered)
       const contents = await disk.check()
       tell({ kind: 'store-checked', session, contents })
+    } catch (error) {
+      tell({ kind: 'store-failed', session, fault: faultOf(error) })
+    }
+  }
+
+  async #identify(session: number, generation: Generation): Promise<void> {
+    const { disk, tell } = this.#parts
+    try {
+      tell({ kind: 'log-identified', session, generation, identity: await disk.identify(generation) })
+    } catch (error) {
+      tell({ kind: 'store-failed', session, fault: faultOf(error) })
+    }
+  }
+
+  /** A store that was told to be quiet meanwhile is looked at anew by whoever did so. */
+  async #setAsideDiverged(session: number, range: GenerationRange): Promise<void> {
+    const { disk, tell } = this.#parts
+    try {
+      if (await disk.setAsideDiverged(range)) await this.#checkStore(session)
     } catch (error) {
       tell({ kind: 'store-failed', session, fault: faultOf(error) })
     }

@@ -150,7 +150,7 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Nothing to do. The header of the passive learns of it when it replays the log that the active has rolled.',
   ),
   2058: row(
-    'The copy and its source have no common history any more.',
+    'The copy and its source have no common history any more, or the database of the copy has changes of logs that its source does not have.',
     'Compare both with ccr verify; give the copy an empty store.',
   ),
   2059: row(
@@ -218,6 +218,10 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
   9025: row(
     'The text names it: the source could not be reached, a disk is full, a page is damaged on the source, or somebody gave it up.',
     'Remove the cause and run ccr seed again: it goes on where it was, if the source still has the logs that it needs.',
+  ),
+  9030: row(
+    'The source has gone another way from this log on: it was restored to an earlier state, or logs were lost at a failover. The copy was compared with it after a start or a Resume.',
+    'Nothing to do: the copy goes on by itself. What was set aside lies in logs/IgnoredLogs/E00OutOfDate, with a note; look there for what is missing on the source, and delete it when nobody needs it.',
   ),
 }
 

@@ -23,8 +23,8 @@ export type CopyRecord =
   | ({ readonly kind: 'standby-chosen' } & StandbyOptions)
   | ({ readonly kind: 'suspended' } & Suspension)
   | { readonly kind: 'resumed' }
-  /** The source was looked at: the logs here belong to this stream of it. */
-  | { readonly kind: 'stream-seen'; readonly stream: number }
+  /** The source was looked at: the logs here belong to this stream of it, or with null to none. */
+  | { readonly kind: 'stream-seen'; readonly stream: number | null }
 
 /** What a store was made for, once and for all. */
 export interface AdoptedSource {
@@ -60,8 +60,8 @@ export interface CopyIntent {
   /** The lags of a standby target, fixed when its store was made; null for any other copy. */
   readonly standby: StandbyOptions | null
   readonly suspension: Suspension | null
-  /** The stream of the source that the logs here belong to; 0 when none was ever recorded. */
-  readonly stream: number
+  /** The stream of the source that the logs here belong to; 0 when none was ever recorded, null when they belong to none. */
+  readonly stream: number | null
 }
 
 /** The sum of a share's journal. */
@@ -234,7 +234,7 @@ export function copyRecordIn(value: unknown): CopyRecord | null {
       return { kind: 'resumed' }
     case 'stream-seen': {
       const stream = countIn(fields, 'stream')
-      return stream === null ? null : { kind: 'stream-seen', stream }
+      return stream === null && fields['stream'] !== null ? null : { kind: 'stream-seen', stream }
     }
     default:
       return null

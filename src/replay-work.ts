@@ -25,10 +25,16 @@ export interface ReplayWorkParts {
   readonly tell: (fact: UntimedFact<ReplicaFact>) => void
 }
 
-type ReplayOrder = Extract<CopyOrder, { kind: 'replay-logs' | 'stop-replaying' }>
+type ReplayOrder = Extract<CopyOrder, { kind: 'replay-logs' | 'stop-replaying' | 'abandon-database' }>
 
 /** Nobody is there to replay: the instance starts anew after a wait, as after a fault of a disk. */
 const NO_REPLAYER: Fault = { code: 'INTERNAL', message: 'the replay worker is not running' }
+
+/** What whoever waits for the database is told. */
+const ABANDONED: Fault = {
+  code: 'STATE_REFUSED',
+  message: 'what the database has in memory is of another stream of logs',
+}
 
 /** Does the orders about a copy's database, all of them by its replayer. */
 export class ReplayWork {
@@ -53,6 +59,9 @@ export class ReplayWork {
         return undefined
       case 'stop-replaying':
         return this.stop()
+      case 'abandon-database':
+        this.abandon(ABANDONED)
+        return this.stop()
     }
   }
 
@@ -75,7 +84,10 @@ export class ReplayWork {
     return this.#digests.ask(through, signal)
   }
 
-  /** The store may belong to another process: nothing more is written, whatever is under way. A stop follows. */
+  /**
+   * The store may belong to another process, or memory must not come to the file: nothing more is written, whatever is under way. A stop
+   * follows.
+   */
   abandon(fault: Fault): void {
     this.#replayer.post({ kind: 'abandon-database', copy: this.#parts.copy, fault })
   }

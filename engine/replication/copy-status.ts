@@ -72,7 +72,7 @@ export function copyStatus(state: ReplicaState): CopyStatus {
     failedMessage: state.failure?.message ?? '',
     seeding: state.seeding !== null,
     initializing: initializing && state.failure === null && state.suspension === null,
-    resynchronizing: state.phase === 'checking' && state.suspension === null,
+    resynchronizing: isResynchronizing(state) && state.suspension === null,
     suspended: state.suspension !== null,
     suspendComment: state.suspension?.comment ?? '',
     copyQueueLength: copyQueueLength(state),
@@ -100,8 +100,13 @@ function summaryOf(state: ReplicaState): SummaryCopyStatus {
   if (state.seeding !== null) return 'Seeding'
   if (state.failure !== null) return 'Failed'
   if (state.suspension !== null) return 'Suspended'
-  if (state.phase === 'checking') return 'Resynchronizing'
+  if (isResynchronizing(state)) return 'Resynchronizing'
   return state.phase === 'running' && state.sawLog ? 'Healthy' : 'Initializing'
+}
+
+/** The store is looked at, or compared with the source. */
+function isResynchronizing({ phase, look }: ReplicaState): boolean {
+  return phase === 'checking' || look === 'asked'
 }
 
 function requiredLogs({ database }: ReplicaState): CopyStatus['requiredLogs'] {

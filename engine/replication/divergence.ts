@@ -1,8 +1,8 @@
 import type { CopiedLog, Fault } from '../fact.ts'
 import { formatGeneration, nextGeneration, previousGeneration } from '../generation.ts'
-import type { LogIdentity } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
-import { permanent } from './copy-failure.ts'
+import { compareLogs } from './divergence-search.ts'
+import { beginReseed, diverged, searchCompared, searchMissed } from './incremental-reseed.ts'
 import { type Failure, isLooking, mayCopy, nextNeeded, type ReplicaState } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
@@ -13,8 +13,10 @@ type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
  *
  * 1. A copy without logs takes what its source has. If it has a database with logs in it, only their replay can prove that.
  * 2. A newest log above everything that the source has generated is one of the future: Failed, until the source comes there.
- * 3. The source's log of the newest generation here is asked for and compared ({@link logCompared}).
- * 4. Where the source has that log no more, the next one proves by its header that it continues ({@link provenByLog}).
+ * 3. The source's log of the newest generation here is asked for and compared ({@link logCompared}). Where it is another one, the first
+ *    that differs is searched for ({@link beginReseed}).
+ * 4. Where the source has that log no more, the next one proves by its header that it continues ({@link provenByLog}), or does not, and
+ *    then the source is asked once more.
  *
  * A source that holds no log at all may not have read its directory yet: it is waited for.
  *
@@ -24,49 +26,60 @@ type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 export function lookAtSource(state: ReplicaState, nowMs: number): Stepped {
   if (!isLooking(state) || state.look === 'asked' || !state.heard || !state.connected || !mayCopy(state))
     return [state, []]
-  const { announcement, inspected, stream, look, session } = state
+  const { announcement, inspected, stream, look, session, identity } = state
   const isUnchanged = announcement.stream === stream && (look === 'if-restored' || inspected === 0)
   if (isUnchanged || nextNeeded(state) === 1) return belonging(state)
   if (inspected === 0 && state.database === null) return belonging(state)
   if (announcement.lowest === 0) return [state, []]
   if (nextNeeded(state) > nextGeneration(announcement.generated)) return ahead(state, nowMs)
   const isThere = inspected >= announcement.lowest && inspected <= announcement.closedThrough
-  if (!isThere) return [byNextLog(state), []]
+  // Without its identity the log itself is not here: what the database needs was lost below the others.
+  if (!isThere || identity === null) return [byNextLog(state), []]
   return [{ ...state, look: 'asked' }, [{ kind: 'compare-log', session, generation: inspected }]]
 }
 
 /** Whether a log that arrived, or did not, is the one that was asked for only to be compared. */
 export function isCompared(state: ReplicaState, { generation }: Pick<CopiedLog, 'generation'>): boolean {
-  return state.look === 'asked' && generation === state.inspected
+  return state.look === 'asked' && generation === (state.search?.asked ?? state.inspected)
 }
 
-/** The source's log of the newest generation here has come. One that decayed on the source says nothing of the copy. */
+/** The source's log that was asked for has come. One that decayed on the source says nothing of the copy. */
 export function logCompared(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
-  const discard = { kind: 'discard-log', log } as const
-  if (log.rejection !== null) return [byNextLog(state), [discard]]
-  if (state.identity !== null && isSameLog(state.identity, log.identity)) {
-    const [known, orders] = belonging(state)
-    return [known, [discard, ...orders]]
-  }
-  const generation = formatGeneration(log.generation)
-  const message = `log ${generation} of the copy is another one than log ${generation} of its source: the copy has diverged and has to be seeded`
-  const [failed, orders] = diverged(state, permanent(message, nowMs))
-  return [{ ...failed, look: 'none' }, [discard, ...orders]]
+  const [known, orders] = judged(state, log, nowMs)
+  return [known, [{ kind: 'discard-log', log }, ...orders]]
+}
+
+function judged(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
+  if (state.search !== null) return searchCompared(state, log, nowMs)
+  if (log.rejection !== null) return [byNextLog(state), []]
+  const isSame = state.identity !== null && compareLogs(state.identity, log.identity) === 'same'
+  return isSame ? belonging(state) : beginReseed(state, log.identity, nowMs)
 }
 
 /** The log to compare with did not come: it cannot be had, or the connection is gone and the next one begins with an announcement. */
-export function comparisonFailed(state: ReplicaState, fault: Fault): ReplicaState {
+export function comparisonFailed(state: ReplicaState, fault: Fault, nowMs: number): Stepped {
   const isRefused = ['LOG_MISSING', 'LOG_CHANGED', 'READ_FAILED', 'FILE_HELD'].includes(fault.code)
-  return isRefused ? byNextLog(state) : { ...state, look: 'wanted', heard: false }
+  if (!isRefused) return [{ ...state, look: 'wanted', search: null, heard: false }, []]
+  return state.search === null ? [byNextLog(state), []] : searchMissed(state, nowMs)
 }
 
 /**
- * A log was inspected, or replayed, that continues what was here, and was asked for after its stream had been announced. The first of
- * an empty store continues nothing before it is replayed.
+ * A log was inspected that continues what was here, or where nothing was, replayed; and was asked for after its stream had been
+ * announced. A replay of logs that were here before proves nothing.
  */
 export function provenByLog(before: ReplicaState, state: ReplicaState): Stepped {
-  const continues = state.inspected > before.inspected ? before.identity !== null : hasReplayed(before, state)
-  return state.look === 'by-next-log' && continues ? belonging(state) : [state, []]
+  const isContinued = state.look === 'by-next-log' && state.inspected > before.inspected
+  const isReplayed = state.look === 'by-replay' && hasReplayed(before, state)
+  return isContinued || isReplayed ? belonging(state) : [state, []]
+}
+
+/**
+ * The log that was to prove that it continues does not. Once the source is asked again for the newest log that is here: it may have been
+ * held, or its directory gone, when that was asked for before.
+ */
+export function disprovenByLog(state: ReplicaState, { generation }: Pick<CopiedLog, 'generation'>): ReplicaState {
+  const attempt = state.attempts.find((known) => known.generation === generation)
+  return state.look === 'by-next-log' && attempt?.rejected === 1 ? { ...state, look: 'wanted' } : state
 }
 
 function hasReplayed(before: ReplicaState, { database }: ReplicaState): boolean {
@@ -96,12 +109,13 @@ export function outdatedEvent(state: ReplicaState): EventOrder {
 /** From here on the logs of the copy are logs of the stream that the source announces. */
 function belonging(state: ReplicaState): Stepped {
   const { stream } = state.announcement
-  const known: ReplicaState = { ...state, failure: withoutAhead(state), stream, look: 'none' }
+  const known: ReplicaState = { ...state, failure: withoutAhead(state), stream, look: 'none', search: null }
   return [known, stream === state.stream ? [] : [{ kind: 'record-stream', stream }]]
 }
 
 function byNextLog(state: ReplicaState): ReplicaState {
-  return { ...state, failure: withoutAhead(state), look: 'by-next-log' }
+  const look = state.identity === null ? 'by-replay' : 'by-next-log'
+  return { ...state, failure: withoutAhead(state), look, search: null }
 }
 
 /** The source has come to the newest log of the copy, or has truncated it. */
@@ -114,19 +128,6 @@ function ahead(state: ReplicaState, nowMs: number): Stepped {
   if (failure !== null && failure.kind !== 'transient') return [state, []]
   const first = formatGeneration(nextGeneration(announcement.generated))
   const newest = formatGeneration(previousGeneration(nextNeeded(state)))
-  const message = `the copy has logs ${first} to ${newest}, which its source has not generated: the copy has diverged and has to be seeded`
+  const message = `the copy has logs ${first} to ${newest}, which its source has not generated: the copy has diverged, and is compared when its source has log ${newest}`
   return diverged(state, { kind: 'ahead', message, sinceMs: nowMs })
-}
-
-function diverged(state: ReplicaState, failure: Failure): Stepped {
-  return [{ ...state, stream: null, failure }, [{ kind: 'raise-event', id: 2058, values: [failure.message] }]]
-}
-
-function isSameLog(a: LogIdentity, b: LogIdentity): boolean {
-  return (
-    a.generation === b.generation &&
-    a.signature === b.signature &&
-    a.createTime === b.createTime &&
-    a.previousCreateTime === b.previousCreateTime
-  )
 }

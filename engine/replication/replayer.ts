@@ -12,7 +12,7 @@ import {
 } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import type { CopyDatabase } from './copy-database.ts'
-import { isAtRest, type ReplicaState } from './replica-state.ts'
+import { isAtRest, isLooking, type ReplicaState } from './replica-state.ts'
 import { replayableThrough } from './standby-lag.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
@@ -80,18 +80,26 @@ export function driveReplay(state: ReplicaState, nowMs: number): Stepped {
  *    can be brought back. ({@link databaseOpened} sees to it that it is copied again.)
  * 2. The batch follows what is replayed, and everything between is inspected: a run without a gap.
  * 3. It ends at the last inspected log at the latest, and on a standby target at the last one that its lag lets go.
+ * 4. The copy has looked at its source: logs that its source does not have must not come into the database, where they cannot be
+ *    taken out again.
  *
  * Signature, checkpoint and the file itself are checked where the database is opened. Source: the replayer of Exchange 2007.
  */
 export function planReplay(state: ReplicaState, nowMs: number): GenerationRange | null {
   const { database, lowest } = state
-  if (database?.phase !== 'open' || database.batch !== null) return null
+  if (database?.phase !== 'open' || database.batch !== null || mayBeDiverged(state)) return null
   const { replayedThrough: replayed, requiredLow } = database.progress
   const first = nextGeneration(replayed)
   const through = replayableThrough(state, nowMs)
   if (first > through || first < lowest || requiredLow < lowest) return null
   const last = Math.min(through, replayed + REPLAY_BATCH_LOGS_MAX) as Generation // the lower of two generations
   return { first, last }
+}
+
+/** Whether the logs here may be other ones than those of the source, as far as is known. */
+function mayBeDiverged(state: ReplicaState): boolean {
+  const { look, stream, announcement } = state
+  return isLooking(state) || (look === 'by-next-log' && stream !== announcement.stream)
 }
 
 /**

@@ -7,6 +7,7 @@ import { UNSEEN_DATABASE } from './copy-database.ts'
 import { copyFailed, failureOr, refuseLog, restartAfterFault, STORE_FAULTS, transient } from './copy-failure.ts'
 import {
   comparisonFailed,
+  disprovenByLog,
   isCompared,
   isOutdated,
   logCompared,
@@ -15,6 +16,7 @@ import {
   provenByLog,
 } from './divergence.ts'
 import { freeze, thaw } from './freeze.ts'
+import { logIdentified } from './incremental-reseed.ts'
 import { inspectArrived } from './inspector.ts'
 import { replayFailed } from './replay-failure.ts'
 import { databaseOpened, driveReplay, replayProgressed, replayStopped } from './replayer.ts'
@@ -23,6 +25,7 @@ import {
   chainEnd,
   draftOf,
   isAtRest,
+  isUnproven,
   mayWork,
   nextNeeded,
   type ReplicaState,
@@ -57,6 +60,7 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'database-wanted':
       return [{ ...state, database: state.database ?? UNSEEN_DATABASE }, []]
     case 'store-failed':
+    case 'inspection-failed':
       return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
     case 'source-connected':
       return connected(state)
@@ -69,10 +73,10 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
       return fact.session === state.session ? arrived(state, fact.log, fact.nowMs) : [state, []]
     case 'copy-failed':
       return fact.session === state.session ? notCopied(state, fact) : [state, []]
+    case 'log-identified':
+      return fact.session === state.session ? logIdentified(state, fact) : [state, []]
     case 'logs-inspected':
       return fact.session === state.session ? inspected(state, fact) : [state, []]
-    case 'inspection-failed':
-      return fact.session === state.session ? restartAfterFault(state, fact.fault, fact.nowMs) : [state, []]
     case 'database-opened':
       return fact.session === state.session ? opened(state, fact) : [state, []]
     case 'logs-replayed':
@@ -202,8 +206,7 @@ function announced(state: ReplicaState, announcement: Announcement): Stepped {
  * is under way, belong to the session that is given up: the store is looked at anew. A copy that has looked before does not notice.
  */
 function streamChanged(before: ReplicaState, next: ReplicaState): Stepped {
-  if (before.look !== 'asked' && before.look !== 'by-next-log')
-    return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
+  if (before.look !== 'asked' && !isUnproven(before)) return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
   const fresh: ReplicaState = { ...abandonWork(next), look: 'wanted' }
   if (isAtRest(before)) return [fresh, []]
   if (before.phase !== 'checking' && before.inspecting.length === 0) return [fresh, stopOrders(before)]
@@ -269,7 +272,7 @@ function arrived(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
 
 function notCopied(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'copy-failed' }>): Stepped {
   const isComparison = isCompared(state, fact) && !STORE_FAULTS.includes(fact.fault.code)
-  return isComparison ? [comparisonFailed(state, fact.fault), []] : copyFailed(state, fact)
+  return isComparison ? comparisonFailed(state, fact.fault, fact.nowMs) : copyFailed(state, fact)
 }
 
 /** `copied` counts only what arrived without a gap. */
@@ -343,7 +346,10 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
 
 function joinChain(state: ReplicaState, nowMs: number): Stepped {
   const { accepted, refused } = inspectArrived(state)
-  if (refused !== null) return refuseLog(withAccepted(state, accepted), refused, nowMs)
+  if (refused !== null) {
+    const [next, orders] = refuseLog(withAccepted(state, accepted), refused, nowMs)
+    return [disprovenByLog(next, refused.log), orders]
+  }
   return [withAccepted(state, accepted), []]
 }
 

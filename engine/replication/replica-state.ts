@@ -3,6 +3,7 @@ import { type Generation, higherOf, NO_GENERATION, nextGeneration, previousGener
 import type { LogIdentity } from '../log-identity.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { type CopyDatabase, closedDatabase, UNSEEN_DATABASE } from './copy-database.ts'
+import type { DivergenceSearch } from './divergence-search.ts'
 import { type StandbyLag, type StandbyOptions, startLag } from './standby-lag.ts'
 
 /**
@@ -58,6 +59,8 @@ export interface ReplicaState {
   /** Stream of the source that the logs here belong to, as {@link CopyReport} has it. */
   readonly stream: number | null
   readonly look: SourceLook
+  /** The search for the first log that differs, while `look` is `asked`; null while the newest log is compared. */
+  readonly search: DivergenceSearch | null
   /** Whether somebody copies the files of the copy just now: no I/O touches them. */
   readonly frozen: boolean
   /** The seed under way; null for none. The copy is suspended all the while. */
@@ -76,10 +79,11 @@ interface Seeding {
 /**
  * Whether the copy has yet to look at its source, which may be another stream than the logs here. `none`: it has, and believes the
  * numbers that it hears from then on. `if-restored`, after a start: at the first announcement, when that is of another stream.
- * `wanted`, after Resume: in any case. `asked`: the source's log of the newest inspected generation is on its way. `by-next-log`: the
- * source has that log no more, so that only the next one can prove that it continues.
+ * `wanted`, after Resume: in any case. `asked`: the source's log of the newest inspected generation is on its way, or a lower one where
+ * that one differed. `by-next-log`: the source has that log no more, so that only the next one can prove that it continues.
+ * `by-replay`: there is no log to be continued, so that only the replay of what comes next can.
  */
-type SourceLook = 'none' | 'if-restored' | 'wanted' | 'asked' | 'by-next-log'
+type SourceLook = 'none' | 'if-restored' | 'wanted' | 'asked' | 'by-next-log' | 'by-replay'
 
 /**
  * Why a copy is Failed. `transient` heals by itself, `missing` when the log comes back, `ahead` when the source has the newest log of
@@ -149,6 +153,7 @@ export function startReplica(name: string, { replays, standby }: ReplicaOptions 
     deleting: false,
     stream: 0,
     look: 'if-restored',
+    search: null,
     frozen: false,
     seeding: null,
     heard: false,
@@ -191,6 +196,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     deleting: state.deleting,
     stream: state.stream,
     look: state.look,
+    search: state.search,
     frozen: state.frozen,
     seeding: state.seeding,
     heard: state.heard,
@@ -241,9 +247,14 @@ export function mayCopy(state: ReplicaState): boolean {
   return mayWork(state) && (state.database === null || state.database.phase === 'open')
 }
 
-/** Whether a look at the source comes before anything else is asked of it. */
+/** Whether a look at the source comes before anything else is asked of it, and before logs are replayed that it may not have. */
 export function isLooking({ look }: ReplicaState): boolean {
   return look === 'if-restored' || look === 'wanted' || look === 'asked'
+}
+
+/** Whether the copy waits for what comes next to prove that it is of the stream of its source. */
+export function isUnproven({ look }: ReplicaState): boolean {
+  return look === 'by-next-log' || look === 'by-replay'
 }
 
 /** What leaves the store and the database of a copy alone. Awaited, each. */
@@ -266,5 +277,6 @@ export function abandonWork(state: ReplicaState): ReplicaState {
     attempts: [],
     retryAtMs: 0,
     look: state.look === 'asked' ? 'wanted' : state.look,
+    search: null,
   }
 }

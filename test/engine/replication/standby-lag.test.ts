@@ -34,7 +34,9 @@ function aTarget(
   const run = { first: asGeneration(1), last: asGeneration(logs) }
   const contents = { run, identity: null, logTimeMs: nowMs, logTimes }
   const started = { kind: 'copy-started', nowMs, contents, suspension: null, stream: 0 } as const
-  return opened(stepReplica(startReplica('SG1', { replays: true, standby: options }), started)[0], nowMs)[0]
+  const [state] = stepReplica(startReplica('SG1', { replays: true, standby: options }), started)
+  // It has looked at its source before.
+  return opened({ ...state, look: 'none' }, nowMs)[0]
 }
 
 function opened(state: ReplicaState, nowMs: number): readonly [ReplicaState, readonly ReplicaOrder[]] {
