@@ -7,6 +7,7 @@ import { runSeed } from '../../sim/run-world.ts'
 import { PLANTED_BACKUP_BUGS } from './planted-backup-bugs.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
 import { PLANTED_REPLAY_BUGS } from './planted-replay-bugs.ts'
+import { PLANTED_RESTORE_BUGS } from './planted-restore-bugs.ts'
 import { PLANTED_STANDBY_BUGS } from './planted-standby-bugs.ts'
 
 /** The rarest bug shows in one of 17 seeds (measured over 200), so that 300 miss it once in 10^8 runs. */
@@ -46,6 +47,15 @@ describe('a planted bug is caught', () => {
     it(`where copies are standby targets: ${name}`, () => {
       let seed = FIRST_SEED
       while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'standby' }).violation === null) seed++
+
+      expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
+    })
+  }
+
+  for (const [name, rules] of Object.entries(PLANTED_RESTORE_BUGS)) {
+    it(`where the source is restored: ${name}`, () => {
+      let seed = FIRST_SEED
+      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'restores' }).violation === null) seed++
 
       expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
     })

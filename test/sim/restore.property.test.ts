@@ -91,6 +91,30 @@ class Play {
     this.#operator.resume(copy)
   }
 
+  /** Suspends and resumes every copy, and does nothing else: it has to find out by itself what it has. */
+  lookAgain(): void {
+    const { world } = this
+    for (const link of world.links) link.heal()
+    this.wait(20_000)
+    for (const copy of world.copies) {
+      this.#operator.suspend(copy, null)
+      this.wait(200)
+      this.#operator.resume(copy)
+    }
+    this.wait(20_000)
+    // More than any restore took back.
+    for (let n = 0; n < 200; n++) world.close(nextGeneration(world.generated))
+    this.wait(40_000)
+  }
+
+  /** Whether everything that a copy has is what its source has, in its logs and in its database. */
+  isEqual(copy: CopyNode): boolean {
+    const { truth } = this.world.oracle
+    const names = copy.logs.sortedNames().filter((generation) => generation >= copy.disk.truncatedBelow)
+    const isTrue = names.every((generation) => copy.logs.get(generation)?.log === truth.get(generation))
+    return isTrue && (copy.database?.firstUntrue(truth) ?? null) === null && names.at(-1) === this.world.generated
+  }
+
   finish(): void {
     const { world } = this
     for (const link of world.links) link.heal()
@@ -150,6 +174,25 @@ describe.each([false, true])('restores at any time, copies with databases: %s', 
           world.copies.map(() => [world.generated, null]),
         )
         expect(world.source.disk.lowest).toBe(0)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('leave every copy that has looked equal to its source, or Failed', () => {
+    fc.assert(
+      fc.property(acts, (list) => {
+        const stage = play(list, replays)
+        stage.lookAgain()
+
+        const { world } = stage
+        expect(world.core.violation).toBeNull()
+        for (const copy of world.copies)
+          expect([copy.label, stage.isEqual(copy), copy.state.failure?.kind ?? 'none']).toEqual(
+            copy.state.failure === null
+              ? [copy.label, true, 'none']
+              : [copy.label, expect.anything(), expect.stringMatching('permanent|missing')],
+          )
       }),
       { numRuns: 150 },
     )

@@ -121,6 +121,38 @@ describe('a resumed copy', () => {
     expect(after).toMatchObject({ look: 'by-next-log', failure: null })
   })
 
+  it('asks once more for the newest log when the next one does not continue it', () => {
+    const without = play(state, fails(state, 'LOG_MISSING'))
+    const strange = aCopiedLog(6, { identity: { ...aCopiedLog(6).identity, previousCreateTime: 'another' } })
+    const orders = ordersOf(without, arrives(without, strange))
+
+    expect(only(orders, 'compare-log').map(({ generation }) => generation)).toEqual([5])
+    expect(asked(orders)).toEqual([])
+    const again = play(without, arrives(without, strange), fails(state, 'LOG_MISSING'))
+    expect(only(ordersOf(again, arrives(again, strange)), 'compare-log')).toEqual([])
+  })
+
+  it('is not proved by the replay of logs that were here before', () => {
+    const progress = {
+      replayedThrough: asGeneration(3),
+      requiredLow: asGeneration(3),
+      requiredHigh: asGeneration(4),
+      logTimeMs: 0,
+    }
+    const database = {
+      phase: 'open',
+      progress,
+      batch: { first: asGeneration(4), last: FIVE },
+      trouble: null,
+      damaged: null,
+    } as const
+    const waiting: ReplicaState = { ...play(state, fails(state, 'LOG_MISSING')), database }
+    const replayed = { ...progress, replayedThrough: FIVE }
+    const after = play(waiting, { kind: 'logs-replayed', nowMs: 12, session: waiting.session, progress: replayed })
+
+    expect(after).toMatchObject({ look: 'by-next-log', stream: 0 })
+  })
+
   it('asks again over the next connection when this one broke', () => {
     const lost = play(state, fails(state, 'NODE_UNREACHABLE'), {
       kind: 'source-lost',
