@@ -52,6 +52,8 @@ export class StoreStream {
   readonly pool = new ResidentPages()
   /** Messages so far. */
   written = 0
+  /** By how much the clock of the logs to come is late, in milliseconds: two streams that begin alike go on with other logs. */
+  lateMs = 0
   readonly #store: MailboxStore
   readonly #writer: ChangeWriter
   readonly #logBytes: number
@@ -99,7 +101,7 @@ export class StoreStream {
     for (let step = work.next(); step.done !== true; step = work.next()) {
       if (step.value.kind !== 'log-full') throw new Error(`every page is in memory: ${step.value.kind}`)
       this.logs.at(-1)?.close()
-      this.#stream = nextInStream(this.#stream, logTimeAt(this.logs.length * 1000))
+      this.#stream = nextInStream(this.#stream, logTimeAt(this.logs.length * 1000 + this.lateMs))
       this.#writer.continueIn(this.#openLog())
     }
   }

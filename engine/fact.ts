@@ -65,6 +65,8 @@ export interface CopiedLog {
 export interface StoreContents {
   /** The contiguous run of inspected logs that the copy goes on from, or null for an empty copy. */
   readonly run: GenerationRange | null
+  /** The highest log that lies above the run, beyond a gap; nothing lies there when absent. */
+  readonly above?: Generation
   /** Identity of the log at `run.last`, or null for an empty copy. */
   readonly identity: LogIdentity | null
   /** Log time of the log at `run.last` in milliseconds since 1970; 0 for an empty copy. */
@@ -121,6 +123,13 @@ export type ReplicaFact =
       readonly session: number
       readonly generation: Generation
       readonly identity: LogIdentity | null
+    })
+  /** `isSame` is true as well where the copy's own log does not verify: decay is no other history. */
+  | (Noticed & {
+      readonly kind: 'log-matched'
+      readonly session: number
+      readonly log: CopiedLog
+      readonly isSame: boolean
     })
   | (Noticed & { readonly kind: 'logs-inspected'; readonly session: number; readonly range: GenerationRange })
   | (Noticed & { readonly kind: 'inspection-failed'; readonly session: number; readonly fault: Fault })

@@ -73,6 +73,7 @@ const WORK_ON_STORE: readonly ReplicaOrder['kind'][] = [
   'truncate-logs',
   'set-aside-log',
   'identify-log',
+  'match-log',
   'set-aside-diverged',
 ]
 

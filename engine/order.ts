@@ -19,15 +19,24 @@ export type ReplicaOrder =
    * session.
    */
   | { readonly kind: 'compare-log'; readonly session: number; readonly generation: Generation }
+  /** Compare the bytes of a log in `inspector/` with those of the copy's own log; ends in `log-matched` of the same session. */
+  | { readonly kind: 'match-log'; readonly session: number; readonly log: CopiedLog }
   /** Take a log that was compared out of `inspector/`. Awaited. */
   | { readonly kind: 'discard-log'; readonly log: CopiedLog }
   /** Make durable to which stream of the source the logs here belong; null for none. Awaited. */
   | { readonly kind: 'record-stream'; readonly stream: number | null }
   /**
-   * Take logs that are other ones than those of the source out of the log directory and keep them for the operator: the highest first, each
-   * durably before the next, so that a crash leaves a run without a gap. Then as `check-store`, with the same end.
+   * Take logs that are other ones than those of the source, or may be, out of the log directory and keep them for the operator: the highest
+   * first, each durably before the next, so that a crash leaves a run without a gap. One that is not there is none. Then as `check-store`,
+   * with the same end.
    */
-  | { readonly kind: 'set-aside-diverged'; readonly session: number; readonly range: GenerationRange }
+  | {
+      readonly kind: 'set-aside-diverged'
+      readonly session: number
+      readonly range: GenerationRange
+      /** Why, for the note beside each of them. */
+      readonly detail: string
+    }
   /** Give up all copying and inspecting, and touch the store no more. Awaited: returns when no I/O is left. */
   | { readonly kind: 'stop-copying' }
   /** Move these logs, whose chain was checked, from `inspector/` into the log directory, in ascending order, durably. */

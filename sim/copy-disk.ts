@@ -109,6 +109,14 @@ export class CopyDisk {
       .sortedNames()
       .filter((generation) => generation >= first && generation <= last)
       .map((generation) => ({ generation, logTimeMs: this.logs.get(generation)?.log.logTimeMs ?? 0 }))
-    return { run: { first, last }, identity: newest?.identity ?? null, logTimeMs: newest?.logTimeMs ?? 0, logTimes }
+    const highest = this.logs.sortedNames().at(-1) ?? last
+    const above = highest > last ? highest : NO_GENERATION
+    return {
+      run: { first, last },
+      above,
+      identity: newest?.identity ?? null,
+      logTimeMs: newest?.logTimeMs ?? 0,
+      logTimes,
+    }
   }
 }

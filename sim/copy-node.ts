@@ -266,7 +266,7 @@ export class CopyNode implements CopyEnd, CopySight {
       touch: (what) => oracle.touched(this.copyId, what),
       foundEmpty: () => oracle.foundEmpty(this.copyId),
       published: (generation) => oracle.published(this, generation),
-      strays: (generation) => oracle.copyStrays(this, generation),
+      strays: (log) => oracle.copyStrays(this, log),
       deletes: (generation) => oracle.copyUnlinks(this, generation),
       request: (session, range) => {
         if (this.#link?.isOpen !== true) return false

@@ -3,6 +3,7 @@ import { type Generation, type GenerationRange, nextGeneration, previousGenerati
 import type { ReplicaOrder } from '../engine/order.ts'
 import type { CopyDisk } from './copy-disk.ts'
 import type { Core } from './core.ts'
+import type { StrayLog } from './divergence-oracle.ts'
 import type { FaultName } from './fault.ts'
 import type { Served } from './ports.ts'
 import type { LeftOut } from './rules.ts'
@@ -20,7 +21,7 @@ type Order<Kind extends ReplicaOrder['kind']> = Extract<ReplicaOrder, { kind: Ki
 type WorkOrder =
   | Order<'copy-logs' | 'compare-log' | 'discard-log' | 'stop-copying' | 'inspect-logs'>
   | Order<'quarantine-log' | 'set-aside-log' | 'check-store' | 'truncate-logs'>
-  | Order<'identify-log' | 'set-aside-diverged'>
+  | Order<'identify-log' | 'match-log' | 'set-aside-diverged'>
 
 /** What the work on a store needs from the process around it. */
 export interface CopyWorkParts {
@@ -39,7 +40,7 @@ export interface CopyWorkParts {
   /** A scan has found no log at all. */
   readonly foundEmpty: () => void
   /** A log is about to be set aside, since it is another one than that of the source. */
-  readonly strays: (generation: Generation) => void
+  readonly strays: (log: StrayLog) => void
   /** A log is about to be deleted. */
   readonly deletes: (generation: Generation) => void
   /** Asks the source; false when it is not connected. */
@@ -89,6 +90,9 @@ export class CopyWork {
         return 'begun'
       case 'identify-log':
         this.#identify(order)
+        return 'begun'
+      case 'match-log':
+        this.#match(order)
         return 'begun'
       case 'set-aside-diverged':
         this.#setAsideNext(order, order.range.last)
@@ -247,6 +251,17 @@ export class CopyWork {
     })
   }
 
+  #match({ session, log }: Order<'match-log'>): void {
+    const { core, disk } = this.#parts
+    this.#io(core.delay(LOOK_MS), () => {
+      this.#parts.touch('a look at a log')
+      const own = disk.isGone ? undefined : disk.logs.get(log.generation)?.log
+      const theirs = disk.inspector.get(log.arrivingName)?.log
+      const isSame = own === undefined || theirs === undefined || own.damage !== null || own === theirs
+      this.#parts.notice({ kind: 'log-matched', nowMs: core.nowMs, session, log, isSame })
+    })
+  }
+
   /** The highest first. Whoever waits for quiet has it between two logs, and looks at the store anew afterwards. */
   #setAsideNext(order: Order<'set-aside-diverged'>, generation: Generation): void {
     const { core, disk } = this.#parts
@@ -259,7 +274,7 @@ export class CopyWork {
         this.#parts.notice({ kind: 'store-failed', nowMs: core.nowMs, session, fault })
         return
       }
-      this.#parts.strays(generation)
+      this.#parts.strays({ generation, first: range.first })
       disk.setAside(generation)
       if (generation === range.first) this.#check(session)
       else this.#setAsideNext(order, previousGeneration(generation))

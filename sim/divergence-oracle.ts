@@ -1,4 +1,4 @@
-import type { Generation } from '../engine/generation.ts'
+import { type Generation, previousGeneration } from '../engine/generation.ts'
 import type { Core } from './core.ts'
 import type { CopySight } from './ports.ts'
 import type { SourceDisk } from './source-disk.ts'
@@ -10,19 +10,29 @@ interface TrueLogs {
   readonly source: SourceDisk | null
 }
 
-/** The log that is set aside. */
-interface Stray {
-  readonly sight: CopySight
+/** A log that is set aside, with those from `first` on. */
+export interface StrayLog {
   readonly generation: Generation
+  readonly first: Generation
 }
 
-/** I14: a copy gives up only logs that its source does not have. Whether its database may have them, the oracle of databases sees. */
-export function checkStray(core: Core, stray: Stray, known: TrueLogs): void {
-  const { generation } = stray
-  const { copyId, logs } = stray.sight
+interface Stray {
+  readonly sight: CopySight
+  readonly stray: StrayLog
+}
+
+/**
+ * I14: a copy gives up only logs that its source does not have, but for those above a gap, which never counted. Whether its database may
+ * have them, the oracle of databases sees.
+ */
+export function checkStray(core: Core, { sight, stray }: Stray, known: TrueLogs): void {
+  const { copyId, logs } = sight
+  const { generation, first } = stray
   const log = logs.get(generation)?.log
-  if (log !== undefined && log === known.truth.get(generation) && isSourceTrue(core, known))
-    core.fail('I14 divergence', `${copyId} sets log ${generation} aside, which its source has`)
+  if (log === undefined || log !== known.truth.get(generation) || !isSourceTrue(core, known)) return
+  for (let below = generation; below >= first; below = previousGeneration(below))
+    if (logs.get(below) === undefined) return
+  core.fail('I14 divergence', `${copyId} sets log ${generation} aside, which its source has`)
 }
 
 /** Where a log of the source was changed, nobody can tell from it whether a copy has diverged. */

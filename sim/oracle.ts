@@ -12,7 +12,7 @@ import type { AnswerOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
 import { BackupOracle } from './backup-oracle.ts'
 import type { Core } from './core.ts'
-import { checkStray } from './divergence-oracle.ts'
+import { checkStray, type StrayLog } from './divergence-oracle.ts'
 import type { CopySight } from './ports.ts'
 import { ReplayOracle } from './replay-oracle.ts'
 import type { SourceDisk } from './source-disk.ts'
@@ -278,8 +278,9 @@ export class Oracle {
   }
 
   /** A log is set aside; what was owed of the stream before, is not owed of the one that the copy goes over to. */
-  copyStrays(sight: CopySight, generation: Generation): void {
-    checkStray(this.#core, { sight, generation }, { truth: this.truth, source: this.#source })
+  copyStrays(sight: CopySight, stray: StrayLog): void {
+    const { generation } = stray
+    checkStray(this.#core, { sight, stray }, { truth: this.truth, source: this.#source })
     this.replay.copyStrays(sight, generation)
     const copy = this.#copy(sight.copyId)
     copy.owed = lowerOf(copy.owed, previousGeneration(generation))

@@ -126,6 +126,8 @@ function shortFactRest(fact: Exclude<ReplicaFact | SourceFact, { kind: LongFact 
       return `through ${fact.through}`
     case 'log-identified':
       return `${fact.generation} ${fact.identity === null ? 'unknown' : 'known'} session ${fact.session}`
+    case 'log-matched':
+      return `${fact.log.generation} ${fact.isSame ? 'same' : 'other bytes'} session ${fact.session}`
     case 'stream-restored':
       return `lowest ${fact.closed.lowest}, generated ${fact.closed.generated}`
     default:
@@ -241,6 +243,7 @@ function shortOrderRest(order: Exclude<ReplicaOrder | SourceOrder, { kind: LongO
     case 'identify-log':
     case 'compare-log':
       return `${order.generation} session ${order.session}`
+    case 'match-log':
     case 'discard-log':
       return `${order.log.generation}`
     case 'set-aside-diverged':

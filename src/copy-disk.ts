@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { readIdentity } from '../engine/database/log-file.ts'
+import { readIdentity, verifyLog } from '../engine/database/log-file.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { CopiedLog, StoreContents } from '../engine/fact.ts'
 import {
@@ -15,8 +15,9 @@ import type { ReplicaOrder } from '../engine/order.ts'
 import type { DeletionOutcome } from '../storage/ascending-deletion.ts'
 import { type CopyStore, openCopyStore } from '../storage/copy-store.ts'
 import { errnoOf } from '../storage/file-error.ts'
-import type { FileOperations } from '../storage/file-operations.ts'
+import { type FileOperations, pathIn } from '../storage/file-operations.ts'
 import { type QuarantineNote, quarantineFile } from '../storage/quarantine.ts'
+import { bytesOf, haveSameContent } from '../storage/same-content.ts'
 import {
   type ClearedFiles,
   clearForSeed,
@@ -47,9 +48,6 @@ export interface CopyDiskParts {
   /** Whether a scan tells when each log was closed: a look at every file. */
   readonly needsLogTimes: boolean
 }
-
-/** Why a log is out of date. */
-const DIVERGED = { reason: 'diverged', detail: 'the source has another log of this generation' } as const
 
 /** Damaged logs that are set aside in a row; more of them are no accident but a broken disk. */
 const DAMAGED_MAX = 3
@@ -172,17 +170,30 @@ export class CopyDisk {
     return this.#inTurn(() => this.#opened().identityOf(generation))
   }
 
+  /** Whether a log in `inspector/` has the bytes of the copy's own one, or that one has decayed or is gone. */
+  matches({ generation, arrivingName }: CopiedLog): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const { files } = this.#parts
+      const path = await this.#opened().pathOf(generation)
+      const arrived = pathIn(this.#opened().paths.inspector, arrivingName)
+      if (path === null || (await haveSameContent(files, path, arrived))) return true
+      const isVerifiable = this.#format?.kind === 'ese'
+      return isVerifiable && verifyLog(await bytesOf(files, path)).verdict === 'rejected'
+    })
+  }
+
   /**
    * Takes logs that are other ones than those of the source out of the log directory, the highest first. False when the disk was to be quiet
    * before the last of them was.
    */
-  setAsideDiverged({ first, last }: GenerationRange): Promise<boolean> {
+  setAsideDiverged({ first, last }: GenerationRange, detail: string): Promise<boolean> {
     return this.#inTurn(async (signal) => {
       for (let generation = last; generation >= first; generation = previousGeneration(generation)) {
         if (signal.aborted) return false
         // The store knows the name.
-        const kept = await this.#opened().setDivergedAside(generation, this.#note('', { ...DIVERGED, attempt: 1 }))
-        this.#parts.log.warn({ root: this.#parts.root, generation, kept }, 'diverged-log-set-aside')
+        const note = this.#note('', { reason: 'diverged', detail, attempt: 1 })
+        const kept = await this.#opened().setDivergedAside(generation, note)
+        if (kept !== null) this.#parts.log.warn({ root: this.#parts.root, generation, kept }, 'diverged-log-set-aside')
       }
       return true
     })
@@ -229,12 +240,14 @@ export class CopyDisk {
   async #scan(): Promise<StoreContents | null> {
     const store = this.#store
     if (store === null) return EMPTY
-    const { run, newest, swept, foreign, gaps, openLogs } = await store.scan()
+    const { run, newest, ranges, swept, foreign, gaps, openLogs } = await store.scan()
     if (swept > 0 || foreign.total > 0 || gaps.length > 0 || openLogs.length > 0)
       this.#parts.log.info({ root: this.#parts.root, swept, foreign, gaps: gaps.length, openLogs }, 'store-checked')
     if (run === null || newest === null) return EMPTY
     if (newest.identity !== null) {
-      const contents = { run, identity: newest.identity, logTimeMs: newest.facts.modifiedMs }
+      const above = ranges.at(-1)?.last ?? run.last
+      const found = { run, identity: newest.identity, logTimeMs: newest.facts.modifiedMs }
+      const contents = above > run.last ? { ...found, above } : found
       return this.#parts.needsLogTimes ? { ...contents, logTimes: await store.logTimes(run) } : contents
     }
     const note = this.#note(newest.name, {

@@ -1,4 +1,4 @@
-import type { Fault, ReplicaFact, Suspension } from '../engine/fact.ts'
+import type { CopiedLog, Fault, ReplicaFact, Suspension } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import type { ReplicaOrder, WakeOrder } from '../engine/order.ts'
@@ -15,6 +15,8 @@ import type { ReplayWork } from './replay-work.ts'
 
 /** The orders of a copy that somebody has to do. */
 export type CopyOrder = Exclude<ReplicaOrder, WakeOrder>
+
+type SetAsideOrder = Extract<CopyOrder, { kind: 'set-aside-diverged' }>
 
 /** A fact without its time, which is added where it is taken in. */
 export type UntimedFact<Fact> = Fact extends { readonly nowMs: number } ? Omit<Fact, 'nowMs'> : never
@@ -83,6 +85,8 @@ export class CopyWork {
       }
       case 'identify-log':
         return this.#begin(() => this.#identify(order.session, order.generation))
+      case 'match-log':
+        return this.#begin(() => this.#match(order.session, order.log))
       case 'discard-log':
         return disk.discard(order.log)
       case 'record-stream':
@@ -103,7 +107,7 @@ export class CopyWork {
       case 'check-store':
         return this.#begin(() => this.#checkStore(order.session))
       case 'set-aside-diverged':
-        return this.#begin(() => this.#setAsideDiverged(order.session, order.range))
+        return this.#begin(() => this.#setAsideDiverged(order))
       case 'truncate-logs':
         return this.#begin(() => this.#truncate(order.range))
       case 'record-suspension':
@@ -174,11 +178,20 @@ export class CopyWork {
     }
   }
 
-  /** A store that was told to be quiet meanwhile is looked at anew by whoever did so. */
-  async #setAsideDiverged(session: number, range: GenerationRange): Promise<void> {
+  async #match(session: number, log: CopiedLog): Promise<void> {
     const { disk, tell } = this.#parts
     try {
-      if (await disk.setAsideDiverged(range)) await this.#checkStore(session)
+      tell({ kind: 'log-matched', session, log, isSame: await disk.matches(log) })
+    } catch (error) {
+      tell({ kind: 'store-failed', session, fault: faultOf(error) })
+    }
+  }
+
+  /** A store that was told to be quiet meanwhile is looked at anew by whoever did so. */
+  async #setAsideDiverged({ session, range, detail }: SetAsideOrder): Promise<void> {
+    const { disk, tell } = this.#parts
+    try {
+      if (await disk.setAsideDiverged(range, detail)) await this.#checkStore(session)
     } catch (error) {
       tell({ kind: 'store-failed', session, fault: faultOf(error) })
     }

@@ -2,17 +2,15 @@ import { assert } from '../engine/assert.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { CopiedLog } from '../engine/fact.ts'
 import { PUBLISH_BATCH_MAX } from '../storage/durable-file.ts'
-import { type FileFacts, type FileOperations, pathIn, wholeOf } from '../storage/file-operations.ts'
+import { type FileFacts, type FileOperations, pathIn } from '../storage/file-operations.ts'
 import { type Publisher, publisherInto } from '../storage/publisher.ts'
+import { haveSameContent } from '../storage/same-content.ts'
 
 /** The two directories that logs are published from and to. */
 export interface PublishingPlaces {
   readonly logsDirectory: string
   readonly inspectorDirectory: string
 }
-
-/** Bytes compared at a time when a name is taken. */
-const COMPARED_BYTES: number = 1024 * 1024
 
 /** Moves inspected logs into the log directory, durably, in the order given. */
 export class LogPublishing {
@@ -75,28 +73,5 @@ export class LogPublishing {
       hint: 'Mount the volume or restore the directory; it is not made anew by itself.',
       fields: { path: logsDirectory },
     })
-  }
-}
-
-/** Compares two files byte by byte; a log that is there already is a rare thing, so this need not be fast. */
-async function haveSameContent(files: FileOperations, aPath: string, bPath: string): Promise<boolean> {
-  const a = await files.open(aPath, 'read')
-  try {
-    const b = await files.open(bPath, 'read')
-    try {
-      const [aFacts, bFacts] = [await files.factsOf(a), await files.factsOf(b)]
-      if (aFacts.sizeBytes !== bFacts.sizeBytes) return false
-      const [aBytes, bBytes] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)]
-      for (let at = 0; at < aFacts.sizeBytes; at += COMPARED_BYTES) {
-        const count = await files.read(a, wholeOf(aBytes), at)
-        if ((await files.read(b, wholeOf(bBytes), at)) !== count) return false
-        if (aBytes.compare(bBytes, 0, count, 0, count) !== 0) return false
-      }
-      return true
-    } finally {
-      await files.close(b)
-    }
-  } finally {
-    await files.close(a)
   }
 }

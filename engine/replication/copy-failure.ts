@@ -89,14 +89,18 @@ export function restartAfterFault(state: ReplicaState, fault: Fault, nowMs: numb
   const faults = state.faults + 1
   const retryAtMs = nowMs + retryDelayMs(faults)
   const stopped = abandonWork(state)
-  const kind = fault.code === 'FILE_EXISTS' ? permanent(fault.message, nowMs) : transient(fault.message, nowMs)
-  const failure = failureOr(state.failure, kind)
+  const isOther = fault.code === 'FILE_EXISTS'
+  const failure = failureOr(state.failure, (isOther ? permanent : transient)(fault.message, nowMs))
+  // What lies there may join what is here at the next look: nobody knows then which stream that is.
+  const stream = isOther ? null : state.stream
   const event: EventOrder =
     fault.code === 'DIRECTORY_MISSING'
       ? { kind: 'raise-event', id: 2073, values: [fault.message] }
       : { kind: 'raise-event', id: 2060, values: [fault.message] }
-  const orders: readonly ReplicaOrder[] = [...stopOrders(state), event, { kind: 'wake-at', atMs: retryAtMs }]
-  return [{ ...stopped, phase: 'waiting', failure, faults, retryAtMs }, orders]
+  const record: readonly ReplicaOrder[] = stream === state.stream ? [] : [{ kind: 'record-stream', stream }]
+  const orders: readonly ReplicaOrder[] = [...stopOrders(state), ...record, event, { kind: 'wake-at', atMs: retryAtMs }]
+  const look = isOther ? 'wanted' : stopped.look
+  return [{ ...stopped, phase: 'waiting', failure, faults, retryAtMs, stream, look }, orders]
 }
 
 /** A failure that heals by itself. */

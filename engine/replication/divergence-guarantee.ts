@@ -33,9 +33,11 @@ function filedLogsStay({ before, orders }: ReplicaStep): string | null {
 function newestAreSetAside({ before, orders }: ReplicaStep): string | null {
   const order = setAsideIn(orders)
   if (order === null) return null
-  if (before.look !== 'asked') return `log ${order.range.first} is set aside, and nothing was compared`
   const { inspected, lowest } = before
-  if (order.range.last !== inspected) return `logs through ${order.range.last} are set aside, inspected is ${inspected}`
+  // What does not count for inspected needs no comparison.
+  if (order.range.first > inspected) return null
+  if (before.look !== 'asked') return `log ${order.range.first} is set aside, and nothing was compared`
+  if (order.range.last < inspected) return `logs through ${order.range.last} are set aside, inspected is ${inspected}`
   return order.range.first < lowest ? `log ${order.range.first} is set aside, the lowest is ${lowest}` : null
 }
 
@@ -49,7 +51,8 @@ function setAsideAtRest({ after, orders }: ReplicaStep): string | null {
   return missing === undefined ? null : `${missing} does not come before it`
 }
 
-function divergedCountForNothing({ after, orders }: ReplicaStep): string | null {
+function divergedCountForNothing({ before, after, orders }: ReplicaStep): string | null {
+  if (after.search === null && after.inspected >= before.inspected) return null
   if (after.search === null && setAsideIn(orders) === null) return null
   if (after.stream !== null) return `logs that differ belong to stream ${after.stream}`
   const told = orders.find((order) => order.kind === 'report-progress' && order.report.stream !== null)

@@ -1,11 +1,12 @@
-import type { CopiedLog, Fault } from '../fact.ts'
+import type { CopiedLog, Fault, ReplicaFact } from '../fact.ts'
 import { formatGeneration, nextGeneration, previousGeneration } from '../generation.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { compareLogs } from './divergence-search.ts'
-import { beginReseed, diverged, searchCompared, searchMissed } from './incremental-reseed.ts'
+import { beginReseed, diverged, searchCompared, searchMissed, setStraysAside } from './incremental-reseed.ts'
 import { type Failure, isLooking, mayCopy, nextNeeded, type ReplicaState } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
+type LogMatched = Extract<ReplicaFact, { kind: 'log-matched' }>
 
 /**
  * Looks at the source before anything is copied: its stream may have been restored to an earlier state. An operator asks for that by
@@ -13,6 +14,7 @@ type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
  *
  * 1. A copy without logs takes what its source has. If it has a database with logs in it, only their replay can prove that.
  * 2. A newest log above everything that the source has generated is one of the future: Failed, until the source comes there.
+ *    Before that, logs beyond a gap are set aside: they may be of the stream before ({@link setStraysAside}).
  * 3. The source's log of the newest generation here is asked for and compared ({@link logCompared}). Where it is another one, the first
  *    that differs is searched for ({@link beginReseed}).
  * 4. Where the source has that log no more, the next one proves by its header that it continues ({@link provenByLog}), or does not, and
@@ -26,9 +28,11 @@ type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 export function lookAtSource(state: ReplicaState, nowMs: number): Stepped {
   if (!isLooking(state) || state.look === 'asked' || !state.heard || !state.connected || !mayCopy(state))
     return [state, []]
-  const { announcement, inspected, stream, look, session, identity } = state
+  const { announcement, inspected, stream, look, session, identity, above } = state
   const isUnchanged = announcement.stream === stream && (look === 'if-restored' || inspected === 0)
-  if (isUnchanged || nextNeeded(state) === 1) return belonging(state)
+  if (isUnchanged) return belonging(state)
+  if (announcement.stream !== stream && above > inspected) return setStraysAside(state, nowMs)
+  if (nextNeeded(state) === 1) return belonging(state)
   if (inspected === 0 && state.database === null) return belonging(state)
   if (announcement.lowest === 0) return [state, []]
   if (nextNeeded(state) > nextGeneration(announcement.generated)) return ahead(state, nowMs)
@@ -43,17 +47,33 @@ export function isCompared(state: ReplicaState, { generation }: Pick<CopiedLog, 
   return state.look === 'asked' && generation === (state.search?.asked ?? state.inspected)
 }
 
-/** The source's log that was asked for has come. One that decayed on the source says nothing of the copy. */
+/**
+ * The source's log that was asked for has come. One that decayed on the source says nothing of the copy. The header of a log was written
+ * when it was begun: where a backup had the open log too, two logs of different content say the same of themselves.
+ */
 export function logCompared(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
-  const [known, orders] = judged(state, log, nowMs)
+  const { session, search, identity } = state
+  const result = identity === null ? 'differs' : compareLogs(identity, log.identity)
+  if (search === null && log.rejection === null && result === 'same')
+    return [state, [{ kind: 'match-log', session, log }]]
+  const [known, orders] =
+    search !== null
+      ? searchCompared(state, log, nowMs)
+      : log.rejection !== null || result === 'same'
+        ? [byNextLog(state), []]
+        : beginReseed(state, result, nowMs)
   return [known, [{ kind: 'discard-log', log }, ...orders]]
 }
 
-function judged(state: ReplicaState, log: CopiedLog, nowMs: number): Stepped {
-  if (state.search !== null) return searchCompared(state, log, nowMs)
-  if (log.rejection !== null) return [byNextLog(state), []]
-  const isSame = state.identity !== null && compareLogs(state.identity, log.identity) === 'same'
-  return isSame ? belonging(state) : beginReseed(state, log.identity, nowMs)
+/** The newest log here and that of the source say the same of themselves, and their bytes were compared. */
+export function logMatched(state: ReplicaState, { log, isSame, nowMs }: LogMatched): Stepped {
+  const isAwaited = state.look === 'asked' && state.search === null && state.failure?.kind !== 'permanent'
+  const [known, orders]: Stepped = !isAwaited
+    ? [state, []]
+    : isSame
+      ? belonging(state)
+      : beginReseed(state, 'first-to-differ', nowMs)
+  return [known, [{ kind: 'discard-log', log }, ...orders]]
 }
 
 /** The log to compare with did not come: it cannot be had, or the connection is gone and the next one begins with an announcement. */
@@ -128,6 +148,6 @@ function ahead(state: ReplicaState, nowMs: number): Stepped {
   if (failure !== null && failure.kind !== 'transient') return [state, []]
   const first = formatGeneration(nextGeneration(announcement.generated))
   const newest = formatGeneration(previousGeneration(nextNeeded(state)))
-  const message = `the copy has logs ${first} to ${newest}, which its source has not generated: the copy has diverged, and is compared when its source has log ${newest}`
+  const message = `the copy has logs ${first} to ${newest}, which its source has not generated: the copy has diverged and has to be seeded, unless its database has nothing of them when its source comes to log ${newest}`
   return diverged(state, { kind: 'ahead', message, sinceMs: nowMs })
 }

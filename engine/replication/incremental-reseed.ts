@@ -1,6 +1,12 @@
 import type { CopiedLog, DatabaseProgress, ReplicaFact } from '../fact.ts'
-import { formatGeneration, type Generation, higherOf, NO_GENERATION, previousGeneration } from '../generation.ts'
-import type { LogIdentity } from '../log-identity.ts'
+import {
+  formatGeneration,
+  type Generation,
+  higherOf,
+  NO_GENERATION,
+  nextGeneration,
+  previousGeneration,
+} from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
 import { permanent } from './copy-failure.ts'
 import {
@@ -15,6 +21,7 @@ import {
 import { abandonWork, type Failure, type ReplicaState } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
+type Difference = Exclude<Comparison, 'same'>
 type LogIdentified = Extract<ReplicaFact, { kind: 'log-identified' }>
 
 /**
@@ -26,11 +33,10 @@ type LogIdentified = Extract<ReplicaFact, { kind: 'log-identified' }>
  *
  * Source: divergence and incremental reseed of Exchange 2007; event 2058 where it is not possible.
  */
-export function beginReseed(state: ReplicaState, theirs: LogIdentity, nowMs: number): Stepped {
+export function beginReseed(state: ReplicaState, result: Difference, nowMs: number): Stepped {
   const { inspected, lowest, announcement, failure } = state
   const orders = forgetStream(state)
   const strayed: ReplicaState = { ...state, stream: null, failure: failure?.kind === 'ahead' ? null : failure }
-  const result: Comparison = state.identity === null ? 'differs' : compareLogs(state.identity, theirs)
   const search = narrowed(beginSearch(inspected, higherOf(lowest, announcement.lowest)), result)
   const [next, more] = result === 'foreign' ? isForeign(strayed, nowMs) : goOn(strayed, search, nowMs)
   return [next, [...orders, ...more]]
@@ -67,8 +73,30 @@ export function diverged(state: ReplicaState, failure: Failure): Stepped {
  * The highest log of which changes may lie in the database file, now or after a crash. A database that was shut down in order requires no
  * log, and has a part of the one in which that was.
  */
-export function filedThrough({ requiredLow, requiredHigh }: DatabaseProgress): Generation {
-  return requiredHigh === NO_GENERATION ? requiredLow : higherOf(requiredHigh, previousGeneration(requiredLow))
+function filedThrough({ requiredLow, requiredHigh }: DatabaseProgress): Generation {
+  if (requiredHigh === NO_GENERATION) return requiredLow === 1 ? NO_GENERATION : requiredLow
+  return higherOf(requiredHigh, previousGeneration(requiredLow))
+}
+
+/**
+ * Logs that lie above a gap do not count, but would as soon as the gap is filled: with logs of the source's stream below, and theirs
+ * unknown. So a copy that goes over to another stream does so without them.
+ */
+export function setStraysAside(state: ReplicaState, nowMs: number): Stepped {
+  const { database, inspected, above } = state
+  const first = nextGeneration(inspected)
+  if (database !== null && filedThrough(database.progress) >= first) {
+    const message = `the copy lacks log ${formatGeneration(first)} of the stream before its source was restored, and its database may have changes of it: the copy has to be seeded`
+    return diverged(state, permanent(message, nowMs))
+  }
+  const next: ReplicaState = { ...abandonWork(state), phase: 'checking', look: 'wanted', above: NO_GENERATION }
+  const detail = 'it lies above a gap, and the source was restored since'
+  const range = { first, last: above }
+  return [next, [...givenUp(state), { kind: 'set-aside-diverged', session: next.session, range, detail }]]
+}
+
+function givenUp({ database }: ReplicaState): readonly ReplicaOrder[] {
+  return database === null ? [{ kind: 'stop-copying' }] : [{ kind: 'stop-copying' }, { kind: 'abandon-database' }]
 }
 
 function goOn(state: ReplicaState, search: DivergenceSearch, nowMs: number): Stepped {
@@ -89,24 +117,23 @@ function goOn(state: ReplicaState, search: DivergenceSearch, nowMs: number): Ste
 function repair(state: ReplicaState, first: Generation, nowMs: number): Stepped {
   const progress = state.database?.progress ?? null
   if (progress !== null && filedThrough(progress) >= first) return beyondRepair(state, first, nowMs)
-  const orders: ReplicaOrder[] = [{ kind: 'stop-copying' }]
-  if (progress !== null) orders.push({ kind: 'abandon-database' })
   if (progress !== null && progress.replayedThrough >= first) {
     const next: ReplicaState = { ...abandonWork(state), phase: 'checking', look: 'wanted' }
-    return [next, [...orders, { kind: 'check-store', session: next.session }]]
+    return [next, [...givenUp(state), { kind: 'check-store', session: next.session }]]
   }
   const next: ReplicaState = { ...abandonWork(withoutLogs(state, first)), phase: 'checking', look: 'wanted' }
-  const range = { first, last: state.inspected }
-  const values = [formatGeneration(first), formatGeneration(range.last)]
-  orders.push({ kind: 'raise-event', id: 9030, values })
-  return [next, [...orders, { kind: 'set-aside-diverged', session: next.session, range }]]
+  const event = { kind: 'raise-event', id: 9030, values: [first, state.inspected].map(formatGeneration) } as const
+  const range = { first, last: higherOf(state.inspected, state.above) }
+  const detail = 'the source has another log of this generation'
+  return [next, [...givenUp(state), event, { kind: 'set-aside-diverged', session: next.session, range, detail }]]
 }
 
 /** From now on the logs from `first` on count for nothing, however many of them are set aside before something comes between. */
 function withoutLogs(state: ReplicaState, first: Generation): ReplicaState {
   const isEmpty = first <= state.lowest
   const inspected = isEmpty ? NO_GENERATION : previousGeneration(first)
-  return { ...state, lowest: isEmpty ? NO_GENERATION : state.lowest, inspected, identity: null, inspectedTimeMs: 0 }
+  const lowest = isEmpty ? NO_GENERATION : state.lowest
+  return { ...state, lowest, inspected, above: NO_GENERATION, identity: null, inspectedTimeMs: 0 }
 }
 
 function beyondRepair(state: ReplicaState, first: Generation, nowMs: number): Stepped {

@@ -11,6 +11,7 @@ import {
   isCompared,
   isOutdated,
   logCompared,
+  logMatched,
   lookAtSource,
   outdatedEvent,
   provenByLog,
@@ -18,8 +19,8 @@ import {
 import { freeze, thaw } from './freeze.ts'
 import { logIdentified } from './incremental-reseed.ts'
 import { inspectArrived } from './inspector.ts'
-import { replayFailed } from './replay-failure.ts'
-import { databaseOpened, driveReplay, replayProgressed, replayStopped } from './replayer.ts'
+import { replayTold } from './replay-told.ts'
+import { driveReplay, replayStopped } from './replayer.ts'
 import {
   abandonWork,
   chainEnd,
@@ -33,7 +34,7 @@ import {
 } from './replica-state.ts'
 import { report } from './report.ts'
 import { beginSeed, seedStep } from './seeding.ts'
-import { awaitLag, timedReplay } from './standby.ts'
+import { awaitLag } from './standby.ts'
 import { lagAfterInspection, lagAfterScan } from './standby-lag.ts'
 import { resume, suspend } from './suspension.ts'
 import { planCopyTruncation } from './truncation.ts'
@@ -74,16 +75,15 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     case 'copy-failed':
       return fact.session === state.session ? notCopied(state, fact) : [state, []]
     case 'log-identified':
-      return fact.session === state.session ? logIdentified(state, fact) : [state, []]
-    case 'logs-inspected':
-      return fact.session === state.session ? inspected(state, fact) : [state, []]
+    case 'log-matched':
+      return fact.session === state.session ? looked(state, fact) : [state, []]
     case 'database-opened':
-      return fact.session === state.session ? opened(state, fact) : [state, []]
     case 'logs-replayed':
     case 'checkpoint-moved':
-      return fact.session === state.session ? progressed(state, fact) : [state, []]
     case 'replay-failed':
-      return fact.session === state.session ? replayFailed(state, fact) : [state, []]
+      return fact.session === state.session ? replayTold(state, fact) : [state, []]
+    case 'logs-inspected':
+      return fact.session === state.session ? inspected(state, fact) : [state, []]
     case 'replay-stopped':
       return [replayStopped(state, fact.progress), []]
     case 'logs-deleted':
@@ -95,6 +95,12 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
     default:
       return asked(state, fact)
   }
+}
+
+type LookFact = Extract<ReplicaFact, { kind: 'log-identified' | 'log-matched' }>
+
+function looked(state: ReplicaState, fact: LookFact): Stepped {
+  return fact.kind === 'log-identified' ? logIdentified(state, fact) : logMatched(state, fact)
 }
 
 /** What operators want, and what comes of a seed. */
@@ -172,6 +178,7 @@ function withContents(state: ReplicaState, contents: StoreContents, nowMs: numbe
     ...state,
     lowest: run?.first ?? NO_GENERATION,
     inspected,
+    above: contents.above ?? NO_GENERATION,
     identity,
     copied: inspected,
     requested: inspected,
@@ -238,25 +245,6 @@ function healed(state: ReplicaState): ReplicaState['failure'] {
 function troubleOf({ database }: ReplicaState): ReplicaState['failure'] {
   const trouble = database?.trouble ?? null
   return trouble === null ? null : transient(trouble.message, trouble.sinceMs)
-}
-
-function opened(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'database-opened' }>): Stepped {
-  const [known, orders] = databaseOpened(state, fact.progress)
-  return [timedReplay(afterTrouble(state, known), fact), orders]
-}
-
-function progressed(
-  state: ReplicaState,
-  fact: Extract<ReplicaFact, { kind: 'logs-replayed' | 'checkpoint-moved' }>,
-): Stepped {
-  return provenByLog(state, timedReplay(afterTrouble(state, replayProgressed(state, fact.progress)), fact))
-}
-
-/** A replay that goes on again ends the failure that it had set, not one that the copier has set meanwhile. */
-function afterTrouble(before: ReplicaState, after: ReplicaState): ReplicaState {
-  const trouble = before.database?.trouble ?? null
-  const isOver = trouble !== null && after.database?.trouble === null && after.failure?.kind === 'transient'
-  return isOver && after.failure?.message === trouble.message ? { ...after, failure: null } : after
 }
 
 /** A log lies in `inspector/`. One that comes twice, or that nobody waits for any more, is refused as a duplicate is. */

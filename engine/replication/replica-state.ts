@@ -29,6 +29,8 @@ export interface ReplicaState {
   readonly lowest: Generation
   /** Everything from `lowest` to here lies verified and durable in the log directory. Always ≤ `copied`. */
   readonly inspected: Generation
+  /** The highest log that may lie above `inspected`, beyond a gap: of which stream, nobody knows. 0 for none. */
+  readonly above: Generation
   /** Identity of the log at `inspected`, which the next log must continue; null for an empty copy. */
   readonly identity: LogIdentity | null
   /** Everything to here has arrived, durable, in `inspector/` or the log directory. */
@@ -136,6 +138,7 @@ export function startReplica(name: string, { replays, standby }: ReplicaOptions 
     announcement: SILENT_SOURCE,
     lowest: NO_GENERATION,
     inspected: NO_GENERATION,
+    above: NO_GENERATION,
     identity: null,
     copied: NO_GENERATION,
     database: replays ? UNSEEN_DATABASE : null,
@@ -179,6 +182,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     announcement: state.announcement,
     lowest: state.lowest,
     inspected: state.inspected,
+    above: state.above,
     identity: state.identity,
     copied: state.copied,
     database: state.database,

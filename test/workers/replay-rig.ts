@@ -27,6 +27,18 @@ export function logsOfStore(count: number, random = 1): readonly Uint8Array[] {
   return stream.closedLogs.slice(0, count)
 }
 
+/** The logs of a store that has gone another way behind its log `shared`, from the first one on. */
+export function divergedLogs(count: number, shared: number): readonly Uint8Array[] {
+  const stream = new StoreStream({ logBytes: LOG_BYTES, random: 1 })
+  const load = { messages: 40, mailboxes: 7, deleteEvery: 5 }
+  while (stream.closedCount < count) {
+    // The log that is open then is the last one that both have, as far as its header says.
+    if (stream.closedCount >= shared) stream.lateMs = 3_600_000
+    stream.write({ ...load, bytes: stream.lateMs === 0 ? 3000 : 2500, firstId: stream.written + 1 })
+  }
+  return stream.closedLogs.slice(0, count)
+}
+
 /** The directories of a copy's store. */
 export class CopyOnDisk {
   readonly root: string

@@ -22,6 +22,10 @@ function fails(state: ReplicaState, code: Parameters<typeof aFault>[0]): Replica
   return { kind: 'copy-failed', nowMs: 10, session: state.session, generation: FIVE, fault: aFault(code) }
 }
 
+function matched(state: ReplicaState, log: CopiedLog, isSame = true): ReplicaFact {
+  return { kind: 'log-matched', nowMs: 10, session: state.session, log, isSame }
+}
+
 /** A copy of five logs that was at work, was suspended and is resumed now, with what its source said last. */
 function resumed(before: ReplicaFact): ReplicaState {
   const state = play(
@@ -87,9 +91,17 @@ describe('a resumed copy', () => {
 
   it('goes on when the log is the same, and keeps no second file of it', () => {
     const log = aCopiedLog(5)
-    const orders = ordersOf(state, arrives(state, log))
+    expect(ordersOf(state, arrives(state, log))).toEqual([{ kind: 'match-log', session: state.session, log }])
+    const orders = ordersOf(state, arrives(state, log), matched(state, log))
 
     expect(orders).toEqual([{ kind: 'discard-log', log }, expect.objectContaining({ kind: 'copy-logs' })])
+  })
+
+  it('gives a log up that says the same of itself and has other bytes', () => {
+    const log = aCopiedLog(5)
+    const orders = ordersOf(state, arrives(state, log), matched(state, log, false))
+
+    expect(only(orders, 'set-aside-diverged').map(({ range }) => range)).toEqual([{ first: 5, last: 5 }])
   })
 
   it('has diverged when the log is another one, and says which', () => {
@@ -220,7 +232,7 @@ describe('a copy ahead of its source', () => {
 
   it('compares as soon as the source comes there, and is well when it was the same all the time', () => {
     const there = play(state, says(1, 5))
-    const after = play(there, arrives(there, aCopiedLog(5)))
+    const after = play(there, arrives(there, aCopiedLog(5)), matched(there, aCopiedLog(5)))
 
     expect(after).toMatchObject({ failure: null, stream: 0, look: 'none' })
   })

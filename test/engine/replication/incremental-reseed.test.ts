@@ -84,6 +84,9 @@ class Bench {
         else this.take({ kind: 'log-copied', nowMs: 5, session, log: theirs(generation, first) })
         return
       }
+      case 'match-log':
+        this.take({ kind: 'log-matched', nowMs: 6, session: order.session, log: order.log, isSame: true })
+        return
       case 'set-aside-diverged': {
         this.#through = order.range.first - 1
         this.take({ kind: 'store-checked', nowMs: 6, session: order.session, contents: this.#contents() })
