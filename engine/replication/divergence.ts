@@ -78,7 +78,7 @@ export function logMatched(state: ReplicaState, { log, isSame, nowMs }: LogMatch
 
 /** The log to compare with did not come: it cannot be had, or the connection is gone and the next one begins with an announcement. */
 export function comparisonFailed(state: ReplicaState, fault: Fault, nowMs: number): Stepped {
-  const isRefused = ['LOG_MISSING', 'LOG_CHANGED', 'READ_FAILED', 'FILE_HELD'].includes(fault.code)
+  const isRefused = ['LOG_MISSING', 'LOG_CHANGED', 'LOG_REJECTED', 'READ_FAILED', 'FILE_HELD'].includes(fault.code)
   if (!isRefused) return [{ ...state, look: 'wanted', search: null, heard: false }, []]
   return state.search === null ? [byNextLog(state), []] : searchMissed(state, nowMs)
 }
