@@ -1,11 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ReplicationError } from '../engine/error.ts'
 import type { Announcement } from '../engine/fact.ts'
-import { formatGeneration, type Generation } from '../engine/generation.ts'
+import type { Generation } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
-import { asStorageGroupName } from '../engine/storage-group.ts'
 import type { StoreKind } from '../engine/store-kind.ts'
 import {
   EVENT_STREAM_DEFAULTS,
@@ -16,11 +14,12 @@ import {
   sendEvents,
 } from './event-stream.ts'
 import { createHardenedApp, type ServerLimits } from './hardening.ts'
-import { type ServedLog, sendLog, TRANSFER_DEFAULTS, type TransferLimits } from './log-transfer.ts'
+import type { ServedLog, TransferLimits } from './log-transfer.ts'
 import { requestInvalid } from './problem.ts'
 import { parseWholeNumber, singleQuery } from './query.ts'
-import { type SeededDatabase, sendSeedPiece } from './seed-source.ts'
-import { logPath, parseGeneration, SHARES_PATH, sharePath } from './share-paths.ts'
+import type { SeededDatabase } from './seed-source.ts'
+import { logPath, SHARES_PATH, sharePath } from './share-paths.ts'
+import { type Doors, foundShare, type LogRoute, type SeedRoute, serveDatabase, serveLog } from './share-transfers.ts'
 import { addSurrogateRoute, type SurrogateDesk } from './surrogate-backup.ts'
 import { chooseLogStreamProtocol, LOG_STREAM_PROTOCOLS } from './wire.ts'
 
@@ -134,20 +133,6 @@ interface ShareRoute {
   Params: { share: string }
 }
 
-interface LogRoute {
-  Params: { share: string; generation: string }
-}
-
-interface SeedRoute {
-  Params: { share: string; session: string }
-}
-
-interface Doors {
-  readonly served: ServedLogs
-  readonly options: LogShareAppOptions
-  readonly closing: AbortSignal
-}
-
 /** What GET of a share answers, and each announcement of it. */
 export interface ShareDocument extends ServedShare {
   readonly share: string
@@ -155,17 +140,6 @@ export interface ShareDocument extends ServedShare {
 
 function shareDocument(share: string, { format, store, announcement, announcementNumber }: ServedShare): ShareDocument {
   return { share, format, store, announcementNumber, announcement }
-}
-
-function foundShare(served: ServedLogs, name: string): ServedShare {
-  const share = served.describe(asStorageGroupName(name))
-  if (share !== null) return share
-  throw new ReplicationError({
-    code: 'SHARE_UNKNOWN',
-    message: `no share named ${name}`,
-    hint: `GET ${SHARES_PATH} lists the shares of this source.`,
-    fields: { storageGroup: name },
-  })
 }
 
 /** Waits at most `waitMs` for an announcement after number `after`, then answers with the latest one, new or not. */
@@ -265,54 +239,4 @@ interface LogListDocument extends Readonly<Pick<Announcement, 'lowest' | 'closed
   readonly share: string
   readonly logs: readonly ListedLog[]
   readonly next: number | null
-}
-
-async function serveLog(doors: Doors, request: FastifyRequest<LogRoute>, reply: FastifyReply): Promise<void> {
-  const { served, options, closing } = doors
-  const { share } = request.params
-  const generation = announcedGeneration(foundShare(served, share), request.params)
-  const log = await served.openLog(share, generation)
-  try {
-    // From here on the answer is written by hand: the framework's deadline does not fit transfers, theirs is by rate.
-    reply.hijack()
-    const limits = { ...TRANSFER_DEFAULTS, ...options.limits }
-    const bytes = await sendLog(request.raw, reply.raw, { share, generation, log, limits, signal: closing })
-    if (bytes > 0) options.onServed(share, generation, bytes)
-  } catch (error) {
-    reply.raw.destroy()
-    options.onFault(error)
-  } finally {
-    await log.close()
-  }
-}
-
-async function serveDatabase(doors: Doors, request: FastifyRequest<SeedRoute>, reply: FastifyReply): Promise<void> {
-  const { served, options, closing } = doors
-  const { share, session } = request.params
-  foundShare(served, share)
-  const number = parseWholeNumber(session, { name: 'session', least: 1, most: Number.MAX_SAFE_INTEGER })
-  const database = served.seededDatabase(share, number ?? 0)
-  reply.hijack()
-  try {
-    const limits = { ...TRANSFER_DEFAULTS, ...options.limits }
-    const bytes = await sendSeedPiece(request.raw, reply.raw, { database, limits, signal: closing })
-    if (bytes > 0) options.onSeeded(share, bytes)
-  } catch (error) {
-    reply.raw.destroy()
-    options.onFault(error)
-  }
-}
-
-function announcedGeneration({ announcement }: ServedShare, params: LogRoute['Params']): Generation {
-  const generation = parseGeneration(params.generation)
-  if (generation === null) throw requestInvalid('the generation is no number', 'Write it in decimal, from 1 on.')
-  const { lowest, generated } = announcement
-  if (lowest > 0 && generation >= lowest && generation <= generated) return generation
-  const range = lowest > 0 ? `${formatGeneration(lowest)} to ${formatGeneration(generated)}` : 'none'
-  throw new ReplicationError({
-    code: 'LOG_MISSING',
-    message: `log ${formatGeneration(generation)} of ${params.share} is not there; closed logs: ${range}`,
-    hint: 'A log that is below the range has been truncated; one above it has not been closed yet.',
-    fields: { storageGroup: params.share, generation },
-  })
 }
