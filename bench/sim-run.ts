@@ -1,6 +1,6 @@
 // Runs the toy world over many seeds: SIM_RUNS of them (10,000 by default), from SIM_SEED on (a number; 1 by default).
-// Each is played in three worlds: with copies that keep logs only, with copies that have a database, and with these and backups
-// (SIM_WORLD=logs, databases or backups chooses one).
+// Each is played in five worlds: with copies that keep logs only, with copies that have a database, with these and backups, with standby
+// targets among them, and with a source that is restored (SIM_WORLD=logs, databases, backups, standby or restores chooses one).
 // SIM_TRACE=1 with SIM_RUNS=1 prints the trace of the run. Exit code 1 when a promise broke or a situation never arose.
 import { WORLD_KINDS, type WorldKind } from '../sim/fault.ts'
 import { describeFailure, type RunResult, runSeed } from '../sim/run-world.ts'

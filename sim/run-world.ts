@@ -1,7 +1,7 @@
 import { nextGeneration } from '../engine/generation.ts'
 import { isOutdated } from '../engine/replication/divergence.ts'
 import { replayedThrough } from '../engine/replication/replayer.ts'
-import { nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
+import { isUnproven, nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
 import { STANDBY_LOGS } from '../engine/replication/standby-lag.ts'
 import { type Choices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
@@ -122,8 +122,7 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
  * stream: it gets as many as it stays behind.
  */
 function closeMore(world: World): void {
-  const { rates, standby } = world.core.scenario
-  const isProvenLate = rates.restore > 0 && standby !== undefined
+  const isProvenLate = world.copies.some(({ state }) => state.lag !== null && isUnproven(state))
   for (let logs = isProvenLate ? 1 + STANDBY_LOGS : 1; logs > 0; logs--) world.close(nextGeneration(world.generated))
 }
 

@@ -19,8 +19,8 @@ export const divergenceGuarantees: readonly Guarantee<ReplicaState, ReplicaFact,
 type SetAside = Extract<ReplicaOrder, { kind: 'set-aside-diverged' }>
 
 /** Told without the rules of the reseed: from the header, log by log. */
-function filedLogsStay({ before, orders }: ReplicaStep): string | null {
-  const progress = before.database?.progress ?? null
+function filedLogsStay({ after, orders }: ReplicaStep): string | null {
+  const progress = after.database?.progress ?? null
   const order = setAsideIn(orders)
   if (progress === null || order === null) return null
   const { replayedThrough, requiredLow, requiredHigh } = progress
@@ -30,15 +30,17 @@ function filedLogsStay({ before, orders }: ReplicaStep): string | null {
   return first < requiredLow ? `log ${first} is set aside, the database has everything below ${requiredLow}` : null
 }
 
-function newestAreSetAside({ before, orders }: ReplicaStep): string | null {
+/** Logs above a gap never counted, and need no comparison. */
+function newestAreSetAside({ before, after, fact, orders }: ReplicaStep): string | null {
   const order = setAsideIn(orders)
   if (order === null) return null
-  const { inspected, lowest } = before
-  // What does not count for inspected needs no comparison.
-  if (order.range.first > inspected) return null
-  if (before.look !== 'asked') return `log ${order.range.first} is set aside, and nothing was compared`
-  if (order.range.last < inspected) return `logs through ${order.range.last} are set aside, inspected is ${inspected}`
-  return order.range.first < lowest ? `log ${order.range.first} is set aside, the lowest is ${lowest}` : null
+  const { first, last } = order.range
+  if (before.look !== 'asked') {
+    const isAbove = first > after.inspected && (after.inspected === before.inspected || fact.kind === 'database-opened')
+    return isAbove ? null : `log ${first} is set aside, and nothing was compared`
+  }
+  if (last < before.inspected) return `logs through ${last} are set aside, inspected is ${before.inspected}`
+  return first < before.lowest ? `log ${first} is set aside, the lowest is ${before.lowest}` : null
 }
 
 function setAsideAtRest({ after, orders }: ReplicaStep): string | null {

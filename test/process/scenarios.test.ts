@@ -14,6 +14,7 @@ const PLAYED = [
   '08-streaming-of-the-passive',
   '11-restart-during-a-backup-of-the-passive',
   '23b-restore-in-the-right-order',
+  '23c-incremental-reseed-of-a-standby-target',
 ]
 
 function bed(): string {
