@@ -99,7 +99,10 @@ export function provenByLog(before: ReplicaState, state: ReplicaState): Stepped 
  */
 export function disprovenByLog(state: ReplicaState, { generation }: Pick<CopiedLog, 'generation'>): ReplicaState {
   const attempt = state.attempts.find((known) => known.generation === generation)
-  return state.look === 'by-next-log' && attempt?.rejected === 1 ? { ...state, look: 'wanted' } : state
+  // One that is being inspected just now continues what is here, and will prove it.
+  const isProving = state.accepted.length + state.inspecting.length > 0
+  const isNews = state.look === 'by-next-log' && attempt?.rejected === 1 && !isProving
+  return isNews ? { ...state, look: 'wanted' } : state
 }
 
 function hasReplayed(before: ReplicaState, { database }: ReplicaState): boolean {

@@ -204,6 +204,33 @@ describe('a store of a copy', () => {
     expect(survivor.find(`${store.paths.inspectionFailed}/${nameOf(4)}.a1`)).not.toBeNull()
   })
 
+  it('takes a diverged log out of the way, and says before what it is', async () => {
+    const store = await open()
+    await fill(store, [3, 4])
+    const note = { attemptId: 'a1', reason: 'diverged', detail: 'why', attempt: 1, atIso: '' }
+
+    const [own, none] = [await store.identityOf(asGeneration(4)), await store.identityOf(asGeneration(5))]
+    const kept = await store.setDivergedAside(asGeneration(4), note)
+
+    expect(own).not.toBeNull()
+    expect(none).toBeNull()
+    expect(kept).toBe(`${store.paths.outOfDate}/${nameOf(4)}.a1`)
+    expect((await store.scan()).run).toEqual({ first: 3, last: 3 })
+    const survivor = disk.afterPowerCut('any subset', (bound) => bound - 1)
+    expect(survivor.find(`${store.paths.outOfDate}/${nameOf(4)}.a1`)).not.toBeNull()
+  })
+
+  it('forgets how far it was truncated when it is empty: what comes next may have lower numbers', async () => {
+    const store = await open()
+    await fill(store, [5, 6, 7])
+    await store.truncateBelow(asGeneration(7))
+    await files.unlink(`${store.paths.logs}/${nameOf(7)}`)
+    await store.scan()
+    await fill(store, [2, 3])
+
+    expect((await store.scan()).run).toEqual({ first: 2, last: 3 })
+  })
+
   it('sets a stale open log aside', async () => {
     const store = await open()
     await put(`${store.paths.logs}/E00.log`, 'stale')
