@@ -16,7 +16,10 @@ export interface RedoContext {
   attached: boolean
   /** The highest generation that the database says it needs; `Infinity` where none says so. Its owner sets it. */
   generationMaxRequired: number
-  /** The macros that are open; a checkpoint may not go beyond the oldest of them. */
+  /**
+   * The macros that are open; a checkpoint may not go beyond the oldest of them. At a RecoveryUndo2 a context with none has to take
+   * over: a crash has cut those that are open there, and their sessions change pages again outside of them.
+   */
   readonly macros: OpenMacros
   /** What changes single pages. */
   readonly changer: PageChanger

@@ -4,6 +4,7 @@ import { openLogBytes } from '../../../../engine/database/log-bytes.ts'
 import { verifyLog } from '../../../../engine/database/log-file.ts'
 import { readLogHeader } from '../../../../engine/database/log-header.ts'
 import { openRecords } from '../../../../engine/database/log-record.ts'
+import { RECORD } from '../../../../engine/database/log-record-table.ts'
 import { PAGE_BYTES, type Page, pageDbtime } from '../../../../engine/database/page.ts'
 import { readPage } from '../../../../engine/database/page-reading.ts'
 import { applyRecord } from '../../../../engine/database/record-apply.ts'
@@ -14,7 +15,7 @@ import type { ModelStoreDisk } from './model-store-disk.ts'
 /** The pages as the logs up to `through` tell of them, the open one up to its end included. */
 export function naiveRedo(disk: ModelStoreDisk, through = Number.POSITIVE_INFINITY): ReadonlyMap<number, Page> {
   const pool = new PagesInMemory(PAGE_BYTES)
-  const redo = openRedo({ pool, databaseId: 1 })
+  let redo = openRedo({ pool, databaseId: 1 })
   const { closed, hasOpenLog } = disk.scan()
   const logs = closed.filter((generation) => generation <= through).map((generation) => disk.closedLog(generation))
   if (hasOpenLog) logs.push(disk.openLog())
@@ -26,6 +27,8 @@ export function naiveRedo(disk: ModelStoreDisk, through = Number.POSITIVE_INFINI
     const log = openLogBytes(bytes)
     const cursor = openRecords(log, header, endOf(bytes))
     while (cursor.next()) {
+      // A macro that a crash has cut is never committed; its session changes pages again, outside of any macro.
+      if (cursor.type === RECORD.recoveryUndo2) redo = openRedo({ pool, databaseId: 1 })
       let step = applyRecord(redo, { header, log }, cursor)
       for (; step.kind === 'page-needed'; step = applyRecord(redo, { header, log }, cursor)) pool.read(step.page)
       if (step.kind === 'fault') throw new Error(`the twin meets ${step.fault} in log ${header.generation}`)

@@ -10,6 +10,7 @@ import { LOG_HEADER_BYTES } from '../../../../engine/database/log-header.ts'
 import { openRecords } from '../../../../engine/database/log-record.ts'
 import { QUIT_BYTES, TEXT_FIXED_BYTES, writeTrace } from '../../../../engine/database/log-record-engine.ts'
 import { RECORD } from '../../../../engine/database/log-record-table.ts'
+import { MACRO_BYTES } from '../../../../engine/database/log-record-transaction.ts'
 import { sealChain } from '../../../../engine/database/log-seal.ts'
 import { UNSET_LOG_TIME } from '../../../../engine/database/log-time.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
@@ -42,6 +43,21 @@ function aCopy(active: ModelStoreDisk, first: number, last: number, disk = new M
   for (let generation = first; generation <= last; generation++)
     disk.letIn(asGeneration(generation), active.closedLog(asGeneration(generation)))
   return disk
+}
+
+/** The store is killed when a macro has begun in the log that is closed, and its other records in the next are not written. */
+function cutInMacro(active: ModelStoreDisk): void {
+  const rig = startRig(active)
+  rig.content.begin(1)
+  const filler = rig.store.buffer.room - MACRO_BYTES
+  const text = { session: 0, text: ' '.repeat(filler - TEXT_FIXED_BYTES - 1) }
+  rig.store.write(filler, (log, at) => writeTrace(log, at, text))
+  rig.change({ session: 1, page: 6, key: 1, value: 6, bytes: 100 })
+  rig.settle()
+  active.crash('kill', () => 0)
+  const closed = active.scan().closed.at(-1) ?? expect.fail()
+  expect(placesOf(active.closedLog(closed), RECORD.macroBegin)).toHaveLength(1)
+  expect(placesOf(active.closedLog(closed), RECORD.macroCommit)).toEqual([])
 }
 
 /** Opens the copy and replays up to `through`. */
@@ -123,6 +139,26 @@ describe('a copy', () => {
     expect(replay(copy, 7)).toEqual({ through: 7, fault: null })
     expect(copy.scan().database?.attach).toEqual(rig.store.header.attach)
     expect(copy.scan().database?.consistent.position).toEqual(rig.store.header.consistent.position)
+  })
+
+  it('drops a macro that a crash of the active cut, and redoes what its session changes later', () => {
+    const active = anActive()
+    cutInMacro(active)
+    const rig = startRig(active)
+    expect(rig.values([5, 6])).toEqual([{ 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6 }, {}])
+    rig.content.begin(1)
+    rig.change({ session: 1, page: 5, key: 1, value: 7, bytes: 20 })
+    rig.content.commit(1)
+    expect(rig.content.zero(5)).toBeNull()
+    rig.store.forceRoll('behind what the session of the macro changes')
+    rig.settle()
+    rig.stop('term')
+    const last = active.scan().closed.at(-1) ?? expect.fail()
+    const copy = aCopy(active, 1, last)
+
+    expect(replay(copy, last)).toEqual({ through: last, fault: null })
+    expect(differingPages(copy, naiveRedo(active, last))).toEqual([])
+    expect(copy.page(5)).toEqual(active.page(5))
   })
 
   it('begins before all logs are inspected again that its database needs', () => {
