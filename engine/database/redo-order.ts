@@ -17,8 +17,8 @@ interface HeldRecord {
 
 /**
  * Brings the records of a stream into the order in which redo takes them: each when it is met, but those of a macro when that
- * commits, and those of an aborted macro never. A macro may begin in one log and end in a later one, so one of these goes
- * through the whole stream.
+ * commits, and those of an aborted macro never, nor those of one that a crash has cut, which the recovery drops. A macro may begin
+ * in one log and end in a later one, so one of these goes through the whole stream.
  *
  * A class, since it owns the records of the macros that are open.
  */
@@ -36,6 +36,7 @@ export class RedoOrder {
     const { type } = record
     if (type === RECORD.macroBegin) this.#macros.set(sessionOf(log.view, record.at), [])
     else if (type === RECORD.macroAbort) this.#macros.delete(sessionOf(log.view, record.at))
+    else if (type === RECORD.recoveryUndo2) this.#macros.clear()
     else if (type === RECORD.macroCommit) this.#commit(log, record, visit)
     else {
       const held =

@@ -8,16 +8,18 @@ import { DbtimeReplayer, type ReplayedDatabase } from '../../../engine/database/
 import { LogBuffer } from '../../../engine/database/log-buffer.ts'
 import { type LogBytes, openLogBytes } from '../../../engine/database/log-bytes.ts'
 import { openRecords } from '../../../engine/database/log-record.ts'
+import { writeRecoveryUndo2 } from '../../../engine/database/log-record-engine.ts'
 import { writeFlagDelete, writeUndoInfo } from '../../../engine/database/log-record-node.ts'
 import { dbtimeOf, pageOf } from '../../../engine/database/log-record-page.ts'
 import { shapeOfRecord } from '../../../engine/database/log-record-table.ts'
 import { writeMacroAbort, writeMacroBegin, writeMacroCommit } from '../../../engine/database/log-record-transaction.ts'
 import { writeSplit2 } from '../../../engine/database/log-record-tree.ts'
+import { logTimeAt } from '../../../engine/database/log-time.ts'
 import { touchesPages, visitPages } from '../../../engine/database/page-reference.ts'
 import { headerOfNewLog } from '../../../engine/database/prepared-log.ts'
 import { judgeRedo } from '../../../engine/database/redo.ts'
 import { RedoOrder } from '../../../engine/database/redo-order.ts'
-import { place } from './build.ts'
+import { MOMENT_MS, place } from './build.ts'
 
 const CHANGE = { attached: true, beyondRequired: false, pageDbtime: 10, dbtimeBefore: 10, dbtime: 12 }
 
@@ -283,6 +285,14 @@ describe('a replay', () => {
   test('drops a macro that is aborted, and one that no log ends', () => {
     expect(replayed([[begin(1), change(3, 0, 1), abort(1), change(4, 100, 101)]])).toBe('4=101')
     expect(replayed([[begin(1), change(3, 0, 1)]])).toBe('')
+  })
+
+  test('drops the macros that a crash has cut where the recovery undoes, and goes on with their sessions', () => {
+    const undo: Lay = (log, at) => writeRecoveryUndo2(log, at, logTimeAt(MOMENT_MS))
+    const first = [begin(0), change(3, 100, 110, { session: 0 })]
+    const second = [undo, change(3, 100, 111, { session: 0 }), change(3, 111, 112)]
+
+    expect(replayed([first, second])).toBe('3=112')
   })
 
   test('keeps the macros of sessions apart', () => {
