@@ -122,7 +122,9 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
  * stream: it gets as many as it stays behind.
  */
 function closeMore(world: World): void {
-  const isProvenLate = world.copies.some(({ state }) => state.lag !== null && isUnproven(state))
+  const isProvenLate = world.copies.some(
+    ({ state }) => state.lag !== null && (isUnproven(state) || state.stream === null),
+  )
   for (let logs = isProvenLate ? 1 + STANDBY_LOGS : 1; logs > 0; logs--) world.close(nextGeneration(world.generated))
 }
 
