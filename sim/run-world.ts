@@ -157,15 +157,21 @@ interface Healing {
 }
 
 /** Whether the copy has diverged for good, the database is bad, or the log that comes next is nowhere any more. */
-function needsSeed({ source }: World, { disk, state, logs }: CopyNode): boolean {
+function needsSeed({ source, oracle }: World, { disk, state, logs }: CopyNode): boolean {
   if (state.failure !== null && state.failure.kind !== 'transient' && state.stream === null) return true
-  if (disk.database === null) return false
+  // Its newest log is that of another stream, and only the next one could tell, since the source has truncated it.
+  const newest = logs.get(state.inspected)?.log
+  if (state.failure?.kind === 'permanent' && newest !== undefined && newest !== oracle.truth.get(state.inspected))
+    return true
   const next = nextNeeded(state)
   // A scan does not see what lies below the edge of the copy's own deletions.
   const isHere = next >= disk.truncatedBelow && logs.get(next) !== undefined
   const isNowhere = source.disk.logs.get(next) === undefined && !isHere
-  const isBad = disk.database.error !== null || disk.database.isLost || state.database?.phase === 'failed'
-  return isBad || (isMissing(state) && isNowhere)
+  if (isMissing(state) && isNowhere) return true
+  return (
+    disk.database !== null &&
+    (disk.database.error !== null || disk.database.isLost || state.database?.phase === 'failed')
+  )
 }
 
 function isMissing({ failure }: ReplicaState): boolean {
