@@ -16,6 +16,8 @@ export interface SeedPlaces {
   readonly seeding: string
   /** It names the stream of the source, so that what was read of another one is not gone on from. */
   readonly partial: string
+  /** What `partial` begins with, whatever the stream. */
+  readonly partials: string
 }
 
 /** What a seed would find in the folder of a copy. */
@@ -47,8 +49,8 @@ export function seedPlaces(names: StoreNames, target: string | null, stream: num
   const { root, databaseName } = names
   const directory = target ?? storePlaces(names).database
   const seeding = pathIn(target ?? root, SEEDING_NAME)
-  const partial = pathIn(seeding, `${databaseName}.stream-${stream}`)
-  return { directory, database: pathIn(directory, databaseName), seeding, partial }
+  const partials = pathIn(seeding, `${databaseName}.stream-`)
+  return { directory, database: pathIn(directory, databaseName), seeding, partials, partial: `${partials}${stream}` }
 }
 
 /** Looks what lies in the folder of a copy. Changes nothing. Errors: those of the file system. */
@@ -107,12 +109,16 @@ async function removeDatabase(files: FileOperations, names: StoreNames): Promise
   await files.syncDirectory(database)
 }
 
-/** Makes the directory of a seed, and removes what was read there of another stream. Answers how much of this one is there. */
-export async function beginPartial(files: FileOperations, { seeding, partial }: SeedPlaces): Promise<number> {
+/**
+ * Makes the directory of a seed, and removes what was read there of another stream; a directory that is somebody's own may have other files.
+ * Answers how much of this one is there.
+ */
+export async function beginPartial(files: FileOperations, { seeding, partial, partials }: SeedPlaces): Promise<number> {
   await makeDirectoriesDurably(files, seeding)
   for (const name of await files.readDirectory(seeding)) {
     const path = pathIn(seeding, name)
-    if (path !== partial) await files.unlink(path)
+    if (path !== partial && path.startsWith(partials) && /^\d+$/.test(path.slice(partials.length)))
+      await files.unlink(path)
   }
   return (await files.lookUp(partial))?.sizeBytes ?? 0
 }

@@ -25,6 +25,16 @@ export interface SeedOrder {
   readonly profile: 'sp1' | 'rtm'
 }
 
+/** What a plan is made with. */
+export interface SeedPlanWanted {
+  /** What the link carries in a second; null where nobody states it. */
+  readonly linkBytesPerSecond: number | null
+  /** Whether a link that nobody states is measured, which takes a second or some logs. */
+  readonly measures: boolean
+  /** A bound that is not set yet, as {@link SeedsPort.setRate} takes it; null for the present one. */
+  readonly rate: string | null
+}
+
 /** The seeds that a node takes. */
 export interface SeedsPort {
   /** Those under way and the last ones, the newest first. */
@@ -32,8 +42,8 @@ export interface SeedsPort {
   readonly get: (id: number) => SeedDocument | null
   /** Resolves when it is under way. Rejects with the refusal. */
   readonly begin: (order: SeedOrder) => Promise<SeedDocument>
-  /** What it would do, and does not. `linkBytesPerSecond` null: it is measured. */
-  readonly plan: (order: SeedOrder, linkBytesPerSecond: number | null) => Promise<SeedPlanDocument>
+  /** What it would do, and does not. */
+  readonly plan: (order: SeedOrder, wanted: SeedPlanWanted) => Promise<SeedPlanDocument>
   /** It ends soon after that; what was read stays for the next one. */
   readonly giveUp: (id: number) => void
   readonly rate: () => SeedRateDocument
@@ -74,7 +84,16 @@ const ORDER_FIELDS = {
 }
 const ORDER: TSchema = Type.Object(ORDER_FIELDS, CLOSED)
 const PLAN_ORDER: TSchema = Type.Object(
-  { ...ORDER_FIELDS, linkBytesPerSecond: Type.Optional(orNull(Type.Number({ minimum: 1 }))) },
+  {
+    ...ORDER_FIELDS,
+    linkBytesPerSecond: Type.Optional(orNull(Type.Number({ minimum: 1 }))),
+    measures: Type.Optional(
+      Type.Boolean({ description: 'Whether a link that is not stated is measured; it is by default' }),
+    ),
+    rate: Type.Optional(
+      orNull(Type.String({ maxLength: SETTING_CHARACTERS_MAX, description: 'A bound that is not set yet' })),
+    ),
+  },
   CLOSED,
 )
 const SEED: TSchema = Type.Object({
@@ -153,10 +172,11 @@ export function addSeedRoutes(api: FastifyInstance, seeds: SeedsPort | undefined
   const begin = { tag, summary: 'Seed a suspended copy; answers when it is under way', answer: SEED, body: ORDER }
   api.post<{ Body: OrderBody }>('/api/v1/seeds', describedBy(begin), ({ body }) => port().begin(orderOf(body)))
   const plan = { tag, summary: 'What a seed would do; changes nothing', answer: PLAN, body: PLAN_ORDER }
-  api.post<{ Body: OrderBody & { linkBytesPerSecond?: number | null } }>(
+  api.post<{ Body: OrderBody & Partial<SeedPlanWanted> }>(
     '/api/v1/seeds/plan',
     describedBy(plan),
-    ({ body: { linkBytesPerSecond = null, ...order } }) => port().plan(orderOf(order), linkBytesPerSecond),
+    ({ body: { linkBytesPerSecond = null, measures = true, rate = null, ...order } }) =>
+      port().plan(orderOf(order), { linkBytesPerSecond, measures, rate }),
   )
   addSeedJobRoutes(api, seeds)
   addSeedRateRoutes(api, port)

@@ -113,8 +113,10 @@ async function seed(context: CommandContext, storageGroup: string, options: Seed
   const { io, globals } = context
   return await withConnection(context, 'copy', async (node) => {
     const order = bodyOf(storageGroup, options)
-    if (options.rate !== undefined) await node.json('POST', '/api/v1/seed-rate', { setting: settingOf(options.rate) })
-    const planned = { ...order, deleteCheckpoint: options.force ?? false, linkBytesPerSecond: options.link ?? null }
+    const rate = options.rate === undefined ? null : settingOf(options.rate)
+    // A link is measured for those who want to know it: a slow one would be kept busy by that for a while.
+    const wanted = { linkBytesPerSecond: options.link ?? null, measures: options.whatIf === true, rate }
+    const planned = { ...order, deleteCheckpoint: options.force ?? false, ...wanted }
     const plan = readPlan(await node.json('POST', '/api/v1/seeds/plan', planned))
     refuseOtherMachine(options.standbyMachine, plan.node)
     if (options.whatIf === true) {
@@ -122,8 +124,8 @@ async function seed(context: CommandContext, storageGroup: string, options: Seed
       else writeLines(io.stdout, planLines(plan))
       return 0
     }
-    const deleteCheckpoint =
-      options.force === true || (plan.refusal === null && (await confirmed(context, plan.prompts)))
+    const deleteCheckpoint = options.force === true || (await confirmed(context, plan.prompts))
+    if (rate !== null) await node.json('POST', '/api/v1/seed-rate', { setting: rate })
     const begun = readSeed(await node.json('POST', '/api/v1/seeds', { ...order, deleteCheckpoint }))
     const ended = await watch(context, node, begun)
     if (ended.error !== null) throw ReplicationError.fromJSON(ended.error)

@@ -76,6 +76,11 @@ export class RateKeeper {
     this.#apply()
   }
 
+  /** The bound that a setting would be at this moment; null for none. Errors: `USAGE`. */
+  presentOf(setting: string): number | null {
+    return rateAt(parseRateSetting(setting), this.#minute())
+  }
+
   /** No timetable changes anything any more. */
   close(): void {
     this.#cancel()

@@ -1,30 +1,53 @@
+import { resolve } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
 import { whyNotSeeded } from '../../engine/replication/seeding.ts'
-import type { StoreNames } from '../../storage/store-places.ts'
+import type { FileOperations } from '../../storage/file-operations.ts'
+import { seedPlaces } from '../../storage/seed-folder.ts'
+import { type StoreNames, storePlaces } from '../../storage/store-places.ts'
 import type { LogShareClient } from '../../transport/log-share-client.ts'
 import type { SeedOrder } from '../../transport/management-seeds.ts'
 import { asSourceUrl, type SourceUrl } from '../../transport/source-url.ts'
 import type { CopyInstance } from '../copy-instance.ts'
-import { foreignFiles, logsExist, obsoleteCheckpoint } from './seed-faults.ts'
+import { foreignFiles, logsExist, obsoleteCheckpoint, targetTaken } from './seed-faults.ts'
+
+/** The folder of a copy, and what looks at it. */
+interface SeededFolder {
+  readonly names: StoreNames
+  readonly files: FileOperations
+}
 
 /** How long a host may take to say that it leads to the source, in milliseconds. */
 const HOST_MS_MAX = 5_000
 
 /**
  * Refuses a seed that may not begin, in this order: the state of the copy, an obsolete checkpoint that nobody has confirmed to go, logs that
- * are in the way, files that are not of a storage group. A database that goes elsewhere is in nobody's way.
+ * are in the way, files that are not of a storage group. A database that goes elsewhere replaces none that lies there: it may be anybody's.
  *
  * Source: the order that transcripts of Update-StorageGroupCopy show.
  */
-export async function refuseSeed(copy: CopyInstance, names: StoreNames, order: SeedOrder): Promise<void> {
+export async function refuseSeed(copy: CopyInstance, { names, files }: SeededFolder, order: SeedOrder): Promise<void> {
   const refusal = whyNotSeeded(copy.state)
   if (refusal !== null) throw new ReplicationError(refusal)
-  if (order.targetPath !== null) return
+  if (order.targetPath !== null) {
+    const { database } = seedPlaces(names, order.targetPath, 0)
+    if ((await files.lookUp(database)) !== null) throw targetTaken(database, copy.name)
+    return
+  }
   const { checkpoint, logs, logsPath, foreign } = await copy.seeding.find(names)
-  const isCleared = order.profile === 'rtm' && order.deleteExistingFiles
-  if (checkpoint !== null && !order.deleteCheckpoint && !isCleared) throw obsoleteCheckpoint(checkpoint, copy.name)
+  if (checkpoint !== null && asksForCheckpoint(order)) throw obsoleteCheckpoint(checkpoint, copy.name)
   if (logs > 0 && !order.deleteExistingFiles) throw logsExist(logsPath, copy.name)
   if (order.deleteExistingFiles && foreign.length > 0) throw foreignFiles(foreign, copy.name)
+}
+
+/** Whether a checkpoint of before needs a confirmation still: RTM removes it with the other files. */
+export function asksForCheckpoint({ profile, deleteExistingFiles, deleteCheckpoint }: SeedOrder): boolean {
+  return !deleteCheckpoint && !(profile === 'rtm' && deleteExistingFiles)
+}
+
+/** The order as it is carried out: the copy's own directory is no other place. */
+export function orderFor(names: StoreNames, order: SeedOrder): SeedOrder {
+  const isOwn = order.targetPath !== null && resolve(order.targetPath) === storePlaces(names).database
+  return isOwn ? { ...order, targetPath: null } : order
 }
 
 /**

@@ -35,6 +35,26 @@ export function foreignFiles(paths: readonly string[], storageGroup: string): Re
   })
 }
 
+/** A database lies in the directory that one is seeded to. */
+export function targetTaken(path: string, storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `${path} is there already, and a seed of ${storageGroup} to another directory replaces no file`,
+    hint: 'Name another directory, or remove the file by hand. Nothing was changed.',
+    fields: { storageGroup, path },
+  })
+}
+
+/** Another seed is putting its database there. */
+export function targetInUse(path: string, storageGroup: string): ReplicationError {
+  return new ReplicationError({
+    code: 'STATE_REFUSED',
+    message: `another seed of this node is putting its database to ${path}`,
+    hint: `Name another directory for ${storageGroup}, or wait until that seed has ended.`,
+    fields: { storageGroup, path },
+  })
+}
+
 /** A copy whose format is not known yet, or has no database. */
 export function notMet(storageGroup: string): ReplicationError {
   return new ReplicationError({

@@ -1,9 +1,10 @@
 import { ReplicationError } from '../../engine/error.ts'
+import { whyNotSeeded } from '../../engine/replication/seeding.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { seedPlaces } from '../../storage/seed-folder.ts'
 import type { LogShareClient } from '../../transport/log-share-client.ts'
 import type { SeedDocument, SeedPlanDocument } from '../../transport/management-seed-documents.ts'
-import type { SeedOrder, SeedsPort } from '../../transport/management-seeds.ts'
+import type { SeedOrder, SeedPlanWanted, SeedsPort } from '../../transport/management-seeds.ts'
 import { requestInvalid } from '../../transport/problem.ts'
 import { SharedRate } from '../../workers/shared-rate.ts'
 import type { Clock } from '../clock.ts'
@@ -11,8 +12,8 @@ import type { CopyInstance } from '../copy-instance.ts'
 import { storeNamesOf } from '../copy-seeding.ts'
 import { measureLink } from './link-measure.ts'
 import { RateKeeper } from './rate-setting.ts'
-import { refuseSeed } from './seed-checks.ts'
-import { checkpointPrompt, notMet, tooManySeeds } from './seed-faults.ts'
+import { asksForCheckpoint, orderFor, refuseSeed } from './seed-checks.ts'
+import { checkpointPrompt, notMet, targetInUse, tooManySeeds } from './seed-faults.ts'
 import { SeedJob } from './seed-job.ts'
 
 /** What a {@link SeedHost} works with. */
@@ -54,26 +55,28 @@ export class SeedHost {
       list: () => this.#jobs.map(({ job }) => job.document).reverse(),
       get: (id) => this.#jobs.find((each) => each.id === id)?.job.document ?? null,
       begin: (order) => this.begin(order),
-      plan: (order, linkBytesPerSecond) => this.plan(order, linkBytesPerSecond),
+      plan: (order, wanted) => this.plan(order, wanted),
       giveUp: (id) => this.#jobs.find((each) => each.id === id)?.job.giveUp(),
       rate: () => this.#rate.document,
       setRate: (setting) => {
-        try {
-          this.#rate.set(setting)
-        } catch (error) {
-          // What a command line calls usage is a bad request here.
-          throw error instanceof ReplicationError ? requestInvalid(error.message, error.hint) : error
-        }
+        asRequest(() => this.#rate.set(setting))
         return this.#rate.document
       },
     }
   }
 
   /** Seeds a copy; resolves when it is under way. Errors: those of the checks and of the source, before anything is changed. */
-  async begin(order: SeedOrder): Promise<SeedDocument> {
+  async begin(written: SeedOrder): Promise<SeedDocument> {
     const { find, client, clock, node } = this.#parts
-    const copy = find(order.storageGroup)
-    if (this.#jobs.filter(({ job }) => !job.isOver).length >= UNDER_WAY_MAX) throw tooManySeeds(UNDER_WAY_MAX)
+    const copy = find(written.storageGroup)
+    const names = storeNamesOf(copy)
+    if (names === null) throw notMet(copy.name)
+    const order = orderFor(names, written)
+    const underWay = this.#jobs.filter(({ job }) => !job.isOver)
+    if (underWay.length >= UNDER_WAY_MAX) throw tooManySeeds(UNDER_WAY_MAX)
+    const { database } = seedPlaces(names, order.targetPath, 0)
+    if (order.targetPath !== null && underWay.some(({ job }) => job.document.path === database))
+      throw targetInUse(database, copy.name)
     const id = this.#lastId + 1
     const job = new SeedJob({ id, order, copy, client, files: this.#files, rate: this.#shared, clock, node })
     this.#lastId = id
@@ -89,23 +92,29 @@ export class SeedHost {
   }
 
   /** What a seed would do. Changes nothing. Errors: `STORAGE_GROUP_UNKNOWN`, and those of the way to the source. */
-  async plan(order: SeedOrder, stated: number | null): Promise<SeedPlanDocument> {
+  async plan(
+    written: SeedOrder,
+    { linkBytesPerSecond: stated, rate: setting, measures }: SeedPlanWanted,
+  ): Promise<SeedPlanDocument> {
     const { find, client, node } = this.#parts
-    const copy = find(order.storageGroup)
+    const copy = find(written.storageGroup)
     const names = storeNamesOf(copy)
     if (names === null) throw notMet(copy.name)
+    const order = orderFor(names, written)
     const never = new AbortController().signal
     const { bytes = 0 } = await client.askBackup(copy.source, { ask: 'size-of-seed', copyId: copy.copyId }, never)
     const places = seedPlaces(names, order.targetPath, copy.state.announcement.stream)
     const resumedBytes = Math.min(bytes, (await this.#files.lookUp(places.partial))?.sizeBytes ?? 0)
-    const measured = stated === null ? await measureLink(client, copy) : null
+    const measured = stated === null && measures ? await measureLink(client, copy) : null
     const link = stated ?? measured
-    const bound = this.#shared.bytesPerSecond
+    const bound = setting === null ? this.#shared.bytesPerSecond : asRequest(() => this.#rate.presentOf(setting))
     const rate = link === null ? bound : Math.min(link, bound ?? link)
     const { checkpoint, logs, logsPath, databaseBytes } = await copy.seeding.find(names)
     const isElsewhere = order.targetPath !== null
-    const asks = !isElsewhere && checkpoint !== null && !order.deleteCheckpoint
-    const refusal = await refuseSeed(copy, names, { ...order, deleteCheckpoint: true }).then(
+    // Whoever may not seed at all is asked nothing; logs in the way are told of behind the question.
+    const asks = !isElsewhere && whyNotSeeded(copy.state) === null && asksForCheckpoint(order)
+    const folder = { names, files: this.#files }
+    const refusal = await refuseSeed(copy, folder, { ...order, deleteCheckpoint: true }).then(
       () => null,
       (error: unknown) => {
         if (error instanceof ReplicationError) return error.toJSON()
@@ -136,5 +145,14 @@ export class SeedHost {
     this.#rate.close()
     for (const { job } of this.#jobs) job.giveUp()
     await Promise.all(this.#jobs.map(({ done }) => done))
+  }
+}
+
+/** What a command line calls usage is a bad request here. */
+function asRequest<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof ReplicationError ? requestInvalid(error.message, error.hint) : error
   }
 }

@@ -155,9 +155,9 @@ export class SeedJob {
 
   /** Seeds the copy; resolves when it is over, whatever came of it. */
   async run(): Promise<void> {
-    const { copy, clock } = this.#parts
+    const { copy, clock, files, order } = this.#parts
     try {
-      await refuseSeed(copy, this.#names, this.#parts.order)
+      await refuseSeed(copy, { names: this.#names, files }, order)
       await copy.seeding.begin()
       try {
         await this.#seed()

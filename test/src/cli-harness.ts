@@ -19,6 +19,8 @@ export interface CliSetting {
   readonly isTerminal?: boolean
   /** Sees each piece of standard output as it comes. */
   readonly onStdout?: (text: string) => void
+  /** Answers what is asked; nobody is there without it. */
+  readonly ask?: (question: string) => Promise<string>
 }
 
 /** A configuration path that names no file would fall back to the user's own; an empty file shields a test from it. */
@@ -47,6 +49,7 @@ export async function ccr(line: readonly string[], setting: CliSetting = {}): Pr
     },
     env: { CCR_CONFIG: NO_CONFIG, ...setting.env },
     signal: setting.signal ?? new AbortController().signal,
+    ...(setting.ask === undefined ? {} : { ask: setting.ask }),
   })
   return { exitCode, stdout, stderr }
 }
