@@ -69,11 +69,15 @@ function asked(state: SourceState, fact: Of<'backup-asked'>): Stepped {
   return [begun, [...left, ...startEvents(session), ...wake, answer(fact.requestId)]]
 }
 
-/** A copy that begins a backup or a seed anew has forgotten the one before: its service was started again. */
+/**
+ * A copy that begins a backup anew has forgotten the one before, and so with a seed: its service was started again. One of the other kind may well
+ * be under way, and refuses it.
+ */
 function withoutForgotten(state: SourceState, { request }: Of<'backup-asked'>): Stepped {
   const { session } = state
   const copyId = request.surrogate?.copyId ?? request.seed?.copyId
   if (session === null || copyId === undefined || copyOfSession(session) !== copyId) return [state, []]
+  if ((session.request.seed === undefined) !== (request.seed === undefined)) return [state, []]
   return broken(state, session, 'its copy has begun another one')
 }
 
