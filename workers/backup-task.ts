@@ -161,8 +161,12 @@ class BackupWorker {
     const client = new SeedClient(source, query.session)
     const named = `the database of ${source.share} at ${source.origin}`
     this.#parts.pace.share({ rate: new SharedRate(query.rate), sizes: SEED_PIECES })
-    const read = await readSeed(this.#parts, { client, to: query.to, named, signal: this.#cancelled.signal })
-    return { bytes: read.bytes, pages: read.pages.seen, resumedBytes: read.resumedBytes }
+    try {
+      const read = await readSeed(this.#parts, { client, to: query.to, named, signal: this.#cancelled.signal })
+      return { bytes: read.bytes, pages: read.pages.seen, resumedBytes: read.resumedBytes }
+    } finally {
+      client.close() // one that failed before it read anything has not
+    }
   }
 
   #set(): SetWriter {

@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../engine/database/page.ts'
 import { sameSignature } from '../engine/database/redo-mark.ts'
 import { ReplicationError } from '../engine/error.ts'
 import { asGeneration, type Generation, type GenerationRange, NO_GENERATION } from '../engine/generation.ts'
-import { type FileFacts, type FileOperations, type OpenFile, wholeOf } from '../storage/file-operations.ts'
+import { type FileOperations, type OpenFile, wholeOf } from '../storage/file-operations.ts'
 import { NewFile } from '../storage/new-file.ts'
 import type { SeedClient } from '../transport/seed-client.ts'
 import { type CheckedDatabase, DatabasePass } from './checked-database.ts'
@@ -37,6 +37,8 @@ const TRY_AGAIN_MS = 100
  * The end of what is there is not believed: a crash may have left it torn. At most so much is read again.
  */
 const TAIL_BYTES = 1_048_576
+/** The header and its shadow, a page each. */
+const HEADERS_BYTES = 2 * PAGE_BYTES
 
 /**
  * Reads a whole database from its source, each page verified; a page that does not verify is asked for again, since the store may be
@@ -47,11 +49,13 @@ const TAIL_BYTES = 1_048_576
  */
 export async function readSeed(parts: CheckingParts, reading: SeedReading): Promise<SeedRead> {
   const present = await usablePart(parts.files, reading)
-  const trusted = Math.max(0, (present?.sizeBytes ?? 0) - TAIL_BYTES)
-  const writtenBytes = trusted - (trusted % PAGE_BYTES)
+  const trusted = (present?.sizeBytes ?? 0) - TAIL_BYTES
+  // Both copies of the header are looked at in one piece.
+  const writtenBytes = trusted < HEADERS_BYTES ? 0 : trusted - (trusted % PAGE_BYTES)
   const to = await openPartial(parts.files, reading.to, present !== null)
   const local = writtenBytes === 0 ? null : await parts.files.open(reading.to, 'read')
-  const source = new SeedSource({ reading, to, local, writtenBytes, files: parts.files })
+  const header = present?.header ?? null
+  const source = new SeedSource({ reading, to, local, writtenBytes, header, files: parts.files })
   const open = { from: reading.named, to: reading.to, state: 'in-use' } as const
   const pass = DatabasePass.over(
     open,
@@ -61,20 +65,29 @@ export async function readSeed(parts: CheckingParts, reading: SeedReading): Prom
   return { ...(await pass.finish(null)), resumedBytes: writtenBytes }
 }
 
+/** What a seed that was cut off has left. */
+interface Part {
+  readonly sizeBytes: number
+  readonly header: DatabaseHeader
+}
+
 /** What is there of this very database; anything else goes. */
-async function usablePart(files: FileOperations, { client, to, signal }: SeedReading): Promise<FileFacts | null> {
+async function usablePart(files: FileOperations, { client, to, signal }: SeedReading): Promise<Part | null> {
   const present = await files.lookUp(to)
   if (present === null) return null
   const remote = new Uint8Array(DATABASE_HEADERS_BYTES_MAX)
-  await client.read({ position: 0, length: remote.length, into: remote }, signal)
+  const { fileBytes } = await client.read({ position: 0, length: remote.length, into: remote }, signal)
   const [here, there] = [readDatabaseHeader(await startOf(files, to)), readDatabaseHeader(remote)]
-  const isSame =
+  if (
     here.verdict === 'read' &&
     there.verdict === 'read' &&
+    // What is written over it would leave its end.
+    present.sizeBytes <= fileBytes &&
     here.header.backups.currentFull.firstGeneration > 0 &&
     sameSignature(here.header.signature, there.header.signature) &&
     sameSignature(here.header.logSignature, there.header.logSignature)
-  if (isSame) return present
+  )
+    return { sizeBytes: present.sizeBytes, header: here.header }
   await files.unlink(to)
   return null
 }
@@ -107,6 +120,8 @@ interface SeedSourceParts {
   readonly to: NewFile
   readonly local: OpenFile | null
   readonly writtenBytes: number
+  /** That of the file. Null where it has none. */
+  readonly header: DatabaseHeader | null
   readonly files: FileOperations
 }
 
@@ -126,15 +141,18 @@ class SeedSource implements PieceSource {
     return this.#parts.reading.named
   }
 
-  sizeBytes(): Promise<number> {
+  /** The smaller of two answers: no checksum protects it, and nobody would find what is not there. */
+  async sizeBytes(): Promise<number> {
     const { client, signal } = this.#parts.reading
-    return this.#tried(() => client.sizeBytes(signal))
+    const ask = (): Promise<number> => this.#tried(() => client.sizeBytes(signal))
+    return Math.min(await ask(), await ask())
   }
 
   async fill(piece: ReadPiece): Promise<number> {
     if (piece.position >= this.writtenBytes) return await this.#fetch(piece)
     if (await this.#fillFromFile(piece)) return piece.length
     const count = await this.#fetch(piece)
+    if (piece.position === 0) this.#keepHeader(piece)
     await this.#parts.to.write({ bytes: piece.slot.bytes, offset: 0, length: count }, piece.position)
     return count
   }
@@ -143,6 +161,13 @@ class SeedSource implements PieceSource {
     const { local, files, reading } = this.#parts
     reading.client.close()
     if (local !== null) await files.close(local)
+  }
+
+  /** The pages behind this piece are those of before: the header goes on saying which logs they need. */
+  #keepHeader({ slot }: ReadPiece): void {
+    const { header } = this.#parts
+    if (header === null) return
+    for (const at of [0, header.pageBytes]) writeDatabaseHeader(slot.bytes.subarray(at, at + header.pageBytes), header)
   }
 
   /** Once for each piece, and none with a page of zeros: a crash leaves such, and so does a database now and then. */

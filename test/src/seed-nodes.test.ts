@@ -135,7 +135,7 @@ describe('a seed under load', () => {
   })
 
   it('of a source with circular logging keeps the logs that the copy needs', async () => {
-    await aCluster({ settings: { 'store.circularLogging': true } as never })
+    await aCluster({ settings: { 'store.circularLogging': 'on' } })
     await nodes.mail(60)
     await expect.poll(async () => (await nodes.status())['LastLogInspected'], WAIT).toBeGreaterThan(0)
     await nodes.suspend()
