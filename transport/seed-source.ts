@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { parseByteRange } from './byte-range.ts'
 import type { TransferLimits } from './log-transfer.ts'
 import { problemOf, requestInvalid, writeProblem } from './problem.ts'
@@ -64,32 +65,38 @@ export async function sendSeedPiece(
       'content-range': `bytes ${range.lo}-${range.lo + length - 1}/${sizeBytes}`,
       'content-length': length,
     })
-    await sent(response, piece.bytes, { limits, signal })
+    await sent({ response, socket: request.socket }, piece.bytes, { limits, signal })
     return response.destroyed && !response.writableFinished ? 0 : length
   } finally {
     piece.release()
   }
 }
 
+/** An answer, and the connection that it leaves by: one behind others has none of its own yet, and does not hear of its end. */
+interface Leaving {
+  readonly response: ServerResponse
+  readonly socket: Socket
+}
+
 /** Resolves when the bytes have left for the kernel, or the connection has gone: either way their memory is free. */
 function sent(
-  response: ServerResponse,
+  { response, socket }: Leaving,
   bytes: Uint8Array,
   ends: Pick<SeedTransfer, 'limits' | 'signal'>,
 ): Promise<void> {
   const { transferBaseMs, transferRateMin } = ends.limits
-  const cut = (): unknown => response.destroy()
+  const cut = (): unknown => socket.destroy()
   const deadline = setTimeout(cut, transferBaseMs + (bytes.length / transferRateMin) * 1_000)
   ends.signal.addEventListener('abort', cut, { once: true })
   return new Promise((resolve) => {
     const settled = (): void => {
-      response.off('close', settled)
+      socket.off('close', settled)
       clearTimeout(deadline)
       ends.signal.removeEventListener('abort', cut)
       resolve()
     }
-    response.once('close', settled)
-    if (response.destroyed) settled()
+    socket.once('close', settled)
+    if (socket.destroyed) settled()
     else response.end(bytes, settled)
   })
 }
