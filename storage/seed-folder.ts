@@ -101,12 +101,14 @@ export async function clearForSeed(files: FileOperations, names: StoreNames, wha
   if (going.length > 0) await files.syncDirectory(places.logs)
 }
 
-/** With its saved pages, which are of no use without it. */
+/** Its saved pages go first: left behind, they would be put into whichever database comes there next. */
 async function removeDatabase(files: FileOperations, names: StoreNames): Promise<void> {
   const { database, databaseName, savedPagesName } = storePlaces(names)
-  for (const path of [pathIn(database, databaseName), pathIn(database, savedPagesName)])
-    if ((await files.lookUp(path)) !== null) await files.unlink(path)
-  await files.syncDirectory(database)
+  for (const path of [pathIn(database, savedPagesName), pathIn(database, databaseName)])
+    if ((await files.lookUp(path)) !== null) {
+      await files.unlink(path)
+      await files.syncDirectory(database)
+    }
 }
 
 /**
@@ -117,9 +119,11 @@ export async function beginPartial(files: FileOperations, { seeding, partial, pa
   await makeDirectoriesDurably(files, seeding)
   for (const name of await files.readDirectory(seeding)) {
     const path = pathIn(seeding, name)
-    if (path !== partial && path.startsWith(partials) && /^\d+$/.test(path.slice(partials.length)))
-      await files.unlink(path)
+    const isPartial = path.startsWith(partials) && /^\d+$/.test(path.slice(partials.length))
+    // With a second name it is a database that was put into its place, and a power cut kept this name too.
+    if (isPartial && (path !== partial || (await files.lookUp(path))?.names !== 1)) await files.unlink(path)
   }
+  await files.syncDirectory(seeding)
   return (await files.lookUp(partial))?.sizeBytes ?? 0
 }
 

@@ -94,7 +94,8 @@ async function usablePart(files: FileOperations, { client, to, signal }: SeedRea
 
 /** The first log that the pages need which are there of a seed that was cut off; 0 where there are none that could be gone on from. */
 export async function firstOfPart(files: FileOperations, path: string): Promise<Generation> {
-  if ((await files.lookUp(path)) === null) return NO_GENERATION
+  const facts = await files.lookUp(path)
+  if (facts === null || facts.names !== 1) return NO_GENERATION
   const read = readDatabaseHeader(await startOf(files, path))
   return read.verdict === 'read' ? asGeneration(read.header.backups.currentFull.firstGeneration) : NO_GENERATION
 }
