@@ -25,6 +25,8 @@ export interface ShareTally {
 export interface MetricsSources {
   readonly copies: () => Iterable<{ readonly status: CopyStatus; readonly tally: CopyTally }>
   readonly shares: () => Iterable<{ readonly state: SourceState; readonly tally: ShareTally }>
+  /** Seeds of the copies, the newest first; absent where none is taken. */
+  readonly seeds?: () => Iterable<{ readonly storageGroup: string; readonly percent: number }>
 }
 
 /** The metrics of a process. */
@@ -61,6 +63,7 @@ export function serviceMetrics(sources: MetricsSources): Metrics {
   copyCounters(registry, sources)
   shareCounters(registry, sources)
   copiesOfShares(registry, sources)
+  seedGauge(registry, sources)
   const batch = new Histogram({
     name: 'ccr_inspected_batch_logs',
     help: 'Logs that became durable under their names with one sync of the directory.',
@@ -267,4 +270,20 @@ function copiesOfShares(registry: Registry, sources: MetricsSources): void {
       },
     })
   }
+}
+
+function seedGauge(registry: Registry, sources: MetricsSources): void {
+  new Gauge({
+    name: 'ccr_seeding_finished_percent',
+    help: 'How much of the newest seed of the copy is done (Seeding Finished %); none before the first one.',
+    labelNames: ['storage_group'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      const newest = new Map<string, number>()
+      for (const { storageGroup, percent } of sources.seeds?.() ?? [])
+        if (!newest.has(storageGroup)) newest.set(storageGroup, percent)
+      for (const [storageGroup, percent] of newest) this.set({ storage_group: storageGroup }, percent)
+    },
+  })
 }

@@ -137,7 +137,11 @@ interface Hosts {
 
 function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   const { node, settings, events, log, clock, random, onCrash } = parts
-  const metrics = serviceMetrics({ copies: () => copies.copies, shares: () => shares.shares })
+  const metrics = serviceMetrics({
+    copies: () => copies.copies,
+    shares: () => shares.shares,
+    seeds: () => seeds.port.list(),
+  })
   // Closed in the reverse order: copies first, and a store after the share that watches it.
   const stores = closing.add(new StoreHost({ events, log, clock }))
   const shares = closing.add(new ShareHost({ listen: node.listen, events, log, clock, random, metrics, onCrash }))

@@ -98,9 +98,12 @@ export class SharedRate implements PacedRate {
   }
 }
 
-/** The same clock in every thread: each has an origin of its own. */
+/**
+ * The same clock in every thread. Not `performance`: each thread has an origin of its own there, taken from the time of the day, and a clock that
+ * was set between two starts would have one thread wait for as long as that.
+ */
 function nowMs(): number {
-  return performance.timeOrigin + performance.now()
+  return Number(process.hrtime.bigint()) / 1e6
 }
 
 const scratch = new DataView(new ArrayBuffer(8))

@@ -12,11 +12,12 @@ import { type CutFileSystem, cutMissing, OWN_MOUNTS } from './cut-disk.ts'
 import { runErrnoSweep, sweepMissing } from './errno-sweep.ts'
 import { runKillRounds } from './kill-rounds.ts'
 import { type CutSeries, cutProduct, cutPublishing } from './power-cut.ts'
+import { runSeedKills } from './seed-rounds.ts'
 import { cutPlantedStore, cutStore } from './store-cut.ts'
 
 const USAGE = `usage: npm run soak [-- OPTIONS]
-  --only PART   kill, backups, cuts or errno (default: all)
-  --rounds N    kill rounds (default 200; of backups a tenth of it)
+  --only PART   kill, backups, seeds, cuts or errno (default: all)
+  --rounds N    kill rounds (default 200; of backups a tenth of it, of seeds a half)
   --cuts N      power cuts of each series (default 20)
   --cases N     errno cases, taken evenly from all of them (default: all)
   --seed N      choices of the kill rounds`
@@ -48,7 +49,8 @@ function readOptions(args: readonly string[]): SoakOptions {
     throw new Error(`${given} is no whole number`)
   }
   const { only = null } = values
-  if (only !== null && !['kill', 'backups', 'cuts', 'errno'].includes(only)) throw new Error(`there is no part ${only}`)
+  if (only !== null && !['kill', 'backups', 'seeds', 'cuts', 'errno'].includes(only))
+    throw new Error(`there is no part ${only}`)
   return {
     only,
     rounds: number(values.rounds, 200),
@@ -79,6 +81,18 @@ async function soakBackups({ rounds, seed }: SoakOptions): Promise<boolean> {
   tell(`${messages} messages found, ${truncated} logs truncated, restored from ${restored.join(' ')}`)
   for (const fault of faults) tell(`FAULT ${fault}`)
   return faults.length === 0
+}
+
+/** A round with two seeds takes as long as two others. */
+const ROUNDS_PER_SEED = 2
+
+async function soakSeeds({ rounds, seed }: SoakOptions): Promise<boolean> {
+  const seeds = Math.ceil(rounds / ROUNDS_PER_SEED)
+  console.log(`kills of seeds: ${seeds} with seed ${seed}`)
+  const { met, resumed, faults } = await runSeedKills({ rounds: seeds, seed, tell })
+  tell(`${met} seeds were met by a kill, ${resumed} went on with what was there`)
+  for (const fault of faults) tell(`FAULT ${fault}`)
+  return faults.length === 0 && met > 0
 }
 
 /** Mounts need a namespace of their own, so that part runs in a process that was started inside one. */
@@ -154,6 +168,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (wanted('errno')) sound = (await soakErrnos(options)) && sound
   if (wanted('kill')) sound = (await soakKills(options)) && sound
   if (wanted('backups')) sound = (await soakBackups(options)) && sound
+  if (wanted('seeds')) sound = (await soakSeeds(options)) && sound
   console.log(sound ? 'sound' : 'NOT sound')
   return sound ? 0 : 1
 }

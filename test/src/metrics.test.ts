@@ -22,6 +22,22 @@ function aReplica(name: string, change: Partial<ReplicaState>): ReplicaState {
   return { ...startReplica(name), ...change }
 }
 
+describe('the metrics of seeds', () => {
+  it('show the newest seed of each storage group, and none before the first', async () => {
+    const seeds = () => [
+      { storageGroup: 'SG1', percent: 12.5 },
+      { storageGroup: 'SG2', percent: 100 },
+      { storageGroup: 'SG1', percent: 99 },
+    ]
+
+    const scrape = await samples({ ...NOTHING, seeds })
+
+    expect(scrape.get('ccr_seeding_finished_percent{storage_group="SG1"}')).toBe(12.5)
+    expect(scrape.get('ccr_seeding_finished_percent{storage_group="SG2"}')).toBe(100)
+    expect([...(await samples(NOTHING)).keys()].join()).not.toContain('ccr_seeding')
+  })
+})
+
 describe('the metrics of a copy', () => {
   it('count its queue from what the copier was told', async () => {
     const generation = asGeneration
