@@ -13,7 +13,7 @@ import { type CliOutcome, type CliSetting, ccr } from './cli-harness.ts'
 
 const NEVER = new AbortController().signal
 /** For what takes as long as the machine takes. */
-export const WAIT = { timeout: 20_000, interval: 20 } as const
+export const WAIT = { timeout: 40_000, interval: 20 } as const
 
 type NodeName = 'node1' | 'node2'
 type Document = Readonly<Record<string, unknown>>

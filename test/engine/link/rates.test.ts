@@ -50,26 +50,26 @@ describe('a timetable of rates', () => {
 })
 
 describe('a progress', () => {
-  const after = (looks: readonly (readonly [bytes: number, atMs: number])[]): ProgressRate =>
+  const looked = (looks: readonly (readonly [bytes: number, atMs: number])[]): ProgressRate =>
     looks.reduce((progress, [bytes, atMs]) => lookAt(progress, bytes, atMs), startProgress(0, 0))
 
   it('says nothing before two looks that lie apart, and the rest at an even rate exactly', () => {
     expect(remainingMs(startProgress(0, 0), 100)).toBeNull()
-    expect(after([[10, 49]]).bytesPerSecond).toBeNull()
-    const even = after([100, 200, 300, 400].map((ms) => [ms * 10, ms]))
+    expect(looked([[10, 49]]).bytesPerSecond).toBeNull()
+    const even = looked([100, 200, 300, 400].map((ms) => [ms * 10, ms]))
     expect(even.bytesPerSecond).toBeCloseTo(10_000, 6)
     expect(remainingMs(even, 14_000)).toBeCloseTo(1_000, 6)
     expect(remainingMs(even, 1)).toBe(0)
   })
 
   it('follows a change slowly, says nothing of a standstill from the start, and begins anew when bytes go back', () => {
-    const faster = after([
+    const faster = looked([
       [10_000, 1_000],
       [30_000, 2_000],
     ])
     expect(faster.bytesPerSecond).toBeGreaterThan(10_000)
     expect(faster.bytesPerSecond).toBeLessThan(13_000)
-    expect(remainingMs(after([[0, 1_000]]), 5)).toBeNull()
+    expect(remainingMs(looked([[0, 1_000]]), 5)).toBeNull()
     expect(lookAt(faster, 5, 3_000)).toEqual({ atMs: 3_000, bytes: 5, bytesPerSecond: null })
   })
 })
