@@ -10,7 +10,7 @@ import { turnShadow } from './log-seal.ts'
 /**
  * Where the records of an open log end, and what a crash did to it:
  *
- * - `sound`: the last flush is whole;
+ * - `sound`: the last flush is whole; a log that was closed already is opened again behind it;
  * - `shadow`: the last sector is damaged and was taken from its shadow;
  * - `torn`: the last flush did not finish; what came to the disk of it ends with its last whole record;
  * - `corrupt`: damage that no crash explains. Nothing may be cut or patched.
@@ -86,10 +86,25 @@ function afterRecords(log: LogBytes, header: LogHeader, end: EndOfLog): EndOfLog
   // Every flush ends with a whole record, so only the newest range can hold a part of one.
   if (cursor.stop === 'cut' && cursor.at < end.checksumAt + CHECKSUM_RECORD_BYTES)
     return corruptAt(end, cursor.at, 'a checksum record lies inside the record at')
-  if (end.state === 'sound' && cursor.stop === 'end') return end
+  if (end.state === 'sound' && cursor.stop === 'end') return isClosed(header, end) ? openedAgain(log, header, end) : end
   const endByte = cursor.stop === 'cut' ? cursor.at : end.endByte
   const detail = end.detail === '' ? `the record at byte ${cursor.at} passes the end of the log` : end.detail
   return mendedAt(log, header, { ...end, state: 'torn', endByte, detail })
+}
+
+/** Whether the newest range goes on behind its first sector: the log was closed, but a crash came before it got its name. */
+function isClosed(header: LogHeader, { checksumAt, endByte }: EndOfLog): boolean {
+  return endByte > firstSectorEnd(checksumAt, header)
+}
+
+/**
+ * Opens a range behind a closed log, so that records may follow. Were its last range made longer instead, its first sector would
+ * speak of sectors that are not there yet, and until they are its other sectors, which the database may rely on, were not proved.
+ */
+function openedAgain(log: LogBytes, header: LogHeader, end: EndOfLog): EndOfLog {
+  const opened = mendedAt(log, header, end)
+  const isFull = opened.checksumAt === end.checksumAt // it stays as it is: the next record rolls it
+  return isFull ? end : opened
 }
 
 function corruptAt(end: EndOfLog, at: number, what: string): EndOfLog {

@@ -90,16 +90,26 @@ export function* crashes(
   let promised = 0
   yield { disk, promised }
   for (const flush of flushes) {
-    for (const { at, bytes } of flush.writes) {
-      for (const sector of orderOf(bytes.length / sectorBytes, seed)) {
-        const lo = sector * sectorBytes
-        disk.bytes.set(bytes.subarray(lo, lo + sectorBytes), at + lo)
-        yield { disk, promised }
-      }
+    for (const { lo, bytes } of sectorsOf(flush.writes, { sectorBytes, seed })) {
+      disk.bytes.set(bytes, lo)
+      yield { disk, promised }
     }
     promised = flush.records
   }
   yield { disk, promised }
+}
+
+/** The sectors of some writes, in an order in which they may come to the disk; `lo` is a byte of the file. */
+export function* sectorsOf(
+  writes: readonly LogWrite[],
+  { sectorBytes, seed }: { readonly sectorBytes: number; readonly seed: number },
+): Generator<{ readonly lo: number; readonly bytes: Uint8Array }> {
+  for (const { at, bytes } of writes) {
+    for (const sector of orderOf(bytes.length / sectorBytes, seed)) {
+      const lo = sector * sectorBytes
+      yield { lo: at + lo, bytes: bytes.subarray(lo, lo + sectorBytes) }
+    }
+  }
 }
 
 function orderOf(sectors: number, seed: number): number[] {

@@ -12,7 +12,15 @@ import { CHECKSUM_RECORD_BYTES } from '../../../engine/database/log-checksum.ts'
 import { verifyLog } from '../../../engine/database/log-file.ts'
 import { headerOfNewLog, prepareLog } from '../../../engine/database/prepared-log.ts'
 import { place } from './build.ts'
-import { crashes, type FlushHistory, insertsOf, layRecord, type PlayedHistory, play } from './flush-history.ts'
+import {
+  crashes,
+  type FlushHistory,
+  insertsOf,
+  layRecord,
+  type PlayedHistory,
+  play,
+  sectorsOf,
+} from './flush-history.ts'
 
 const anyLengths = fc.oneof(
   fc.array(fc.nat(60), { minLength: 1, maxLength: 3 }),
@@ -233,6 +241,31 @@ describe('a crash in the middle of any write', () => {
     }
 
     expect(states).toEqual(['torn 2', 'torn 2', 'torn 2', 'torn 2', 'sound 3', 'sound 3'])
+  })
+})
+
+describe('a log that was closed, and did not get its name before a crash', () => {
+  test('keeps all its records, wherever the first flush of the next start is cut', () => {
+    fc.assert(
+      fc.property(anyHistory, anyLengths, fc.integer({ min: 1, max: 4000 }), (history, unflushed, dataBytes) => {
+        const { header, buffer } = play({ ...history, closed: false })
+        for (const length of unflushed) layRecord(buffer, length)
+        buffer.close()
+        const end = findEndOfLog(openLogBytes(buffer.fileImage()), header)
+        const disk = openLogBytes(end.patched ?? buffer.fileImage())
+        const laid = insertsOf(disk, header, end.endByte)
+        const resumed = LogBuffer.resume(header, disk.bytes, end)
+        const writes = layRecord(resumed, dataBytes) ? resumed.seal() : resumed.close()
+        for (const { lo, bytes } of sectorsOf(writes, { sectorBytes: header.sectorBytes, seed: 0 })) {
+          disk.bytes.set(bytes, lo)
+          const { state, endByte, patched } = findEndOfLog(disk, header)
+          expect(state).not.toBe('corrupt')
+          const kept = insertsOf(openLogBytes(patched ?? disk.bytes), header, endByte)
+          expect(kept.slice(0, laid.length)).toEqual(laid)
+        }
+      }),
+      { numRuns: 200 },
+    )
   })
 })
 
