@@ -2,7 +2,7 @@
 // Method: texts, good and bad; a clock that is moved by hand.
 import { describe, expect, it } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
-import { parseRateSetting, SeedRate } from '../../src/seed/rate-setting.ts'
+import { parseRateSetting, RateKeeper } from '../../src/seed/rate-setting.ts'
 import { SharedRate } from '../../workers/shared-rate.ts'
 
 const MIB = 1_048_576
@@ -78,7 +78,7 @@ describe('a bound of seeds', () => {
   it('follows its timetable from day to day, until another one is set', () => {
     const clock = new HandClock(7, 30)
     const shared = new SharedRate()
-    const rate = new SeedRate(shared, clock)
+    const rate = new RateKeeper(shared, clock)
     rate.set('08:00,5M 19:00,off')
     expect([shared.bytesPerSecond, rate.document.changes]).toEqual([null, new Date(2007, 2, 8, 8, 0).toISOString()])
 
