@@ -17,6 +17,7 @@ import {
   withFinished,
 } from './backup-session.ts'
 import { grant } from './grant.ts'
+import { pinnedBySeed } from './seeded-copy.ts'
 import type { SourceState } from './source-state.ts'
 
 type Stepped = readonly [SourceState, readonly SourceOrder[]]
@@ -63,7 +64,16 @@ function asked(state: SourceState, fact: Of<'backup-asked'>): Stepped {
     return [free, [...left, ...refusalEvents(refusal.eseError), refused]]
   }
   const session = beginSession(free, fact.request, fact.nowMs)
-  const begun: SourceState = { ...free, session, lastBackupId: session.id }
+  const { seed } = fact.request
+  const copies = free.copies.map((copy) =>
+    copy.copyId === seed?.copyId ? pinnedBySeed(copy, session.pinnedFrom) : copy,
+  )
+  const begun: SourceState = {
+    ...free,
+    session,
+    lastBackupId: session.id,
+    copies: seed === undefined ? free.copies : copies,
+  }
   const wake: readonly SourceOrder[] =
     copyOfSession(session) === null ? [] : [{ kind: 'wake-at', atMs: fact.nowMs + SURROGATE_SILENCE_MS_MAX }]
   return [begun, [...left, ...startEvents(session), ...wake, answer(fact.requestId)]]

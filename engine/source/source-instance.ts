@@ -15,6 +15,7 @@ import { backupStep, breakBackupOf, watchBackup } from './backup-step.ts'
 import { gapOf } from './gap.ts'
 import { grant } from './grant.ts'
 import { restored } from './restored-logs.ts'
+import { connectedAnew, reportedBy } from './seeded-copy.ts'
 import { type SourceCopy, type SourceState, sourceDraftOf } from './source-state.ts'
 import { planTruncation } from './truncation-rule.ts'
 
@@ -130,15 +131,10 @@ function enrolled(state: SourceState, copy: EnrolledCopy): Stepped {
   const known = state.copies.find(({ copyId }) => copyId === copy.copyId)
   const accept = { kind: 'accept-copy', copyId: copy.copyId } as const
   if (known !== undefined && known.label === copy.label)
-    return [changeCopy(state, copy.copyId, { connected: true }), [accept]]
+    return [{ ...state, copies: state.copies.map((one) => (one === known ? connectedAnew(one) : one)) }, [accept]]
   const message = known === undefined ? whyNotEnrolled(state, copy) : ''
   if (message !== '') return [state, [{ kind: 'refuse-copy', copyId: copy.copyId, message }]]
-  const fresh: SourceCopy = {
-    ...copy,
-    connected: true,
-    report: known?.report ?? null,
-    lastReportMs: known?.lastReportMs ?? 0,
-  }
+  const fresh: SourceCopy = connectedAnew({ report: null, lastReportMs: 0, ...known, ...copy, connected: true })
   const others = state.copies.filter(({ copyId }) => copyId !== copy.copyId)
   const copies = [...others, fresh].sort((a, b) => (a.copyId < b.copyId ? -1 : 1))
   const event: readonly SourceOrder[] =
@@ -287,11 +283,8 @@ function sameAnnouncement(a: Announcement, b: Announcement): boolean {
 /** The most frequent fact of all: one for each inspected batch of each copy. */
 function reported(state: SourceState, fact: Extract<SourceFact, { kind: 'copy-reported' }>): SourceState {
   const next = sourceDraftOf(state)
-  next.copies = state.copies.map((copy) => {
-    if (copy.copyId !== fact.copyId) return copy
-    const { copyId, label } = copy
-    return { copyId, label, connected: true, report: fact.report, lastReportMs: fact.nowMs }
-  })
+  const { copyId, report, nowMs } = fact
+  next.copies = state.copies.map((copy) => (copy.copyId === copyId ? reportedBy(copy, report, nowMs) : copy))
   return next
 }
 

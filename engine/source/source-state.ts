@@ -1,6 +1,7 @@
 import type { Announcement, BackupMark, ClosedLogs, CopyReport, EnrolledCopy } from '../fact.ts'
 import { type Generation, NO_GENERATION } from '../generation.ts'
 import { type BackupHistory, type BackupSession, NEVER_BACKED_UP } from './backup-session.ts'
+import type { PinnedBySeed } from './seeded-copy.ts'
 
 /** Settings of a source that bear on truncation. */
 export interface SourceOptions {
@@ -77,6 +78,8 @@ export interface SourceCopy extends EnrolledCopy {
   /** Null until it reported for the first time since the source started: then it holds everything. */
   readonly report: CopyReport | null
   readonly lastReportMs: number
+  /** Of a seed that has begun and that the copy has not spoken of yet; absent for most. */
+  readonly pinned?: PinnedBySeed
 }
 
 /** The state of a source before its first fact. */
