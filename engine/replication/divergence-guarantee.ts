@@ -66,6 +66,8 @@ function belongingIsSeen({ before, after, orders, fact }: ReplicaStep): string |
   if (recorded !== undefined && recorded.stream !== after.stream) return `recorded is ${recorded.stream}`
   if (after.stream === before.stream || fact.kind === 'copy-started') return null
   if (recorded === undefined) return `stream ${after.stream} is not recorded`
+  // A seed brings a database of the stream that it was read from, and no log of any other.
+  if (fact.kind === 'seed-completed') return null
   return after.stream !== null && isLooking(after) ? `stream ${after.stream} is taken over before the look` : null
 }
 
