@@ -15,7 +15,7 @@ export interface ToySet {
  */
 export class BackupOracle {
   readonly #core: Core
-  readonly #sets: ToySet[] = []
+  #sets: ToySet[] = []
   /** Logs that the tool of a backup under way still has to read, by the number of its session. */
   readonly #needs = new Map<number, Generation>()
   /** Sets that are whole, and whose backup the source has not recorded yet, by the number of its session. */
@@ -42,6 +42,13 @@ export class BackupOracle {
   forget(): void {
     this.#needs.clear()
     this.#written.clear()
+  }
+
+  /** The logs were restored: what any set has of them is of another stream. */
+  restored(): void {
+    this.forget()
+    this.#sets = []
+    this.#marked = NO_GENERATION
   }
 
   /** A set is whole; it counts when the source has recorded its backup. */

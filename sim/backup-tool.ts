@@ -2,7 +2,7 @@ import type { BackupScope } from '../engine/database/backup-slot.ts'
 import type { BackupFact } from '../engine/fact.ts'
 import { type Generation, type GenerationRange, higherOf, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { Refusal } from '../engine/order.ts'
-import { type BackupRequest, lastBackedUp, logsToRead } from '../engine/source/backup-session.ts'
+import { type BackupRequest, copyOfSession, lastBackedUp, logsToRead } from '../engine/source/backup-session.ts'
 import type { CopyNode } from './copy-node.ts'
 import type { World } from './world.ts'
 
@@ -105,7 +105,7 @@ export class BackupTool {
   giveUp(): void {
     const { source, oracle } = this.#world
     const { session } = source.state
-    if (!source.isUp || session === null || session.request.surrogate !== null) return
+    if (!source.isUp || session === null || copyOfSession(session) !== null) return
     oracle.backups.ended(session.id)
     const end = { kind: 'backup-ended', session: session.id, outcome: 'aborted', logsRead: false } as const
     this.#ask((requestId) => this.#notice({ ...end, requestId, reason: 'an operator gave it up' }), {

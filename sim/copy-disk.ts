@@ -1,6 +1,8 @@
 import type { CopiedLog, Fault, StoreContents, Suspension } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { Choices } from './choices.ts'
+import { removeCheckpoint } from './seed-findings.ts'
+import type { SeedPartial } from './seed-pages.ts'
 import { ToyDatabase } from './toy-database.ts'
 import { type NameSurvival, ToyDirectory } from './toy-directory.ts'
 import type { ToyLog } from './toy-log.ts'
@@ -19,6 +21,10 @@ export class CopyDisk {
   stream: number | null = 0
   /** Marker of the store, durable: logs below it are leftovers of a deletion. */
   truncatedBelow: Generation = NO_GENERATION
+  /** What a seed has read that is not whole, beside the place of the database; durable. */
+  partial: SeedPartial | null = null
+  /** Other files among the logs: a checkpoint of the time as an active, and what somebody has left there. */
+  readonly leftovers: Set<string> = new Set()
   /** The volume is not mounted, or the directory was moved away. */
   isGone = false
   isFull = false
@@ -101,6 +107,12 @@ export class CopyDisk {
   /** Makes the edge of a deletion durable before its first file goes. */
   allowDeletionThrough(last: Generation): void {
     if (nextGeneration(last) > this.truncatedBelow) this.truncatedBelow = nextGeneration(last)
+  }
+
+  /** The checkpoint of before goes for a seed, and with the logs of before the edge of their deletion. */
+  forgetBefore(withLogs: boolean): void {
+    removeCheckpoint(this)
+    if (withLogs) this.truncatedBelow = NO_GENERATION
   }
 
   #contents(first: Generation, last: Generation): StoreContents {

@@ -76,6 +76,11 @@ export class CopyNode implements CopyEnd, CopySight {
     return this.condition === 'up'
   }
 
+  /** Whether everything that the instance has ordered was begun, and what is awaited is done. */
+  get isIdle(): boolean {
+    return this.#orders.isIdle
+  }
+
   get logs(): CopyDisk['logs'] {
     return this.disk.logs
   }
@@ -248,6 +253,7 @@ export class CopyNode implements CopyEnd, CopySight {
       later: (delayMs, happen) => this.#later(delayMs, happen),
       notice: (fact) => this.notice(fact),
       touch: (what) => oracle.touched(this.copyId, what),
+      opens: () => oracle.seeds.opens(this),
       makesAnew: () => oracle.replay.excuse(this.copyId),
       redoes: (generation) => oracle.replay.redoes(this, generation),
       wasTrue: (log) => oracle.wasTrue(log),

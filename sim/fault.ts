@@ -36,13 +36,15 @@ const FAULTS = {
   backup: 'an operator has a backup taken, of whichever kind and copy',
   'rotten-log': 'a log decays on the disk of a copy after its inspection',
   restore: 'an operator restores a backup on the source that ends with an earlier log',
+  seed: 'an operator has a copy seeded, one that cannot go on above all',
 } as const
 
 /** Faults that meet only copies with a database. */
 const REPLAY_FAULTS: ReadonlySet<string> = new Set(['replay-fails', 'bad-page', 'lost-database', 'rotten-log'])
 
-/** What happens only in worlds with backups. */
+/** What happens only in worlds with backups, and what only in worlds with seeds. */
 const BACKUP_FAULTS: ReadonlySet<string> = new Set(['backup'])
+const SEED_FAULTS: ReadonlySet<string> = new Set(['seed'])
 
 /** What happens only in worlds with restores. */
 const RESTORE_FAULTS: ReadonlySet<string> = new Set(['restore'])
@@ -74,12 +76,13 @@ export type FaultRates = Readonly<Record<FaultName, number>>
 
 /**
  * What kind of world is drawn: copies that keep logs only, copies with databases, these with backups taken, copies with databases of
- * which some are standby targets, or copies of all kinds whose source is restored now and then.
+ * which some are standby targets, copies of all kinds whose source is restored now and then, or copies with databases that are backed
+ * up and seeded, and whose source is restored in half of the runs.
  */
-export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby' | 'restores'
+export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby' | 'restores' | 'seeds'
 
 /** All kinds. */
-export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups', 'standby', 'restores']
+export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups', 'standby', 'restores', 'seeds']
 
 /** What a run is made of. Drawn from the choices first, so that a seed fixes it. */
 export interface Scenario {
@@ -162,6 +165,7 @@ const USUAL_RATES: FaultRates = {
   'rotten-log': 20,
   backup: 60,
   restore: 20,
+  seed: 40,
 }
 
 /**
@@ -177,7 +181,10 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
   return {
     copies,
     logs,
-    rates: ratesOf((fault) => drawRate(choices, isDrawn(fault, kind) ? USUAL_RATES[fault] : 0)),
+    rates: withoutLosses(
+      ratesOf((fault) => drawRate(choices, isDrawn(fault, kind) ? USUAL_RATES[fault] : 0)),
+      kind,
+    ),
     strikesMax: Number.POSITIVE_INFINITY,
     survival: choices.below(3) === 0 ? 'any' : 'prefix',
     jitterMs: 1 + choices.below(20),
@@ -185,10 +192,16 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     phaseOneMs: 10_000 + 10_000 * choices.below(5),
     replays,
     // Of what is drawn already, so that the choices of older seeds mean what they meant.
-    activeLag: replays && logs % 2 === 1 ? logs % 9 : null,
+    activeLag: kind === 'seeds' || (replays && logs % 2 === 1) ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
     ...(hasTargets && { standby: lagsBy(copies, logs) }),
   }
+}
+
+/** Where the source is restored, nothing else takes or changes files behind the back of the program. */
+function withoutLosses(rates: FaultRates, kind: WorldKind): FaultRates {
+  if (kind !== 'seeds' || rates.restore === 0) return rates
+  return ratesOf((fault) => (NOT_WITH_RESTORES.has(fault) ? 0 : rates[fault]))
 }
 
 /** The first copy and every second one after it are standby targets, or all, with lags of some seconds or none; of what is drawn already. */
@@ -198,10 +211,10 @@ function lagsBy(copies: number, logs: number): readonly (StandbyOptions | null)[
 }
 
 function isDrawn(fault: FaultName, kind: WorldKind): boolean {
-  if (kind === 'restores') return !NOT_WITH_RESTORES.has(fault) && !BACKUP_FAULTS.has(fault)
+  if (kind === 'restores') return !NOT_WITH_RESTORES.has(fault) && !BACKUP_FAULTS.has(fault) && !SEED_FAULTS.has(fault)
   if (REPLAY_FAULTS.has(fault)) return kind !== 'logs'
-  if (RESTORE_FAULTS.has(fault)) return false
-  return !BACKUP_FAULTS.has(fault) || kind === 'backups'
+  if (RESTORE_FAULTS.has(fault) || SEED_FAULTS.has(fault)) return kind === 'seeds'
+  return !BACKUP_FAULTS.has(fault) || kind === 'backups' || kind === 'seeds'
 }
 
 function drawRate(choices: Choices, usual: number): number {

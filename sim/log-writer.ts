@@ -22,13 +22,13 @@ export class LogWriter {
 
   /** Begins to write. */
   start(): void {
-    const { core, source } = this.#world
+    const { source } = this.#world
     source.closeLog = () => {
       this.#close(this.#next++)
       return (this.#next - 1) as Generation // counted up from 1
     }
     this.#world.onRestored = (through) => this.#restored(through)
-    core.after(PAUSE_MS_MIN + core.choices.below(PAUSE_MS_SPREAD), () => this.#burst())
+    this.#goOn()
   }
 
   /** Closes whatever is left, in order. For phase two. */
@@ -44,14 +44,24 @@ export class LogWriter {
     this.#open.clear()
   }
 
+  #goOn(): void {
+    const { core } = this.#world
+    core.after(PAUSE_MS_MIN + core.choices.below(PAUSE_MS_SPREAD), () => this.#burst())
+  }
+
   #burst(): void {
     const { core, source } = this.#world
-    if (!core.areFaultsOn || this.#next > core.scenario.logs) return
+    if (!core.areFaultsOn) return
+    // Only a restore gives numbers back.
+    if (this.#next > core.scenario.logs) {
+      if (core.scenario.rates.seed > 0) this.#goOn()
+      return
+    }
     // A writer whose disk is full or away waits, as a database does.
     const canWrite = !source.disk.isFull && !source.disk.isGone
     const logs = canWrite ? 1 + core.choices.below(BURST_LOGS_MAX) : 0
     for (let n = 0; n < logs && this.#next <= core.scenario.logs; n++) this.#write(this.#next++)
-    this.start()
+    this.#goOn()
   }
 
   #write(generation: number): void {

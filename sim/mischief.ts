@@ -52,6 +52,7 @@ export class Mischief {
     for (const { copy, generation } of this.#taken) {
       const log = oracle.truth.get(generation)
       const isGone = generation >= copy.disk.truncatedBelow && copy.logs.get(generation) === undefined
+      if (copy.state.stream !== source.disk.stream) continue
       if (log !== undefined && isGone && oracle.isOwed(copy.copyId, generation)) copy.logs.place(generation, log)
     }
     source.directoryChanged()
@@ -60,6 +61,8 @@ export class Mischief {
   /** What every copy has, and something above it, needs not be put back: a copy compares its newest log with that of its source. */
   #isWanted(generation: Generation): boolean {
     const { copies, core } = this.#world
+    // Whoever has to begin anew needs them all.
+    if (core.scenario.rates.seed > 0) return true
     return copies.some(({ state }) => state.inspected <= generation) || core.choices.below(2) === 0
   }
 

@@ -1,6 +1,7 @@
 import { asGeneration } from '../engine/generation.ts'
 import { BackupTool } from './backup-tool.ts'
 import type { CopyNode } from './copy-node.ts'
+import { isBeyondRepair, SeedTool } from './seed-tool.ts'
 import type { World } from './world.ts'
 
 /** How often the operator looks in, in milliseconds. */
@@ -12,6 +13,8 @@ const MARK_EVERY_LOOKS = 10
 const RESTORED_LOGS_MAX = 40
 /** How long after a command the next one of the same work comes, in milliseconds, at most. */
 const NEXT_COMMAND_MS_MAX = 4_000
+/** Between a Suspend and the seed after it, in milliseconds. */
+const SUSPEND_MS = 100
 
 /** Full ones more often, since the others build on them; and most of them complete. */
 const SCOPES = ['full', 'full', 'full', 'incremental', 'incremental', 'copy', 'differential'] as const
@@ -23,10 +26,13 @@ export class Operator {
   #looks = 0
   /** The tool that takes backups. */
   readonly backups: BackupTool
+  /** The tool that seeds copies. */
+  readonly seeds: SeedTool
 
   constructor(world: World) {
     this.#world = world
     this.backups = new BackupTool(world)
+    this.seeds = new SeedTool(world)
   }
 
   /** Begins to run commands at random, legal and illegal ones; ends by itself when faults are switched off. */
@@ -38,6 +44,7 @@ export class Operator {
       if (core.strikes('operator')) this.#someCommand()
       if (core.strikes('backup')) this.#someBackup()
       if (core.strikes('restore')) this.#someRestore()
+      if (core.strikes('seed')) this.#someSeed()
       this.start()
     })
   }
@@ -134,6 +141,25 @@ export class Operator {
       this.suspend(copy, 'restore')
       core.after(core.choices.below(NEXT_COMMAND_MS_MAX), () => this.resume(copy))
     })
+  }
+
+  /** A copy that cannot go on above all; it is suspended before, in most cases. */
+  #someSeed(): void {
+    const { core, copies } = this.#world
+    const { choices } = core
+    const bad = copies.filter((copy) => copy.isUp && isBeyondRepair(copy))
+    const among = bad.length > 0 && choices.below(4) > 0 ? bad : copies
+    const copy = among[choices.below(among.length)]
+    if (copy === undefined) return
+    const request = {
+      copy,
+      deleteExistingFiles: choices.below(8) > 0,
+      confirm: true,
+      manualResume: choices.below(4) === 0,
+      ending: choices.below(8) === 0 ? 'aborted' : 'completed',
+    } as const
+    if (choices.below(8) > 0) this.suspend(copy, null)
+    core.after(SUSPEND_MS, () => this.seeds.take(request))
   }
 
   #someBackup(): void {

@@ -15,6 +15,8 @@ import type { Core } from './core.ts'
 import { checkStray, type StrayLog } from './divergence-oracle.ts'
 import type { CopySight } from './ports.ts'
 import { ReplayOracle } from './replay-oracle.ts'
+import { SeedOracle } from './seed-oracle.ts'
+import type { SeedImage } from './seed-pages.ts'
 import type { SourceDisk } from './source-disk.ts'
 import type { ToyLog } from './toy-log.ts'
 
@@ -41,6 +43,8 @@ interface CopyRecord {
   readonly excused: Set<Generation>
   /** Logs that the copy has deleted after its source, rightly. */
   readonly released: Set<Generation>
+  /** It has begun anew by a seed, of which its source was told before: it is owed what it has said. */
+  isTold: boolean
   /** Everything to here was found durable and true. */
   checkedThrough: Generation
 }
@@ -50,6 +54,7 @@ type OperatorRequest =
   | { readonly kind: 'resume' | 'freeze' | 'thaw'; readonly copyId: string }
   | { readonly kind: 'mark'; readonly through: Generation }
   | { readonly kind: 'disable'; readonly copyId: string }
+  | { readonly kind: 'seed'; readonly copyId: string }
   | { readonly kind: 'backup' }
 
 /** How an operator's request ended. */
@@ -75,6 +80,8 @@ export class Oracle {
   readonly replay: ReplayOracle
   /** Sees the sets of backups. */
   readonly backups: BackupOracle
+  /** Sees the seeds. */
+  readonly seeds: SeedOracle
   readonly #core: Core
   readonly #copies = new Map<string, CopyRecord>()
   #source: SourceDisk | null = null
@@ -89,6 +96,7 @@ export class Oracle {
     this.#core = core
     this.replay = new ReplayOracle(core)
     this.backups = new BackupOracle(core)
+    this.seeds = new SeedOracle(core, (generation) => this.#isGone(generation))
   }
 
   /** Lets the oracle see the source's disk. */
@@ -111,6 +119,7 @@ export class Oracle {
       comment: null,
       excused: new Set(),
       released: new Set(),
+      isTold: false,
       checkedThrough: nothing,
     })
   }
@@ -138,6 +147,9 @@ export class Oracle {
 
   /** The source's logs above this one are no longer true: a backup was restored. */
   restored(through: Generation): void {
+    this.backups.restored()
+    // The last log of the backup is there again, whatever became of it before.
+    this.#truncated.delete(through)
     this.#formerEdge = higherOf(this.#formerEdge, this.#source?.truncatedBelow ?? NO_GENERATION)
     for (const [generation, log] of [...this.truth]) {
       if (generation <= through) continue
@@ -183,6 +195,7 @@ export class Oracle {
     this.answers.set(answer.requestId, { request, answer })
     if (answer.refusal !== null) return
     if (request.kind === 'freeze') this.#copy(request.copyId).isFrozen = true
+    if (request.kind === 'seed') this.seeds.begun(request.copyId)
     if (request.kind === 'suspend') {
       const copy = this.#copy(request.copyId)
       copy.isQuiet = true
@@ -192,6 +205,11 @@ export class Oracle {
       this.#core.fail('I17 marks', `mark ${request.through} was answered and is not durable`)
     if (request.kind === 'disable' && this.#source?.disabled.includes(request.copyId) !== true)
       this.#core.fail('I25 commands', `the disablement of ${request.copyId} was answered and is not durable`)
+  }
+
+  /** Whether the source has truncated a log, and nobody else has taken it. */
+  #isGone(generation: Generation): boolean {
+    return this.#source?.logs.get(generation) === undefined && this.#truncated.has(generation)
   }
 
   /** The newest log that was ever closed. */
@@ -204,6 +222,7 @@ export class Oracle {
   /** I5: the store of a suspended copy is not touched. */
   touched(copyId: string, what: string): void {
     if (this.#copy(copyId).isFrozen) this.#core.fail('I28 freeze', `${what} touches the frozen copy ${copyId}`)
+    if (this.seeds.isUnderWay(copyId)) this.#core.fail('I30 seed', `${what} touches ${copyId}, which is being seeded`)
     if (this.#copy(copyId).isQuiet) this.#core.fail('I5 suspend', `${what} touches the suspended copy ${copyId}`)
   }
 
@@ -211,7 +230,7 @@ export class Oracle {
   accepted(copyId: string): void {
     const copy = this.#copy(copyId)
     copy.isAccepted = true
-    copy.owedFrom = this.#source?.truncatedBelow ?? NO_GENERATION
+    if (!copy.isTold) copy.owedFrom = this.#source?.truncatedBelow ?? NO_GENERATION
     if (this.#source?.enrolled.some((copy) => copy.copyId === copyId) !== true)
       this.#core.fail('I1 deletion gate', `${copyId} is accepted before its enrolment is durable`)
   }
@@ -261,6 +280,7 @@ export class Oracle {
       copy.excused.add(generation)
     }
     if (copy.first === 0) copy.first = generation
+    copy.isTold = false
     const { lowest } = sight.state
     if (lowest !== 0 && generation > lowest && sight.logs.get(before) === undefined && !copy.excused.has(before))
       this.#core.fail('I2 one stream', `log ${generation} of ${sight.copyId} is published without log ${before}`)
@@ -290,10 +310,11 @@ export class Oracle {
   /** I3: what a report calls inspected is durable and true. */
   copyReports(sight: CopySight, report: CopyReport): void {
     const copy = this.#copy(sight.copyId)
-    if (copy.first === 0 && report.inspected > 0) copy.first = report.inspected
+    // A copy whose files were replaced has said what it stands for: as much as both databases have, without a log.
+    if (copy.first === 0 && report.inspected > 0 && !copy.isTold) copy.first = report.inspected
     if (report.inspected > copy.reported) copy.reported = report.inspected
-    if (report.inspected > copy.owed) copy.owed = report.inspected
-    this.#mustBeDurable(copy, report.inspected)
+    if (report.inspected > copy.owed && !copy.isTold) copy.owed = report.inspected
+    if (!copy.isTold) this.#mustBeDurable(copy, report.inspected)
     this.replay.reports(sight, report)
   }
 
@@ -318,10 +339,29 @@ export class Oracle {
    */
   foundEmpty(copyId: string): void {
     const copy = this.#copy(copyId)
-    if (copy.reported >= copy.owedFrom) copy.owedFrom = nextGeneration(copy.reported)
+    if (copy.reported >= copy.owedFrom && !copy.isTold) copy.owedFrom = nextGeneration(copy.reported)
     copy.first = NO_GENERATION
     copy.owed = NO_GENERATION
     copy.checkedThrough = NO_GENERATION
+  }
+
+  /** The files of a copy are about to be replaced: it is owed what it has said that it needs, of the old database and of the new one. */
+  seedPinned({ copyId, state }: CopySight, from: Generation): void {
+    const copy = this.#copy(copyId)
+    const { passiveGate } = this.#core.scenario
+    const required = state.database?.progress.requiredLow ?? NO_GENERATION
+    copy.owedFrom = passiveGate === 'inspected' ? from : lowerOf(from, required)
+    copy.isTold = true
+    for (const generation of [...copy.excused]) if (generation >= copy.owedFrom) copy.excused.delete(generation)
+    copy.first = NO_GENERATION
+    copy.owed = NO_GENERATION
+    copy.checkedThrough = NO_GENERATION
+  }
+
+  /** The new database is in its place: it is all that anything is owed to. */
+  seedPublished(sight: CopySight, image: SeedImage): void {
+    this.#copy(sight.copyId).owedFrom = image.low
+    this.seeds.published(sight, image)
   }
 
   /** I16: a copy that does not hear its source is not called healthy. */

@@ -32,6 +32,8 @@ export interface ReplayWorkParts {
   readonly notice: (fact: ReplicaFact) => void
   /** Called before each touch of the database. */
   readonly touch: (what: string) => void
+  /** The database is about to be opened. */
+  readonly opens: () => void
   /** The database that was lost is about to be made anew. */
   readonly makesAnew: () => void
   /** A log is about to be redone. */
@@ -96,6 +98,7 @@ export class ReplayWork {
         return
       }
       if (database.isLost && !database.isOpen) this.#parts.makesAnew()
+      this.#parts.opens()
       database.open()
       this.#parts.notice({ kind: 'database-opened', nowMs: core.nowMs, session, progress: database.progress })
     })

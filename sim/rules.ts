@@ -11,8 +11,8 @@ type StepReplica = (state: ReplicaState, fact: ReplicaFact) => readonly [Replica
 /** The rules of the source side. */
 export type StepSource = (state: SourceState, fact: SourceFact) => readonly [SourceState, readonly SourceOrder[]]
 
-/** Syncs that a careless store or database leaves out. */
-export type LeftOut = 'content-sync' | 'directory-sync' | 'scan-sync' | 'database-flush'
+/** Syncs that a careless store or database leaves out, and the place aside in which a careful seed reads its pages. */
+export type LeftOut = 'content-sync' | 'directory-sync' | 'scan-sync' | 'database-flush' | 'seed-aside'
 
 /** The rules that a world plays. Tests plant bugs by wrapping the engine's, or by leaving out a sync of the store. */
 export interface Rules {

@@ -1,4 +1,3 @@
-import { nextGeneration } from '../engine/generation.ts'
 import { isOutdated } from '../engine/replication/divergence.ts'
 import { replayedThrough } from '../engine/replication/replayer.ts'
 import { isUnproven, nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
@@ -11,10 +10,13 @@ import { LogWriter } from './log-writer.ts'
 import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
 import type { Rules } from './rules.ts'
+import { SeedCare } from './seed-care.ts'
 import { World } from './world.ts'
 
 /** Virtual time that phase two gets to bring everything home, in milliseconds: the longest waits are 30 s, twice over. */
 const PHASE_TWO_MS = 150_000
+/** The same where copies are seeded, in milliseconds: a seed that nobody has ended holds the next one up for a minute. */
+const SEEDED_PHASE_TWO_MS = 300_000
 /** How often phase two looks whether everything is home, in milliseconds. */
 const LOOK_MS = 500
 /** Happenings that phase two may take: a world that never settles is caught, not waited for. */
@@ -89,21 +91,26 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   core.areFaultsOn = false
   mischief.repair()
   writer.finish()
-  const endsMs = core.nowMs + PHASE_TWO_MS
+  const isSeeded = core.scenario.rates.seed > 0
+  const endsMs = core.nowMs + (isSeeded ? SEEDED_PHASE_TWO_MS : PHASE_TWO_MS)
   const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
   operator.backups.giveUp()
-  for (const copy of world.copies) heal(world, { operator, mischief, copy })
-  if (core.scenario.replays || core.scenario.rates.restore > 0) {
-    // What a database lacks shows only when it was opened: after the Resume of a suspended copy, for one. So does what has diverged.
-    if (!world.runUntil(core.nowMs + SETTLING_MS)) return
+  const care = isSeeded ? new SeedCare(world, operator) : null
+  const healAll = (): void => {
     for (const copy of world.copies) heal(world, { operator, mischief, copy })
   }
+  if (care === null) healAll()
+  if (care === null && (core.scenario.replays || core.scenario.rates.restore > 0)) {
+    // What a database lacks shows only when it was opened: after the Resume of a suspended copy, for one. So does what has diverged.
+    if (!world.runUntil(core.nowMs + SETTLING_MS)) return
+    healAll()
+  }
   closeMore(world)
-  if (core.scenario.rates.restore > 0) {
+  if (care === null && core.scenario.rates.restore > 0) {
     // Some copies find out only by that log that they have diverged.
     if (!world.runUntil(core.nowMs + SETTLING_MS)) return
-    for (const copy of world.copies) heal(world, { operator, mischief, copy })
+    healAll()
     closeMore(world)
   }
   while (core.violation === null && !isHome(world)) {
@@ -111,6 +118,7 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
       core.fail('I19 convergence', whatIsMissing(world))
       return
     }
+    care?.look()
     if (world.source.isUp && (world.source.disk.mark?.through ?? 0) < world.generated) operator.mark(world.generated)
     world.runUntil(core.nowMs + LOOK_MS)
   }
@@ -125,7 +133,7 @@ function closeMore(world: World): void {
   const isProvenLate = world.copies.some(
     ({ state }) => state.lag !== null && (isUnproven(state) || state.stream === null),
   )
-  for (let logs = isProvenLate ? 1 + STANDBY_LOGS : 1; logs > 0; logs--) world.close(nextGeneration(world.generated))
+  for (let logs = isProvenLate ? 1 + STANDBY_LOGS : 1; logs > 0; logs--) world.source.closeLog()
 }
 
 /**
@@ -192,6 +200,7 @@ function whatIsMissing(world: World): string {
   for (const { state, label } of welcomeCopies(world)) {
     if (state.inspected !== generated || state.failure !== null)
       return `${label} has inspected ${state.inspected} of ${generated}, phase ${state.phase}, ${state.failure?.message ?? 'no failure'}`
+    if (isOutdated(state)) return `${label} has not looked at its source, which was restored`
     if (state.database !== null && replayedThrough(state) < generated - (state.lag === null ? 0 : STANDBY_LOGS))
       return `${label} has replayed ${replayedThrough(state)} of ${generated}, database ${state.database.phase}`
   }
@@ -200,9 +209,10 @@ function whatIsMissing(world: World): string {
   return ''
 }
 
-/** I2 in the end: every welcome copy holds one stream of true logs up to the last. */
+/** I2 in the end: every welcome copy holds one stream of true logs up to the last, and its database the same. */
 function checkStreams(world: World): void {
   for (const copy of welcomeCopies(world)) {
+    world.oracle.seeds.checkHistory(copy, world.oracle.truth)
     const names = copy.logs.sortedNames().filter((generation) => generation >= copy.disk.truncatedBelow)
     const first = names[0] ?? 0
     names.forEach((generation, index) => {

@@ -1,4 +1,11 @@
-import { asGeneration, type Generation, higherOf, nextGeneration } from '../engine/generation.ts'
+import {
+  asGeneration,
+  type Generation,
+  higherOf,
+  lowerOf,
+  NO_GENERATION,
+  nextGeneration,
+} from '../engine/generation.ts'
 import type { Core } from './core.ts'
 import type { SourceNode } from './source-node.ts'
 
@@ -35,7 +42,8 @@ export class ToyActive {
   /** Another database is in its place, which needs every log that is here. */
   restored(through: Generation): void {
     this.#newest = through
-    this.#source.disk.required = asGeneration(1)
+    const { disk } = this.#source
+    disk.required = disk.lowest === NO_GENERATION ? through : lowerOf(disk.lowest, through)
   }
 
   /** The header says so, durably: it never goes back. */

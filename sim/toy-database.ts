@@ -7,7 +7,7 @@ import {
   nextGeneration,
   previousGeneration,
 } from '../engine/generation.ts'
-
+import type { SeedImage } from './seed-pages.ts'
 import type { ToyLog } from './toy-log.ts'
 
 /** What the next replays of a story or a fault meet: an error of the engine, so many times. */
@@ -38,8 +38,12 @@ export class ToyDatabase {
   #content: Generation = NO_GENERATION
   #replayed: Generation = NO_GENERATION
   #logTimeMs = 0
+  /** Whether the file is a part of a database only, which nobody may open. */
+  isHalf = false
   /** Create times of the logs in it, as far as it was not brought with them. */
   readonly #history = new Map<Generation, string>()
+  /** Create times of the logs whose changes some pages of a seeded file may have already. */
+  #inPages: ReadonlyMap<Generation, string> = new Map()
 
   /** The logs whose changes are really there, whatever anybody says. */
   get content(): Generation {
@@ -78,6 +82,8 @@ export class ToyDatabase {
   /** Whether a log goes on with the history that is in the pages: another one finds other pages than it was made for. */
   continues({ generation, identity }: ToyLog): boolean {
     const before = this.#history.get(previousGeneration(generation))
+    const inPages = this.#inPages.get(generation)
+    if (inPages !== undefined && inPages !== identity.createTime) return false
     return before === undefined || before === identity.previousCreateTime
   }
 
@@ -108,15 +114,39 @@ export class ToyDatabase {
 
   /** Somebody puts another file in its place, which holds everything through this log; 0 for an empty one. */
   bring(through: Generation): void {
-    this.isOpen = false
-    this.isLost = false
-    this.error = null
+    this.#exchange()
     this.header = { low: nextGeneration(through), high: through }
     this.#filed = through
     this.#content = through
     this.#replayed = through
+  }
+
+  /** A database that was read page by page while its active went on is put into its place. */
+  bringSeed({ low, high, filed, createTimes }: SeedImage): void {
+    this.#exchange()
+    this.header = { low, high }
+    this.#filed = filed
+    this.#content = filed
+    this.#replayed = previousGeneration(low)
+    this.#inPages = createTimes
+    const before = createTimes.get(previousGeneration(low))
+    if (before !== undefined) this.#history.set(previousGeneration(low), before)
+  }
+
+  /** The first pages of one are put into its place, by a careless seed. */
+  bringHalf(low: Generation): void {
+    this.bring(previousGeneration(low))
+    this.isHalf = true
+  }
+
+  #exchange(): void {
+    this.isOpen = false
+    this.isLost = false
+    this.isHalf = false
+    this.error = null
     this.#logTimeMs = 0
     this.#history.clear()
+    this.#inPages = new Map()
   }
 
   /** The error that a replay meets now, or null; one of several times is used up. */

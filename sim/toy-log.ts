@@ -34,7 +34,9 @@ export function trueLog(
     generation,
     signature: SIGNATURE,
     createTime: timeDigits(generation + stream * STREAM_STEP),
-    previousCreateTime: previous?.identity.createTime ?? timeDigits(generation - 1),
+    // One that is not closed yet, because it closes late, is of this stream too.
+    previousCreateTime:
+      previous?.identity.createTime ?? timeDigits(generation === 1 ? 0 : generation - 1 + stream * STREAM_STEP),
   }
   return { generation, identity, logTimeMs, damage: null }
 }

@@ -32,6 +32,7 @@ export class World {
   readonly source: SourceNode
   readonly copies: readonly CopyNode[]
   readonly links: readonly Link[]
+  readonly leftOut: Rules['leftOut']
   readonly #active: ToyActive | null
   /** Told of each restore with the last log that is left: set by whoever writes the logs. */
   onRestored: (through: Generation) => void = () => undefined
@@ -43,6 +44,7 @@ export class World {
     const oracle = new Oracle(core)
     this.core = core
     this.oracle = oracle
+    this.leftOut = rules.leftOut
     this.source = new SourceNode({ core, oracle, step: rules.stepSource, isGuarded })
     this.source.closeLog = () => {
       this.close(nextGeneration(this.generated))

@@ -1,4 +1,5 @@
 import { ReplicationError } from '../../engine/error.ts'
+import { checkpointPrompt } from '../../engine/replication/seed-refusal.ts'
 import { whyNotSeeded } from '../../engine/replication/seeding.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { seedPlaces } from '../../storage/seed-folder.ts'
@@ -13,7 +14,7 @@ import { storeNamesOf } from '../copy-seeding.ts'
 import { measureLink } from './link-measure.ts'
 import { RateKeeper } from './rate-setting.ts'
 import { asksForCheckpoint, orderFor, refuseSeed } from './seed-checks.ts'
-import { checkpointPrompt, notMet, targetInUse, tooManySeeds } from './seed-faults.ts'
+import { notMet, targetInUse, tooManySeeds } from './seed-faults.ts'
 import { SeedJob } from './seed-job.ts'
 
 /** What a {@link SeedHost} works with. */

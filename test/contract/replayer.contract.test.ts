@@ -54,6 +54,7 @@ class ToyRig implements Rig {
       later: (delayMs, happen) => this.#later(delayMs, happen),
       notice: (fact) => this.#notice(fact),
       touch: () => {},
+      opens: () => {},
       makesAnew: () => {},
       redoes: () => {},
       wasTrue: (log) => this.#truth.get(log.generation) === log,

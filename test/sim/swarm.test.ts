@@ -37,7 +37,7 @@ describe('the toy world', () => {
     expect(failing === null ? '' : explainFailure(failing)).toBe('')
   })
 
-  it.each(['databases', 'backups', 'standby', 'restores'] as const)(
+  it.each(['databases', 'backups', 'standby', 'restores', 'seeds'] as const)(
     `keeps every promise in worlds of %s, in ${RUNS} seeds`,
     (kind) => {
       let failing: number | null = null
@@ -57,7 +57,7 @@ describe('the toy world', () => {
     expect(never.length).toBeLessThan(SITUATIONS.length / 4)
   })
 
-  it.each(['databases', 'backups', 'standby', 'restores'] as const)(
+  it.each(['databases', 'backups', 'standby', 'restores', 'seeds'] as const)(
     'keeps every promise in the seeds of %s that broke one before',
     (kind) => {
       const broken = keptSeedsOf(kind)
