@@ -11,6 +11,7 @@ import {
 import type { AnswerOrder } from '../engine/order.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
 import { BackupOracle } from './backup-oracle.ts'
+import { beginsAnew, type CopyRecord, newRecord } from './copy-record.ts'
 import type { Core } from './core.ts'
 import { checkStray, type StrayLog } from './divergence-oracle.ts'
 import type { CopySight } from './ports.ts'
@@ -19,35 +20,6 @@ import { SeedOracle } from './seed-oracle.ts'
 import type { SeedImage } from './seed-pages.ts'
 import type { SourceDisk } from './source-disk.ts'
 import type { ToyLog } from './toy-log.ts'
-
-/** What the oracle remembers of one copy, whatever the copy itself knows. */
-interface CopyRecord {
-  readonly sight: CopySight
-  /** The source has told the copy that it holds truncation from here on. */
-  isAccepted: boolean
-  /** Logs below were given up for deletion before the copy was let in: they are not owed to it. */
-  owedFrom: Generation
-  /** First log that ever got its final name here; what is below was never owed. 0 for none. */
-  first: Generation
-  /** Highest log that a report has called inspected, ever. */
-  reported: Generation
-  /** Highest log that a report has called inspected since the store was last empty: what a crash must leave. */
-  owed: Generation
-  /** A request to suspend was answered and none to resume was made since. */
-  isQuiet: boolean
-  /** A request to freeze was answered and none to thaw was made since. */
-  isFrozen: boolean
-  /** Comment that the last answered suspension has to keep. */
-  comment: string | null
-  /** Logs that a fault of the world took or spoilt: nobody owes them. */
-  readonly excused: Set<Generation>
-  /** Logs that the copy has deleted after its source, rightly. */
-  readonly released: Set<Generation>
-  /** It has begun anew by a seed, of which its source was told before: it is owed what it has said. */
-  isTold: boolean
-  /** Everything to here was found durable and true. */
-  checkedThrough: Generation
-}
 
 type OperatorRequest =
   | { readonly kind: 'suspend'; readonly copyId: string; readonly comment: string | null }
@@ -106,22 +78,7 @@ export class Oracle {
 
   /** Lets the oracle see a copy. */
   watchCopy(sight: CopySight): void {
-    const nothing = NO_GENERATION
-    this.#copies.set(sight.copyId, {
-      sight,
-      isAccepted: false,
-      owedFrom: nothing,
-      first: nothing,
-      reported: nothing,
-      owed: nothing,
-      isQuiet: false,
-      isFrozen: false,
-      comment: null,
-      excused: new Set(),
-      released: new Set(),
-      isTold: false,
-      checkedThrough: nothing,
-    })
+    this.#copies.set(sight.copyId, newRecord(sight))
   }
 
   /** Whether the source has truncated this log at least once. */
@@ -351,11 +308,7 @@ export class Oracle {
     const { passiveGate } = this.#core.scenario
     const required = state.database?.progress.requiredLow ?? NO_GENERATION
     copy.owedFrom = passiveGate === 'inspected' ? from : lowerOf(from, required)
-    copy.isTold = true
-    for (const generation of [...copy.excused]) if (generation >= copy.owedFrom) copy.excused.delete(generation)
-    copy.first = NO_GENERATION
-    copy.owed = NO_GENERATION
-    copy.checkedThrough = NO_GENERATION
+    beginsAnew(copy)
   }
 
   /** The new database is in its place: it is all that anything is owed to. */

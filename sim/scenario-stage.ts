@@ -10,6 +10,7 @@ import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
 import { ENGINE_RULES, type Rules } from './rules.ts'
 import { ANSWER_MS_MAX, copyOf, refused, ScenarioBackups } from './scenario-backups.ts'
+import { ScenarioSeeds } from './scenario-seeds.ts'
 import { type RaisedEvent, sightOf } from './scenario-sight.ts'
 import type { SourceNode } from './source-node.ts'
 import { damagedLog } from './toy-log.ts'
@@ -158,7 +159,12 @@ export class ScenarioStage {
       case 'empty':
         return this.#empty(this.#copy(act.copy))
       case 'release':
-        return this.#backups.release(act.outcome)
+        return this.#release(act.outcome)
+      case 'seed':
+        return this.#seeds.seed(act)
+      case 'file':
+        this.#seeds.file(act)
+        return null
       case 'database':
         return this.#refuse(act)
       case 'network':
@@ -173,6 +179,15 @@ export class ScenarioStage {
         this.#spoil(act)
         return null
     }
+  }
+
+  #release(outcome: 'completed' | 'aborted'): ActRefusal | null {
+    const seeded = this.#seeds.release(outcome)
+    return seeded === undefined ? this.#backups.release(outcome) : seeded
+  }
+
+  get #seeds(): ScenarioSeeds {
+    return new ScenarioSeeds({ world: this.#world, tool: this.#operator.seeds, pass: (ms) => this.#pass(ms) })
   }
 
   #close(logs: number): ActRefusal | null {

@@ -1,5 +1,4 @@
 import type { Refusal } from '../engine/order.ts'
-import { isOutdated } from '../engine/replication/divergence.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type SeedRequest, ToySeed } from './toy-seed.ts'
 import type { World } from './world.ts'
@@ -45,6 +44,7 @@ export class SeedTool {
   /** Ends the seed that is held. Answers false where there is none. */
   release(outcome: 'completed' | 'aborted'): boolean {
     const held = this.#seeds.find(({ isHeld }) => isHeld)
+    this.#last = held ?? this.#last
     if (outcome === 'completed') held?.release()
     else held?.giveUp()
     return held !== undefined
@@ -66,10 +66,4 @@ export function isBeyondRepair({ state, disk }: CopyNode): boolean {
   const isBad = disk.database !== null && (disk.database.error !== null || disk.database.isLost)
   const isStuck = failure !== null && failure.kind !== 'transient'
   return isStuck || isBad || database?.phase === 'failed'
-}
-
-/** Whether a copy needs somebody: beyond repair, suspended, or waiting for numbers of a stream that was restored. */
-export function needsCare(copy: CopyNode): boolean {
-  const { state } = copy
-  return isBeyondRepair(copy) || state.suspension !== null || isOutdated(state)
 }

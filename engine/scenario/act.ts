@@ -27,6 +27,8 @@ export function resolveAct<From, To>(act: Act<From>, value: (count: From) => To)
     case 'restore':
     case 'age':
     case 'empty':
+    case 'seed':
+    case 'file':
       return act
   }
 }

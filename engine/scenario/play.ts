@@ -157,18 +157,23 @@ function* playAct(
   if (unknown.length > 0) return wrong(step, 'numbers', `${unknown.join(', ')} is not known at this time`)
   const refusal = yield* askAct(act)
   memory.exit = refusal?.exit ?? 0
-  return does.verb === 'act' ? judgeAct(step, refusal) : judgeAttempt(step, does.refused, refusal)
+  return does.verb === 'act' ? judgeAct(step, refusal) : judgeAttempt(step, does, refusal)
 }
 
 function judgeAct(step: ScenarioStep, refusal: ActRefusal | null): Came {
   return refusal === null ? WENT_WELL : wrong(step, 'done', refusalText(refusal))
 }
 
-function judgeAttempt(step: ScenarioStep, refused: string | number, refusal: ActRefusal | null): Came {
-  const expected = `refused with ${refused}`
+function judgeAttempt(
+  step: ScenarioStep,
+  { refused, says }: Extract<StepBody, { verb: 'attempt' }>,
+  refusal: ActRefusal | null,
+): Came {
+  const expected = `refused with ${refused}${says === '' ? '' : `, saying ${says}`}`
   if (refusal === null) return wrong(step, expected, 'done')
   const remark = refusalText(refusal)
-  return refused === refusal.code || refused === refusal.eseError
+  const isSaid = refusal.message.includes(says)
+  return isSaid && (refused === refusal.code || refused === refusal.eseError)
     ? { mismatches: [], remark }
     : wrong(step, expected, remark)
 }

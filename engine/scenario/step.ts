@@ -58,8 +58,8 @@ export interface ScenarioStep {
 /** What a step does. */
 export type StepBody =
   | { readonly verb: 'act'; readonly act: Act<Formula> }
-  /** The act has to be refused so: with a code of docs/ERRORS.md, or with a number of ESE. */
-  | { readonly verb: 'attempt'; readonly act: Act<Formula>; readonly refused: string | number }
+  /** The act has to be refused so: with a code of docs/ERRORS.md, or with a number of ESE; and in these words, `''` for any. */
+  | { readonly verb: 'attempt'; readonly act: Act<Formula>; readonly refused: string | number; readonly says: string }
   | { readonly verb: 'expect'; readonly expectations: readonly Expectation[] }
   | { readonly verb: 'wait'; readonly until: readonly Expectation[]; readonly withinMs: number }
   | { readonly verb: 'advance'; readonly ms: number }
@@ -99,7 +99,7 @@ export type Act<Count> =
   /** Somebody stops counting on a copy. */
   | { readonly kind: 'disable'; readonly copy: Owner }
   | BackupAct
-  /** The backup that is held ends. */
+  /** The backup or the seed that is held ends. */
   | { readonly kind: 'release'; readonly outcome: 'completed' | 'aborted' }
   /** Sets are restored into the active; `pointInTime` leaves out the logs that are newer than they. */
   | { readonly kind: 'restore'; readonly from: readonly string[]; readonly pointInTime: boolean }
@@ -107,6 +107,9 @@ export type Act<Count> =
   | { readonly kind: 'age'; readonly set: string; readonly product: string }
   /** Somebody removes the logs and the database of a copy that is suspended. */
   | { readonly kind: 'empty'; readonly copy: Owner }
+  | SeedAct
+  /** Somebody leaves a file among the logs of a copy, or removes it. */
+  | { readonly kind: 'file'; readonly change: 'leave' | 'remove'; readonly file: string; readonly on: Owner }
   /** The database of the active is dismounted, or mounted again; the toy world has none. */
   | { readonly kind: 'database'; readonly change: 'dismount' | 'mount' }
 
@@ -119,6 +122,17 @@ export interface BackupAct {
   /** What the set is called; null where nobody restores it. */
   readonly to: string | null
   readonly outcome: BackupOutcome
+}
+
+/** A seed, from its beginning to its end, or until it is held. */
+export interface SeedAct {
+  readonly kind: 'seed'
+  readonly copy: Owner
+  readonly deleteExistingFiles: boolean
+  /** The prompt about an obsolete checkpoint is answered with Yes. */
+  readonly confirm: boolean
+  readonly manualResume: boolean
+  readonly held: boolean
 }
 
 /** How the tool of a backup ends it: one that `vanished` leaves it under way, one that is `held` does until it is released. */

@@ -2,6 +2,7 @@ import type { ReplicationError } from '../../engine/error.ts'
 import type { Formula } from '../../engine/scenario/formula.ts'
 import type { Act, LogDamage } from '../../engine/scenario/step.ts'
 import { BACKUP_ACTS } from './backup-acts.ts'
+import { SEED_ACTS } from './seed-acts.ts'
 import { eitherShape, type FieldsOf, formula, map, owner, range, text, word } from './shape.ts'
 import { type Verb, verb } from './verb.ts'
 import { invalidScenario, type YamlNode } from './yaml-node.ts'
@@ -88,6 +89,7 @@ export const ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     does: (through): FormulaAct => ({ kind: 'mark', through }),
   }),
   ...BACKUP_ACTS,
+  ...SEED_ACTS,
   empty: verb({
     about: 'somebody removes the logs and the database of a copy that is suspended',
     example: 'empty: copy1',

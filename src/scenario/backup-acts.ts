@@ -82,7 +82,7 @@ export const BACKUP_ACTS: Readonly<Record<string, Verb<FormulaAct>>> = {
     does: backup,
   }),
   release: verb({
-    about: 'the backup that is held ends, and returns when it has; a node that ends takes its backup with it',
+    about: 'the backup or the seed that is held ends, and returns when it has; a node that ends takes its own with it',
     example: 'release: aborted',
     shape: word(['completed', 'aborted']),
     does: (outcome): FormulaAct => ({ kind: 'release', outcome }),

@@ -1,10 +1,11 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ReplicationError } from '../../engine/error.ts'
 import type { Act, ActRefusal } from '../../engine/scenario/step.ts'
 import { damageLog, deleteLogs } from './log-damage.ts'
 import type { RealMail } from './real-mail.ts'
 import { type RealNode, STORAGE_GROUP } from './real-node.ts'
+import type { RealSeeds } from './real-seeds.ts'
 import type { RealSets } from './real-sets.ts'
 import type { RealWorld } from './real-world.ts'
 import { refusalOf } from './refusal.ts'
@@ -14,6 +15,7 @@ interface Scene {
   readonly world: RealWorld
   readonly mail: RealMail
   readonly sets: RealSets
+  readonly seeds: RealSeeds
 }
 
 /** Carries an act out against processes; a refusal is what the product itself said. Errors: whatever else went wrong. */
@@ -31,7 +33,7 @@ export async function actForReal(act: Act<number>, scene: Scene): Promise<ActRef
 
 async function carryOut(
   act: Exclude<Act<number>, { kind: 'backup' | 'restore' }>,
-  { world, mail, sets }: Scene,
+  { world, mail, sets, seeds }: Scene,
 ): Promise<void> {
   const { active } = world
   switch (act.kind) {
@@ -50,15 +52,19 @@ async function carryOut(
     case 'database':
       return void (await active.connection.json('POST', `/api/v1/stores/${STORAGE_GROUP}/${act.change}`, {}))
     case 'release':
-      return await sets.release(act.outcome)
+      return await (seeds.isHolding ? seeds : sets).release(act.outcome)
     case 'age':
       return sets.age(act)
     case 'empty':
       return await empty(world.node(act.copy))
+    case 'seed':
+      return await seeds.seed(act)
+    case 'file':
+      return changeFile(join(world.node(act.on).logs, act.file), act.change)
     case 'network':
       return world.network(act.copy)[act.change]()
     case 'node':
-      if (act.change !== 'start') sets.forget(act.node)
+      if (act.change !== 'start') for (const holder of [sets, seeds]) holder.forget(act.node)
       return await changeNode(world, act)
     case 'corrupt-log':
       return damageLog(world.node(act.on).logs, act.log, act.how)
@@ -72,6 +78,11 @@ async function carryOut(
 async function changeNode(world: RealWorld, { node, change }: Extract<Act<number>, { kind: 'node' }>): Promise<void> {
   if (change === 'start') await world.startNode(world.node(node))
   else await world.endNode(world.node(node), change)
+}
+
+function changeFile(path: string, change: 'leave' | 'remove'): void {
+  if (change === 'leave') writeFileSync(path, '')
+  else rmSync(path)
 }
 
 /** Removes the files of a copy, as somebody does by hand. Errors: `STATE_REFUSED` where it is not suspended. */

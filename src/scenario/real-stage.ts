@@ -7,6 +7,7 @@ import { ReplicationError } from '../../engine/error.ts'
 import type { StageAnswer, StageQuestion } from '../../engine/scenario/play.ts'
 import { actForReal } from './real-acts.ts'
 import { RealMail } from './real-mail.ts'
+import { RealSeeds } from './real-seeds.ts'
 import { RealSets } from './real-sets.ts'
 import { RealSight } from './real-sight.ts'
 import { RealWorld } from './real-world.ts'
@@ -27,6 +28,7 @@ interface Scene {
   readonly world: RealWorld
   readonly mail: RealMail
   readonly sets: RealSets
+  readonly seeds: RealSeeds
   readonly sight: RealSight
   readonly builtAtMs: number
 }
@@ -64,10 +66,10 @@ class RealStage {
       await this.#build(question)
       return null
     }
-    const { world, mail, sets, sight, builtAtMs } = this.#built()
+    const { world, mail, sets, seeds, sight, builtAtMs } = this.#built()
     switch (question.ask) {
       case 'act':
-        return await actForReal(question.act, { world, mail, sets })
+        return await actForReal(question.act, { world, mail, sets, seeds })
       case 'look':
         return await sight.look(question.names, question.names.includes('messages') ? await mail.check() : null)
       case 'pass':
@@ -100,7 +102,8 @@ class RealStage {
     const world = await RealWorld.start({ world: wanted, data, env, signal }).catch((error) => throwOurs(error, data))
     const mail = new RealMail(world, seed)
     const sets = new RealSets(world)
-    this.#scene = { world, mail, sets, sight: new RealSight(world), builtAtMs: performance.now() }
+    const seeds = new RealSeeds(world)
+    this.#scene = { world, mail, sets, seeds, sight: new RealSight(world), builtAtMs: performance.now() }
   }
 
   /** What the nodes told last, where they could not be started: the directory may be gone when somebody reads of it. */

@@ -3,7 +3,7 @@ import type { Binding, ScenarioStep, StepBody } from '../../engine/scenario/step
 import { ACTS } from './acts.ts'
 import { expectations, type MODES } from './expectations.ts'
 import type { Scope } from './scope.ts'
-import { duration, entriesIn, formula, type JsonSchema, map, type Shape, scalarIn } from './shape.ts'
+import { duration, entriesIn, formula, type JsonSchema, map, type Shape, scalarIn, text } from './shape.ts'
 import { type Verb, verb } from './verb.ts'
 import { invalidScenario, unknownWord, type YamlMember, type YamlNode } from './yaml-node.ts'
 
@@ -13,6 +13,9 @@ const BINDING_NAME = '^[A-Za-z][A-Za-z0-9]*$'
 const TAKEN_NAMES = ['min', 'max', 'active']
 /** As long as one line of a terminal takes. */
 const TITLE_LENGTH_MAX = 100
+
+/** A part of what a refusal says. */
+const SAYS = text('TEXT')
 
 const NUMBER_SCHEMA: JsonSchema = { anyOf: [{ type: 'integer' }, { type: 'string', minLength: 1 }] }
 
@@ -65,9 +68,10 @@ export const OTHER_VERBS: Readonly<Record<string, Verb<StepBody>>> = {
     does: (bound): StepBody => ({ verb: 'let', bindings: bound }),
   }),
   attempt: {
-    about: 'an act that has to be refused, with a code of docs/ERRORS.md or with a number of ESE',
+    about:
+      'an act that has to be refused, with a code of docs/ERRORS.md or with a number of ESE, and with `says` in these words',
     example: 'attempt: {suspend: copy1, refused: STATE_REFUSED}',
-    sign: '{ACT: …, refused: CODE | -N}',
+    sign: '{ACT: …, refused: CODE | -N, says: TEXT}',
     schema: { $ref: '#/$defs/attempt' },
     read: readAttempt,
   },
@@ -104,11 +108,11 @@ export function stepSchemas(): { readonly step: JsonSchema; readonly attempt: Js
     },
     attempt: {
       type: 'object',
-      properties: { ...acts, refused },
+      properties: { ...acts, refused, says: SAYS.schema },
       required: ['refused'],
       additionalProperties: false,
       minProperties: 2,
-      maxProperties: 2,
+      maxProperties: 3,
     },
   }
 }
@@ -143,14 +147,16 @@ function titleOf({ name, value }: YamlMember): string {
 
 function readAttempt(node: YamlNode, scope: Scope): StepBody {
   const entries = entriesIn(node)
-  const known = [...Object.keys(ACTS), 'refused']
+  const known = [...Object.keys(ACTS), 'refused', 'says']
   for (const { name, place } of entries) if (!known.includes(name)) throw unknownWord(place, `act ${name}`, known)
   const refused = entries.find(({ name }) => name === 'refused')
-  const [member, excess] = entries.filter(({ name }) => name !== 'refused')
+  const said = entries.find(({ name }) => name === 'says')
+  const [member, excess] = entries.filter((entry) => entry !== refused && entry !== said)
   const act = ACTS[member?.name ?? '']
   if (refused === undefined || member === undefined || act === undefined || excess !== undefined)
     throw invalidScenario(node.place, 'an attempt is one act and how it is refused', 'Write {ACT: …, refused: CODE}.')
-  return { verb: 'attempt', act: act.read(member.value, scope), refused: refusalIn(refused.value) }
+  const says = said === undefined ? '' : SAYS.read(said.value, scope)
+  return { verb: 'attempt', act: act.read(member.value, scope), refused: refusalIn(refused.value), says }
 }
 
 function refusalIn(node: YamlNode): string | number {

@@ -13,6 +13,7 @@ const PLAYED = [
   '05-incremental-without-full',
   '08-streaming-of-the-passive',
   '11-restart-during-a-backup-of-the-passive',
+  '15-manual-seed-with-leftovers',
   '23b-restore-in-the-right-order',
   '23c-incremental-reseed-of-a-standby-target',
 ]
