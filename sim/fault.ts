@@ -194,6 +194,8 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     // Of what is drawn already, so that the choices of older seeds mean what they meant.
     activeLag: kind === 'seeds' || (replays && logs % 2 === 1) ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
+    // A copy that is ahead of its active's checkpoint needs more logs after a seed than before.
+    ...(kind === 'seeds' && { copyLag: logs % 3 }),
     ...(hasTargets && { standby: lagsBy(copies, logs) }),
   }
 }

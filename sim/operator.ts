@@ -155,8 +155,8 @@ export class Operator {
       copy,
       deleteExistingFiles: choices.below(8) > 0,
       confirm: true,
-      manualResume: choices.below(4) === 0,
-      ending: choices.below(8) === 0 ? 'aborted' : 'completed',
+      manualResume: choices.below(2) === 0,
+      ending: choices.below(4) === 0 ? 'aborted' : 'completed',
     } as const
     if (choices.below(8) > 0) this.suspend(copy, null)
     core.after(SUSPEND_MS, () => this.seeds.take(request))

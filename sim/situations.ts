@@ -7,6 +7,7 @@ import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import type { SourceState } from '../engine/source/source-state.ts'
 import type { Step } from '../engine/step.ts'
 import { FAULT_NAMES } from './fault.ts'
+import { NOTED_SEED_SITUATIONS, SEEDED_COPY_SITUATIONS, SEEDING_SOURCE_SITUATIONS } from './seed-situations.ts'
 
 type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
 type SourceStep = Step<SourceState, SourceFact, SourceOrder>
@@ -182,11 +183,14 @@ export const SITUATIONS: readonly string[] = [
   ...Object.keys(REPLICA_SITUATIONS),
   ...Object.keys(SOURCE_SITUATIONS),
   ...Object.keys(BACKUP_SITUATIONS),
+  ...Object.keys(SEEDED_COPY_SITUATIONS),
+  ...Object.keys(SEEDING_SOURCE_SITUATIONS),
+  ...NOTED_SEED_SITUATIONS,
 ]
 
 // Arrays, since these are walked at every step.
-const REPLICA_LIST = Object.entries(REPLICA_SITUATIONS)
-const SOURCE_LIST = [...Object.entries(SOURCE_SITUATIONS), ...Object.entries(BACKUP_SITUATIONS)]
+const REPLICA_LIST = Object.entries({ ...REPLICA_SITUATIONS, ...SEEDED_COPY_SITUATIONS })
+const SOURCE_LIST = Object.entries({ ...SOURCE_SITUATIONS, ...BACKUP_SITUATIONS, ...SEEDING_SOURCE_SITUATIONS })
 
 /** Notes the situations that a step of a copy meets. */
 export function sawReplicaStep(seen: Set<string>, step: ReplicaStep): void {

@@ -7,6 +7,7 @@ import { unreachable } from './link.ts'
 import { type SeedWishes, whyFilesRefuse } from './seed-findings.ts'
 import { SeedLine } from './seed-line.ts'
 import { imageThrough, type SeedImage, withPage } from './seed-pages.ts'
+import type { NOTED_SEED_SITUATIONS } from './seed-situations.ts'
 import type { World } from './world.ts'
 
 /** A seed as somebody asks for it. */
@@ -112,6 +113,7 @@ export class ToySeed {
 
   /** The process of the copy has ended, and the seed with it. */
   abandon(): void {
+    if (this.#hasFiles) this.#note('a seed ends with the process of its copy')
     this.#over('the copy has ended')
   }
 
@@ -147,7 +149,6 @@ export class ToySeed {
     const { disk } = this.request.copy
     if (refusal.eseError === LOGS_GONE && disk.partial !== null) {
       disk.partial = null
-      this.#world.core.seen.add('a seed begins anew because the logs of its pages are gone')
       this.#later(0, () => this.#beginSession())
       return
     }
@@ -160,8 +161,11 @@ export class ToySeed {
     const { copy } = this.request
     const { disk } = copy
     this.#session = session
-    if (disk.partial !== null && disk.partial.stream !== session.stream) disk.partial = null
-    if (disk.partial !== null) core.seen.add('a seed that was cut off goes on')
+    if (disk.partial !== null && disk.partial.stream !== session.stream) {
+      if (this.#hasRead) this.#note('the source was restored in the middle of a seed')
+      disk.partial = null
+    }
+    if (disk.partial !== null) this.#note('a seed that was cut off goes on')
     oracle.backups.begun(session.id, disk.partial?.low ?? source.disk.required ?? pinnedFrom)
     this.#continueLater(session)
     const pinned = from === NO_GENERATION ? pinnedFrom : lowerOf(pinnedFrom, from)
@@ -284,7 +288,7 @@ export class ToySeed {
       this.#fail(fault)
       return
     }
-    this.#world.core.seen.add('a seed waits for its source')
+    this.#note('a seed waits for its source')
     this.#endSession('aborted', 'it goes on in another session')
     const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures++, 8))
     this.#later(waitMs, () => this.#beginSession())
@@ -330,6 +334,10 @@ export class ToySeed {
       if (this.#line.isAlive(session.id)) this.#line.tell({ kind: 'backup-continued', session: session.id })
       this.#continueLater(session)
     })
+  }
+
+  #note(situation: (typeof NOTED_SEED_SITUATIONS)[number]): void {
+    this.#world.core.seen.add(situation)
   }
 
   #failsAtDisk(): boolean {

@@ -8,6 +8,7 @@ import { PLANTED_BACKUP_BUGS } from './planted-backup-bugs.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
 import { PLANTED_REPLAY_BUGS } from './planted-replay-bugs.ts'
 import { PLANTED_RESTORE_BUGS } from './planted-restore-bugs.ts'
+import { PLANTED_SEED_BUGS } from './planted-seed-bugs.ts'
 import { PLANTED_STANDBY_BUGS } from './planted-standby-bugs.ts'
 
 /** The rarest bug shows in one of 17 seeds (measured over 200), so that 300 miss it once in 10^8 runs. */
@@ -56,6 +57,15 @@ describe('a planted bug is caught', () => {
     it(`where the source is restored: ${name}`, () => {
       let seed = FIRST_SEED
       while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'restores' }).violation === null) seed++
+
+      expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
+    })
+  }
+
+  for (const [name, rules] of Object.entries(PLANTED_SEED_BUGS)) {
+    it(`where copies are seeded: ${name}`, () => {
+      let seed = FIRST_SEED
+      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'seeds' }).violation === null) seed++
 
       expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
     })
