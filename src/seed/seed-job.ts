@@ -81,6 +81,8 @@ export class SeedJob {
   #phase: SeedPhase = 'beginning'
   #error: ReplicationError | null = null
   #remark = ''
+  /** Why what was there before was of no use; `''` where it was, or nothing was. */
+  #whyAnew = ''
   #session: Session | null = null
   #path = ''
   #doneBytes = 0
@@ -225,7 +227,7 @@ export class SeedJob {
     this.#presentBytes = presentBytes
     this.#totalBytes = bytes
     this.#progress = startProgress(this.#doneBytes, clock.nowMs())
-    this.#remark = ''
+    this.#remark = this.#whyAnew
     this.#tellBegun(null)
     return session
   }
@@ -339,7 +341,7 @@ export class SeedJob {
     if (isCode(error, ['STATE_REFUSED']) && Number((error as ReplicationError).fields['eseError']) === LOGS_GONE) {
       // What was read before is of no use: it needs logs that nobody has.
       const { partial } = seedPlaces(this.#names, order.targetPath, copy.state.announcement.stream)
-      this.#remark = `it begins anew: ${(error as ReplicationError).message}`
+      this.#whyAnew = `it began anew: ${(error as ReplicationError).message}`
       this.#doneBytes = 0
       await files.unlink(partial)
       return
