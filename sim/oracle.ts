@@ -307,7 +307,8 @@ export class Oracle {
     const copy = this.#copy(copyId)
     const { passiveGate } = this.#core.scenario
     const required = state.database?.progress.requiredLow ?? NO_GENERATION
-    copy.owedFrom = passiveGate === 'inspected' ? from : lowerOf(from, required)
+    const needed = passiveGate === 'inspected' ? from : lowerOf(from, required)
+    copy.owedFrom = higherOf(needed, this.#source?.truncatedBelow ?? NO_GENERATION)
     beginsAnew(copy)
   }
 

@@ -20,6 +20,7 @@ export class ToyActive {
   readonly #source: SourceNode
   readonly #lagLogs: number
   #newest: Generation = asGeneration(0)
+  #restores = 0
 
   constructor(core: Core, source: SourceNode, lagLogs: number) {
     this.#core = core
@@ -32,16 +33,21 @@ export class ToyActive {
   closed(generation: Generation): void {
     this.#newest = higherOf(this.#newest, generation)
     const newest = this.#newest
-    this.#core.after(WRITE_MS, () => this.#checkpoint(asGeneration(Math.max(1, newest + 1 - this.#lagLogs))))
+    const restores = this.#restores
+    this.#core.after(WRITE_MS, () => {
+      // What was planned for the database before a restore is nothing for the one after it.
+      if (this.#restores === restores) this.#checkpoint(asGeneration(Math.max(1, newest + 1 - this.#lagLogs)))
+    })
     if (this.#core.scenario.idles === false) return
     this.#core.after(IDLE_MS, () => {
-      if (this.#newest === newest) this.#checkpoint(nextGeneration(newest))
+      if (this.#newest === newest && this.#restores === restores) this.#checkpoint(nextGeneration(newest))
     })
   }
 
   /** Another database is in its place, which needs every log that is here. */
   restored(through: Generation): void {
     this.#newest = through
+    this.#restores++
     const { disk } = this.#source
     disk.required = disk.lowest === NO_GENERATION ? through : lowerOf(disk.lowest, through)
   }
