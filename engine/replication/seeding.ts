@@ -72,7 +72,11 @@ function pinned(state: ReplicaState, from: Generation): Stepped {
   const old = state.database?.progress ?? UNSEEN_DATABASE.progress
   const replayedThrough = lowerOf(old.replayedThrough, previousGeneration(from))
   const progress: DatabaseProgress = { ...old, replayedThrough, requiredLow: lowerOf(old.requiredLow, from) }
-  return standingAt(state, { inspected, inspectedTimeMs: state.inspectedTimeMs, database: progress })
+  // Told in any case, also when it is what was told before: the source waits for it.
+  return standingAt(
+    { ...state, reported: null },
+    { inspected, inspectedTimeMs: state.inspectedTimeMs, database: progress },
+  )
 }
 
 function completed(state: ReplicaState, { required, stream, resumes, nowMs }: Of<'seed-completed'>): Stepped {

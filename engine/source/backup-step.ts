@@ -66,7 +66,7 @@ function asked(state: SourceState, fact: Of<'backup-asked'>): Stepped {
   const session = beginSession(free, fact.request, fact.nowMs)
   const { seed } = fact.request
   const copies = free.copies.map((copy) =>
-    copy.copyId === seed?.copyId ? pinnedBySeed(copy, session.pinnedFrom) : copy,
+    copy.copyId === seed?.copyId ? pinnedBySeed(copy, session.pinnedFrom, fact.nowMs) : copy,
   )
   const begun: SourceState = {
     ...free,

@@ -2,7 +2,7 @@
 // Method: facts by hand into the source's step, at the numbers of the scenarios that are told of the real system.
 import { describe, expect, it } from 'vitest'
 import type { BackupScope } from '../../../engine/database/backup-slot.ts'
-import type { SourceFact } from '../../../engine/fact.ts'
+import type { CopyReport, SourceFact } from '../../../engine/fact.ts'
 import { asGeneration } from '../../../engine/generation.ts'
 import type { SourceOrder } from '../../../engine/order.ts'
 import { type BackupRequest, logsToRead } from '../../../engine/source/backup-session.ts'
@@ -339,3 +339,45 @@ function passiveRange(): {
 } {
   return { copyId: 'c1', required: asGeneration(91), range: { first: asGeneration(91), last: asGeneration(100) } }
 }
+
+describe('the word of a copy that is being seeded', () => {
+  const seed: BackupRequest = {
+    scope: 'copy',
+    method: 'streaming',
+    surrogate: null,
+    seed: { copyId: 'c1', from: asGeneration(0) },
+  }
+  const inspectedOf = ({ state }: Play): number | undefined => state.copies[0]?.report?.inspected
+  const begun = (): Play =>
+    new Play({ ...aSource([aSourceCopy()], { active: 'mailbox' }), activeRequired: asGeneration(5) }).ask(seed)
+  const says = (change: Partial<CopyReport>): Untimed<SourceFact> => {
+    return { kind: 'copy-reported', copyId: 'c1', report: { ...REPORT, ...change } }
+  }
+
+  it('of before counts only as far as it holds of the new database', () => {
+    const play = begun()
+
+    expect(inspectedOf(play)).toBe(4)
+    expect(inspectedOf(play.tell(says({ inspected: asGeneration(9) })))).toBe(4)
+  })
+
+  it('counts again when it speaks of the seed', () => {
+    const play = begun().tell(says({ inspected: asGeneration(4), condition: 'suspended' }))
+
+    expect(inspectedOf(play.tell(says({ inspected: asGeneration(9) })))).toBe(9)
+  })
+
+  it('counts again over another connection', () => {
+    const play = begun().tell({ kind: 'copy-enrolled', copy: { copyId: 'c1', label: 'node2:/store' } })
+
+    expect(inspectedOf(play)).toBe(4)
+    expect(inspectedOf(play.tell(says({ inspected: asGeneration(9) })))).toBe(9)
+  })
+
+  it('counts again when nothing can be on its way any more', () => {
+    const play = begun()
+    play.nowMs += 60_000
+
+    expect(inspectedOf(play.tell(says({ inspected: asGeneration(9) })))).toBe(9)
+  })
+})
