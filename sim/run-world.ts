@@ -91,7 +91,9 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   core.areFaultsOn = false
   mischief.repair()
   writer.finish()
-  const isSeeded = core.scenario.rates.seed > 0
+  // Where the active is no store of ours, or copies keep logs only, nothing can be seeded but by hand.
+  const { rates, replays, activeLag } = core.scenario
+  const isSeeded = rates.seed > 0 && replays && activeLag !== null
   const endsMs = core.nowMs + (isSeeded ? SEEDED_PHASE_TWO_MS : PHASE_TWO_MS)
   const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
