@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { runKillRounds } from '../../bench/soak/kill-rounds.ts'
 
-const ROUNDS = Number(process.env['CCR_KILL_ROUNDS'] ?? 50)
+const ROUNDS = Number(process.env['CCR_KILL_ROUNDS'] ?? 25)
 const SEED = Number(process.env['CCR_KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** Pairs that are killed side by side: most of a round is the start of a process, which keeps one core busy. */
 const PAIRS = 2

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { runSeedKills } from '../../bench/soak/seed-rounds.ts'
 
-const ROUNDS = Number(process.env['CCR_SEED_KILL_ROUNDS'] ?? 3)
+const ROUNDS = Number(process.env['CCR_SEED_KILL_ROUNDS'] ?? 2)
 const SEED = Number(process.env['CCR_KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
 describe('a seed whose node is killed', () => {
