@@ -5,7 +5,7 @@ import { SETTINGS, type Setting, type SettingKey } from './config.ts'
 import { formatExactSize, parseSize } from './format-size.ts'
 import { formatExactDuration, parseDuration } from './format-time.ts'
 import { nearestWord } from './nearest-word.ts'
-import { parseRateSetting } from './seed/rate-setting.ts'
+import { parseRateSetting } from './rate-setting.ts'
 
 /**
  * Takes in one value of a setting, as a person wrote it in a file, an environment variable or a flag: durations as `30s` or in

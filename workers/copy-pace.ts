@@ -1,4 +1,4 @@
-import { OwnRate, type PacedRate } from './shared-rate.ts'
+import { type PacedRate, SharedRate } from './shared-rate.ts'
 
 /** How far the copying of some files has come. */
 export type OnPace = (doneBytes: number, totalBytes: number) => void
@@ -20,7 +20,7 @@ const FOR_DISKS: PieceSizes = { perSecond: 32, leastBytes: 65_536 }
 
 /** Lets bytes go at a rate that may change, tells how far it is, and stops when it is told to. */
 export class CopyPace {
-  readonly #own = new OwnRate()
+  readonly #own = new SharedRate()
   #rate: PacedRate = this.#own
   #sizes = FOR_DISKS
   #stopped: Error | null = null

@@ -1,4 +1,4 @@
-import { startThrottle, type Throttle, takeBytes, throttleWaitMs, withRate } from '../engine/link/throttle.ts'
+import { type Throttle, takeBytes, throttleWaitMs, withRate } from '../engine/link/throttle.ts'
 
 /** A rate at which bytes may go, which may change at any time. */
 export interface PacedRate {
@@ -10,35 +10,6 @@ export interface PacedRate {
   take(bytes: number): boolean
   /** Takes bytes that have gone already. */
   charge(bytes: number): void
-}
-
-/** A rate of one thread. */
-export class OwnRate implements PacedRate {
-  #throttle: Throttle = startThrottle(null, performance.now())
-
-  get bytesPerSecond(): number | null {
-    return this.#throttle.rateBytesPerSecond
-  }
-
-  /** From now on so many bytes in a second; null for no bound. */
-  set(bytesPerSecond: number | null): void {
-    this.#throttle = withRate(this.#throttle, bytesPerSecond, performance.now())
-  }
-
-  waitMs(): number {
-    return throttleWaitMs(this.#throttle, performance.now())
-  }
-
-  take(bytes: number): boolean {
-    const nowMs = performance.now()
-    if (throttleWaitMs(this.#throttle, nowMs) > 0) return false
-    this.#throttle = takeBytes(this.#throttle, bytes, nowMs)
-    return true
-  }
-
-  charge(bytes: number): void {
-    this.#throttle = takeBytes(this.#throttle, bytes, performance.now())
-  }
 }
 
 /** Where the two numbers of a shared rate lie. */

@@ -8,6 +8,7 @@ import { writeJson, writeLines } from '../cli-io.ts'
 import { parseSize } from '../format-size.ts'
 import { storageGroupArgument, withConnection } from '../management.ts'
 import { pauseUntil } from '../pause-until.ts'
+import { parseRateSetting } from '../rate-setting.ts'
 import {
   planLines,
   rateLine,
@@ -19,7 +20,6 @@ import {
   seedLines,
   seedTable,
 } from '../seed/format-seed.ts'
-import { parseRateSetting } from '../seed/rate-setting.ts'
 
 /** How often a seed is looked at, in milliseconds. */
 const LOOK_MS = 200

@@ -2,7 +2,7 @@
 // Method: texts, good and bad; a clock that is moved by hand.
 import { describe, expect, it } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
-import { parseRateSetting, RateKeeper } from '../../src/seed/rate-setting.ts'
+import { parseRateSetting, RateKeeper } from '../../src/rate-setting.ts'
 import { SharedRate } from '../../workers/shared-rate.ts'
 
 const MIB = 1_048_576

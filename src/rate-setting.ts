@@ -1,9 +1,9 @@
-import { ReplicationError } from '../../engine/error.ts'
-import { minutesToNext, type RateEntry, type RateTimetable, rateAt } from '../../engine/link/rate-timetable.ts'
-import type { SeedRateDocument } from '../../transport/management-seed-documents.ts'
-import type { SharedRate } from '../../workers/shared-rate.ts'
-import type { Clock } from '../clock.ts'
-import { parseSize } from '../format-size.ts'
+import { ReplicationError } from '../engine/error.ts'
+import { minutesToNext, type RateEntry, type RateTimetable, rateAt } from '../engine/link/rate-timetable.ts'
+import type { SeedRateDocument } from '../transport/management-seed-documents.ts'
+import type { SharedRate } from '../workers/shared-rate.ts'
+import type { Clock } from './clock.ts'
+import { parseSize } from './format-size.ts'
 
 /** Entries of a timetable: one for each hour of a day, and some more. */
 const ENTRIES_MAX = 48
@@ -44,7 +44,7 @@ function rateOf(text: string): number | null {
 function noSetting(text: string, why: string): ReplicationError {
   return new ReplicationError({
     code: 'USAGE',
-    message: `${JSON.stringify(text)} is no rate of seeds: ${why}`,
+    message: `${JSON.stringify(text)} is no rate: ${why}`,
     hint: 'Write a rate as in 25M (binary, in a second), off, or a timetable as in "08:00,5M 19:00,off".',
   })
 }
