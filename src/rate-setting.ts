@@ -36,9 +36,19 @@ function entryOf(part: string): RateEntry {
 
 function rateOf(text: string): number | null {
   if (/^off$/i.test(text)) return null
-  const bytes = parseSize(text.replace(/\/s$/i, ''))
+  const bytes = bytesIn(text)
   if (bytes >= RATE_MIN) return bytes
   throw noSetting(text, 'below 16K a second nothing would ever come to an end; off lifts the bound')
+}
+
+/** Errors: `USAGE`, which tells of rates: whoever sets one may not know that it is written as a size. */
+function bytesIn(text: string): number {
+  try {
+    return parseSize(text.replace(/\/s$/i, ''))
+  } catch (cause) {
+    if (!(cause instanceof ReplicationError)) throw cause
+    throw noSetting(text, 'it is no number of bytes')
+  }
 }
 
 function noSetting(text: string, why: string): ReplicationError {
