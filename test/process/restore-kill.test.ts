@@ -6,6 +6,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pause } from '../../bench/command.ts'
+import type { Service } from '../../bench/product.ts'
 import { NodeBed } from '../../bench/soak/node-bed.ts'
 import { seededChoices } from '../../sim/choices.ts'
 
@@ -42,6 +43,13 @@ async function prepare(): Promise<void> {
   cpSync(bed.root('active'), whole(), { recursive: true })
 }
 
+/** The node answers before it has opened its store: a command that comes sooner is told that there is none. */
+async function startWithStore(): Promise<Service> {
+  const node = await bed.start('active')
+  await bed.until('active', 'stores/SG1', () => true)
+  return node
+}
+
 interface Round {
   readonly words: readonly string[]
   readonly pointInTime: boolean
@@ -54,7 +62,7 @@ interface Round {
 async function killWhileRestoring({ words, isLate, afterMs }: Round): Promise<boolean> {
   rmSync(bed.root('active'), { recursive: true })
   cpSync(whole(), bed.root('active'), { recursive: true })
-  const node = await bed.start('active')
+  const node = await startWithStore()
   const restoring = bed.begin('active', ...words)
   let isOver = false
   void restoring.done.then(() => {
@@ -101,7 +109,7 @@ describe('a restore that is killed', () => {
       const told = `round ${n}, ${method}, ${JSON.stringify(round)}`
 
       const isHalf = await killWhileRestoring(round)
-      await bed.start('active')
+      await startWithStore()
       if (isHalf) {
         half++
         await refusedToMount()
