@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { seededChoices } from '../../sim/choices.ts'
-import { pause, waitUntil } from '../command.ts'
+import { waitUntil } from '../command.ts'
 import { readJson, runCcr } from '../product.ts'
 import { NodeBed, type NodeName } from './node-bed.ts'
 
@@ -23,9 +23,10 @@ export interface SeedKillOutcome {
   readonly faults: readonly string[]
 }
 
-/** A seed of some megabytes takes as long as a kill may wait. */
+/** Slow enough for a seed of some megabytes to be met anywhere on its way. */
 const RATE = '5M'
-const MOMENT_MS_MAX = 2_500
+/** Per cent that a kill waits for: from the first look of the source to what comes behind the last page. */
+const SHARES = 105
 const FIRST_LOAD = ['--full-speed', '--size', '4K..40K', '--clients', '8', '--count', '600']
 const AT_WORK = ['--rate', '60/s', '--size', '4K..40K', '--clients', '4', '--count', '90']
 const VICTIMS = ['active', 'passive'] as const
@@ -33,8 +34,8 @@ const SEED = ['seed', 'SG1', '--delete-existing-files', '--force']
 const SEED_MS = 60_000
 
 /**
- * Seeds the copy of a cluster under load again and again, and kills one node at a random moment of each seed. The copy has a whole database
- * then, it is suspended, and the same command ends well, with both databases equal.
+ * Seeds the copy of a cluster under load again and again, and kills one node when a random share of each seed has come. The copy has a whole
+ * database then, it is suspended, and the same command ends well, with both databases equal.
  */
 export async function runSeedKills(plan: SeedKillPlan): Promise<SeedKillOutcome> {
   const run = new SeedKills(await NodeBed.make(), seededChoices(plan.seed))
@@ -43,6 +44,29 @@ export async function runSeedKills(plan: SeedKillPlan): Promise<SeedKillOutcome>
   } finally {
     await run.bed.close()
   }
+}
+
+/** What the rounds look at in a seed of a node. */
+interface Seed {
+  readonly id: number
+  readonly phase: string
+  readonly percent: number
+}
+
+function newestOf(list: Readonly<Record<string, unknown>>): Seed | undefined {
+  const seeds = list['seeds'] as readonly Seed[] // by the schema of the API
+  return seeds.reduce<Seed | undefined>(
+    (last, seed) => (last !== undefined && last.id > seed.id ? last : seed),
+    undefined,
+  )
+}
+
+function isOver({ phase }: Pick<Seed, 'phase'>): boolean {
+  return phase === 'completed' || phase === 'failed'
+}
+
+function isLate(seed: Seed): boolean {
+  return seed.phase === 'finishing' || isOver(seed)
 }
 
 class SeedKills {
@@ -64,7 +88,7 @@ class SeedKills {
     await bed.load(...FIRST_LOAD).done
     await bed.untilReplayed()
     for (let n = 1; n <= rounds && this.#faults.length === 0; n++) {
-      await this.#round(VICTIMS[this.#below(VICTIMS.length)] ?? 'active', this.#below(MOMENT_MS_MAX))
+      await this.#round(VICTIMS[this.#below(VICTIMS.length)] ?? 'active', this.#below(SHARES))
       tell(`round ${n}: ${this.#story.at(-1)}`)
     }
     const { sound, findings } = await bed.check()
@@ -72,12 +96,13 @@ class SeedKills {
     return { story: this.#story, met: this.#met, resumed: this.#resumed, faults: this.#faults }
   }
 
-  async #round(victim: NodeName, afterMs: number): Promise<void> {
+  async #round(victim: NodeName, percent: number): Promise<void> {
     const { bed } = this
     await bed.must('passive', 'suspend', 'SG1')
+    const before = await bed.until('passive', 'seeds', () => true)
     const working = bed.load(...AT_WORK)
     const seeding = bed.begin('passive', ...SEED, '--rate', RATE)
-    await pause(afterMs)
+    if (await this.#hasCome(percent, newestOf(before)?.id ?? 0)) this.#met++
     await bed.node(victim).kill()
     if (victim === 'passive') await this.#expectWhole()
     await bed.start(victim)
@@ -85,9 +110,8 @@ class SeedKills {
     const { exitCode } = await seeding.done
     await bed.until('passive', 'copies/SG1', ({ SummaryCopyStatus }) => SummaryCopyStatus !== 'Seeding')
     const { SummaryCopyStatus } = await bed.until('passive', 'copies/SG1', () => true)
-    if (exitCode !== 0) this.#met++
     if (exitCode !== 0 && SummaryCopyStatus !== 'Suspended' && !(await this.#hasEnded()))
-      this.#faults.push(`${victim} killed after ${afterMs} ms: the copy is ${String(SummaryCopyStatus)}`)
+      this.#faults.push(`${victim} killed at ${percent} %: the copy is ${String(SummaryCopyStatus)}`)
     await working.done
     await bed.must('passive', 'suspend', 'SG1')
     const again = JSON.parse(await bed.must('passive', ...SEED, '--rate', 'off', '--json')) as { resumedBytes: number }
@@ -95,8 +119,18 @@ class SeedKills {
     await bed.untilReplayed()
     await this.#expectEqual()
     this.#story.push(
-      `${victim} after ${afterMs} ms, the command ended with ${exitCode}, ${again.resumedBytes} bytes resumed`,
+      `${victim} at ${percent} %, the command ended with ${exitCode}, ${again.resumedBytes} bytes resumed`,
     )
+  }
+
+  /** Waits until so much of a seed that is newer than `before` has come; answers whether it is still under way then. */
+  async #hasCome(percent: number, before: number): Promise<boolean> {
+    let last: Seed | undefined
+    await this.bed.until('passive', 'seeds', (list) => {
+      last = newestOf(list)
+      return last !== undefined && last.id > before && (last.percent >= percent || isLate(last))
+    })
+    return last !== undefined && !isOver(last)
   }
 
   /** The command hears nothing of a seed that has ended as its node was killed: then the copy goes on. */
@@ -118,8 +152,8 @@ class SeedKills {
     await waitUntil(
       'seeds are over',
       async () => {
-        const list = (await readJson(`${copy}/api/v1/seeds`)) as { seeds: { phase: string }[] } | null
-        return list?.seeds.every(({ phase }) => phase === 'completed' || phase === 'failed') ?? false
+        const list = (await readJson(`${copy}/api/v1/seeds`)) as { seeds: Seed[] } | null
+        return list?.seeds.every(isOver) ?? false
       },
       SEED_MS,
       20,

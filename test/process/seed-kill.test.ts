@@ -1,5 +1,5 @@
 // Goal: a node that is killed while a copy is seeded leaves a suspended copy with a whole database, and the same command ends well.
-// Method: two nodes under load, of which one is ended with SIGKILL at a random moment of each seed. CCR_SEED_KILL_ROUNDS sets the number of
+// Method: two nodes under load, of which one is ended with SIGKILL when a random share of each seed has come. CCR_SEED_KILL_ROUNDS sets the number of
 // rounds, CCR_KILL_SEED the choices; `npm run soak -- --only seeds` does many.
 import { describe, expect, it } from 'vitest'
 import { runSeedKills } from '../../bench/soak/seed-rounds.ts'
