@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, type TestContext } from 'vitest'
 import { type FinishedCommand, runCcr } from '../../bench/product.ts'
 
 const labs = join(import.meta.dirname, '../../labs/scenarios')
@@ -18,28 +18,33 @@ const PLAYED = [
   '23c-incremental-reseed-of-a-standby-target',
 ]
 
-function bed(): string {
+function bed({ onTestFinished }: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'ccr-scenarios-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 
-async function play(steps: string, options: readonly string[] = []): Promise<FinishedCommand> {
-  const path = join(bed(), 'played.yaml')
+async function play(test: TestContext, steps: string, options: readonly string[] = []): Promise<FinishedCommand> {
+  const path = join(bed(test), 'played.yaml')
   writeFileSync(path, steps)
   return await runCcr(['scenario', 'run', path, ...options])
 }
 
+// Nodes wait for each other and for the disk most of the time: the scenarios are played side by side.
 describe('ccr scenario run, with processes', () => {
-  it.each(PLAYED)('plays %s', { timeout: 240_000 }, async (name) => {
+  it.concurrent.for(PLAYED)('plays %s', { timeout: 240_000 }, async (name, { expect }) => {
     const { exitCode, stdout } = await runCcr(['scenario', 'run', join(labs, `${name}.yaml`)])
 
     expect(stdout).toMatch(/1 scenario: 1 passed\n$/)
     expect(exitCode).toBe(0)
   })
 
-  it('kills nodes and starts them again, and no acknowledged message is lost', { timeout: 240_000 }, async () => {
-    const { exitCode, stdout } = await play(`
+  it.concurrent('kills nodes and starts them again, and no acknowledged message is lost', {
+    timeout: 240_000,
+  }, async (test) => {
+    const { exitCode, stdout } = await play(
+      test,
+      `
 steps:
   - load: {messages: 200}
   - crash: active
@@ -53,15 +58,18 @@ steps:
   - close: 2
   - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
   - expect: {messages: all acknowledged}
-`)
+`,
+    )
 
     expect(exitCode, stdout).toBe(0)
   })
 
-  it('dismounts and mounts the database, and has a copy whose files are gone built anew', {
+  it.concurrent('dismounts and mounts the database, and has a copy whose files are gone built anew', {
     timeout: 240_000,
-  }, async () => {
-    const { exitCode, stdout } = await play(`
+  }, async (test) => {
+    const { exitCode, stdout } = await play(
+      test,
+      `
 steps:
   - close: 5
   - dismount: active
@@ -76,15 +84,18 @@ steps:
   - expect: {copy1.logs: none}
   - resume: copy1
   - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
-`)
+`,
+    )
 
     expect(exitCode, stdout).toBe(0)
   })
 
-  it('restores a full and an incremental set, rolls forward, and loses no acknowledged message', {
+  it.concurrent('restores a full and an incremental set, rolls forward, and loses no acknowledged message', {
     timeout: 240_000,
-  }, async () => {
-    const { exitCode, stdout } = await play(`
+  }, async (test) => {
+    const { exitCode, stdout } = await play(
+      test,
+      `
 steps:
   - load: {messages: 100}
   - backup: {kind: full, method: streaming, of: active, to: monday}
@@ -98,13 +109,19 @@ steps:
   - expect: {messages: all acknowledged}
   - close: 2
   - wait: {until: {copy1.replayed: "\${active.current - 1}", copy1.status: Healthy}, within: 60s}
-`)
+`,
+    )
 
     expect(exitCode, stdout).toBe(0)
   })
 
-  it.each(['body', 'previous'])('has a copy refuse a log with a wrong %s', { timeout: 240_000 }, async (how) => {
-    const { exitCode, stdout } = await play(`
+  it.concurrent.for(['body', 'previous'])(
+    'has a copy refuse a log with a wrong %s',
+    { timeout: 240_000 },
+    async (how, test) => {
+      const { exitCode, stdout } = await play(
+        test,
+        `
 steps:
   - close: 5
   - wait: {until: {copy1.replayed: 5}, within: 60s}
@@ -113,21 +130,23 @@ steps:
   - corrupt: {log: 7, on: active, how: ${how}}
   - resume: copy1
   - wait: {until: {copy1.status: Failed, copy1.inspected: 6}, within: 90s}
-`)
+`,
+      )
 
-    expect(exitCode, stdout).toBe(0)
-  })
+      expect(exitCode, stdout).toBe(0)
+    },
+  )
 
-  it('keeps the files of a scenario where it is told, and refuses a directory with something in it', async () => {
-    const data = bed()
-    const first = await play('steps: [{close: 2}, {expect: {active.logs: 1..3}}]', ['--data', data])
-    const second = await play('steps: [{close: 2}]', ['--data', data])
+  it.concurrent('keeps the files of a scenario where it is told, and refuses a directory with something in it', async (test) => {
+    const data = bed(test)
+    const first = await play(test, 'steps: [{close: 2}, {expect: {active.logs: 1..3}}]', ['--data', data])
+    const second = await play(test, 'steps: [{close: 2}]', ['--data', data])
 
     expect(first.exitCode).toBe(3)
     expect(first.stdout).toContain('active.logs: expected 1..3, found 1..2')
     expect(first.stdout).toMatch(/active 2001 {2}The Replication service started/)
     expect(existsSync(join(data, 'played/active/SG1/logs/E0000000002.log'))).toBe(true)
-    const third = await play('steps: [{close: 2}]', ['--data', join(data, 'played/active.yaml')])
+    const third = await play(test, 'steps: [{close: 2}]', ['--data', join(data, 'played/active.yaml')])
 
     expect(second.exitCode).toBe(2)
     expect(third.exitCode).toBe(1)
@@ -135,9 +154,9 @@ steps:
     expect(second.stdout).toContain('played is not empty')
   })
 
-  it('removes what it has made when nobody wants it, also where a scenario fails', async () => {
+  it('removes what it has made when nobody wants it, also where a scenario fails', async (test) => {
     const before = scenarioDirectories()
-    await play('steps: [{close: 1}, {expect: {active.logs: none}}]')
+    await play(test, 'steps: [{close: 1}, {expect: {active.logs: none}}]')
 
     expect(scenarioDirectories()).toEqual(before)
   })
