@@ -6,6 +6,7 @@ import {
   readDatabaseHeader,
 } from '../engine/database/database-header-copies.ts'
 import { openLogBytes } from '../engine/database/log-bytes.ts'
+import type { SoundPages } from '../engine/database/page-seal.ts'
 import {
   hasDamagedPages,
   type PageFinding,
@@ -66,15 +67,19 @@ export class DatabasePass {
 
   /** Opens the files. Errors: those of the file system. */
   static async open(parts: CheckingParts, reading: DatabaseReading): Promise<DatabasePass> {
-    const look = new PageLook(reading)
+    const look = new PageLook(reading, parts.slab.soundPages)
     const pass = await FilePass.open(parts, reading, (piece, again) => look.look(piece, again))
     look.fileBytes = reading.state === 'whole' ? await pass.sizeBytes() : GROWING_BYTES
     return new DatabasePass(reading, pass, look)
   }
 
   /** A pass whose ends are opened already: `open` makes it, with what looks at its pieces. */
-  static over(reading: DatabaseReading, open: (look: LookAtPiece) => FilePass): DatabasePass {
-    const look = new PageLook(reading)
+  static over(
+    { slab }: Pick<CheckingParts, 'slab'>,
+    reading: DatabaseReading,
+    open: (look: LookAtPiece) => FilePass,
+  ): DatabasePass {
+    const look = new PageLook(reading, slab.soundPages)
     return new DatabasePass(
       reading,
       open((piece, again) => look.look(piece, again)),
@@ -124,11 +129,13 @@ class PageLook {
   /** As long as the file is, for the trailer at its end. */
   fileBytes = GROWING_BYTES
   readonly #reading: DatabaseReading
+  readonly #soundPages: SoundPages | null
   #header: DatabaseHeader | null = null
   #tally: PageTally | null = null
 
-  constructor(reading: DatabaseReading) {
+  constructor(reading: DatabaseReading, soundPages: SoundPages | null) {
     this.#reading = reading
+    this.#soundPages = soundPages
   }
 
   async look(piece: ReadPiece, again: () => Promise<void>): Promise<void> {
@@ -137,7 +144,8 @@ class PageLook {
     const { pageBytes } = header
     const before = this.#tally ?? startPageTally(pageBytes, this.fileBytes)
     const lo = Math.max(piece.position, 2 * pageBytes) - piece.position
-    const tally = (): PageTally => tallyPages(before, openLogBytes(piece.slot.bytes.subarray(lo, piece.length)))
+    const pages = openLogBytes(piece.slot.bytes.subarray(lo, piece.length))
+    const tally = (): PageTally => tallyPages(before, pages, this.#soundPages)
     let now = tally()
     while (damagedPages(now) > damagedPages(before) && (await readAgain())) now = tally()
     if (damagedPages(now) > damagedPages(before) && this.#reading.isTolerant !== true)

@@ -58,6 +58,7 @@ export async function readSeed(parts: CheckingParts, reading: SeedReading): Prom
   const source = new SeedSource({ reading, to, local, writtenBytes, header, files: parts.files })
   const open = { from: reading.named, to: reading.to, state: 'in-use' } as const
   const pass = DatabasePass.over(
+    parts,
     open,
     (look) => new FilePass(parts, { from: source, to, ahead: PIECES_AHEAD, hashes: false }, look),
   )

@@ -1,6 +1,8 @@
 import { assert } from '../engine/assert.ts'
 import type { WideXor } from '../engine/database/log-bytes.ts'
+import type { SoundPages } from '../engine/database/page-seal.ts'
 import { PIECE_BYTES_MAX } from '../transport/wire.ts'
+import { createWidePages } from './wide-pages.ts'
 import { createWideXor } from './wide-xor.ts'
 import { createXxh64, type RunningXxh64, type Xxh64 } from './xxh64.ts'
 
@@ -32,6 +34,8 @@ export interface Slab {
   readonly hashesInPlace: boolean
   /** For bytes of its slots; see {@link createWideXor}. */
   readonly wideXor: WideXor | null
+  /** For bytes of its slots; see {@link createWidePages}. */
+  readonly soundPages: SoundPages | null
   /** A slot that nobody else uses, or null when all are taken. */
   take(): Slot | null
   /** Gives a slot back; exactly once for each `take`. */
@@ -57,6 +61,7 @@ export async function createSlab(wasmPath: string, slots: number): Promise<Slab>
 class WasmSlab implements Slab {
   readonly slots: number
   readonly wideXor: WideXor | null
+  readonly soundPages: SoundPages | null
   readonly #xxh64: Xxh64
   /** The last given is the first taken: its memory is still in the caches, and idle slots never become resident. */
   readonly #free: Slot[] = []
@@ -66,6 +71,7 @@ class WasmSlab implements Slab {
     this.slots = slots
     this.#xxh64 = xxh64
     this.wideXor = createWideXor(xxh64.memory)
+    this.soundPages = createWidePages(xxh64.memory)
     for (let index = slots - 1; index >= 0; index--) {
       const address = xxh64.start + index * SLOT_STRIDE_BYTES
       this.#free.push({ bytes: new Uint8Array(xxh64.memory.buffer, address, SLOT_STRIDE_BYTES), address })

@@ -35,10 +35,18 @@ export type PageVerdict =
       readonly ownNumber: number | null
     }
 
+/**
+ * Counts the pages of 8 KB at the start of a stretch that are `sound`, up to the first that may not be, by whatever vectors the machine has.
+ *
+ * @param first the number of the first page of the stretch; what is no whole page at its end is left out
+ */
+export type SoundPages = (bytes: Uint8Array, first: number) => number
+
 /** The page sizes that any version of the engine has, in bytes; Exchange 2007 has 8,192. */
 export const PAGE_SIZES: readonly number[] = [2048, 4096, 8192, 16_384, 32_768]
 
-const FLAGS_OFFSET = 36
+/** Where a page keeps its flags. */
+export const FLAGS_OFFSET = 36
 /** The bit of the flag that names an XE checksum, in its page. It says which checksum there is, so no checksum can speak for it. */
 const FLAG_BIT = FLAGS_OFFSET * 8 + 13
 /** Larger pages are summed in four blocks. */
