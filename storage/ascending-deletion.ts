@@ -44,7 +44,9 @@ const FILES_PER_TURN = 64
 /** From so many files on they are handed to {@link FileOperations.unlinkInOrder}: fewer are gone before a thread has started. */
 const FILES_IN_ORDER_MIN = 256
 /** Files handed over at once: enough that the way to the thread and back does not count, few enough names for one turn. */
-const FILES_PER_REMOVAL = 4096
+const FILES_PER_REMOVAL = 2048
+/** Removals handed over at a time: the thread never waits for this one, which reads the events of what has gone meanwhile. */
+export const REMOVALS_AHEAD = 2
 
 /**
  * Deletes closed logs in strictly ascending order, so that after a crash in the middle the rest is still one stream, and syncs
@@ -108,27 +110,63 @@ async function deleteOneByOne(deletion: Deletion, files: FileOperations, progres
   }
 }
 
-/** While one batch is removed, the names of the next are made. */
+/** While some batches are removed, the names of the next are made. */
 async function deleteTogether(
   deletion: Deletion,
   unlinkInOrder: NonNullable<FileOperations['unlinkInOrder']>,
   progress: Progress,
 ): Promise<void> {
   const { directory, signal } = deletion
+  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const abort = (): void => void Atomics.store(stop, 0, 1)
   const generations = ascending(deletion.ranges)
-  let next = nextBatch(deletion, generations)
-  while (next.generations.length > 0) {
-    const batch = next
+  const handOver = (): Removal | null => {
+    if (signal?.aborted === true) abort()
+    const batch = nextBatch(deletion, generations)
+    if (batch.generations.length === 0) return null
     for (const names of batch.files) expectAll(deletion, names)
-    const removal = unlinkInOrder({ directory, files: batch.files }, signal)
-    next = nextBatch(deletion, generations)
-    const removed = await removal
-    takeRemoved(deletion, progress, { batch, removed })
-    if (removed.failure !== null) throw fileError({ operation: 'unlink', ...removed.failure })
-    if (removed.removed.length < batch.files.length) {
-      progress.aborted = true
-      return
+    return { batch, removed: settledRemoval(unlinkInOrder({ directory, files: batch.files, stop })) }
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const underWay: (Removal | null)[] = Array.from({ length: REMOVALS_AHEAD }, handOver)
+    let failure: unknown = null
+    for (let removal = underWay.shift(); removal != null; removal = underWay.shift()) {
+      const { removed, error } = await removal.removed
+      takeRemoved(deletion, progress, { batch: removal.batch, removed })
+      failure ??= error
+      if (error !== null) abort()
+      const isWhole = removed.removed.length === removal.batch.files.length
+      if (error === null && !isWhole) progress.aborted = true
+      if (error === null && isWhole) underWay.push(handOver())
     }
+    if (failure === null) return
+    progress.aborted = false
+    throw failure
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** A batch that is removed by somebody else. */
+interface Removal {
+  readonly batch: Batch
+  readonly removed: Promise<Settled>
+}
+
+interface Settled {
+  readonly removed: RemovalProgress
+  /** Null when nothing went wrong. */
+  readonly error: unknown
+}
+
+/** Never rejects: others are awaited first. */
+async function settledRemoval(removal: Promise<RemovalProgress>): Promise<Settled> {
+  try {
+    const removed = await removal
+    return { removed, error: removed.failure === null ? null : fileError({ operation: 'unlink', ...removed.failure }) }
+  } catch (error) {
+    return { removed: { removed: [], failure: null }, error }
   }
 }
 

@@ -39,9 +39,10 @@ export interface FileOperations {
   unlink(path: string): Promise<void>
   /**
    * Unlinks many files in order, where there is a way that costs less than one {@link FileOperations.unlink} after the other. A file
-   * that is not there is passed over; the first real error is answered and ends it.
+   * that is not there is passed over; the first real error is answered and ends it. A removal may be asked for while the one before is under
+   * way: it begins behind it, and removes nothing where that one has stopped.
    */
-  readonly unlinkInOrder?: (removal: OrderedRemoval, signal?: AbortSignal) => Promise<RemovalProgress>
+  readonly unlinkInOrder?: (removal: OrderedRemoval) => Promise<RemovalProgress>
   /** Makes one directory (mode 0700), not its parents. `FILE_EXISTS` when the name is taken. */
   makeDirectory(path: string): Promise<void>
   /** Removes an empty directory. */
@@ -90,6 +91,11 @@ export interface OrderedRemoval {
   readonly directory: string
   /** For each file the names that it may have; the first that is there is removed. */
   readonly files: readonly (readonly string[])[]
+  /**
+   * One number of shared memory, the same for all removals of one deletion: anything but 0 stops it before its next file. Whoever asks sets it
+   * to end them, and a removal that fails sets it for those behind it.
+   */
+  readonly stop: Int32Array
 }
 
 /** How far an ordered removal came. */

@@ -4,16 +4,17 @@ import { type OrderedRemoval, pathIn, type RemovalProgress } from './file-operat
 
 /**
  * Unlinks the files one after the other by synchronous calls, for a thread that does nothing else: that saves the
- * way through the pool, and on the main thread every one of them would wait for the disk.
- *
- * @param isAborted asked before each file
+ * way through the pool, and on the main thread every one of them would wait for the disk. Faults of the files are an answer, not an error.
  */
-export function removeInOrder({ directory, files }: OrderedRemoval, isAborted: () => boolean): RemovalProgress {
+export function removeInOrder({ directory, files, stop }: OrderedRemoval): RemovalProgress {
   const removed: (string | null)[] = []
   for (const names of files) {
-    if (isAborted()) break
+    if (Atomics.load(stop, 0) !== 0) break
     const outcome = removeFirstOf(directory, names)
-    if (typeof outcome === 'object' && outcome !== null) return { removed, failure: outcome }
+    if (typeof outcome === 'object' && outcome !== null) {
+      Atomics.store(stop, 0, 1)
+      return { removed, failure: outcome }
+    }
     removed.push(outcome)
   }
   return { removed, failure: null }

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina'
+import { REMOVALS_AHEAD } from '../storage/ascending-deletion.ts'
 import type { FileOperations, OrderedRemoval, RemovalProgress } from '../storage/file-operations.ts'
-import type { RemovalRequest } from './removal-task.ts'
 import { workerFile } from './worker-files.ts'
 
 /** A thread that removes files: started with the first of them, ended when it has had nothing to do for {@link IDLE_MS}. */
@@ -15,28 +15,22 @@ const IDLE_MS = 5_000
 
 /** Takes no thread before there is something to remove. */
 export function removalThread(): RemovalThread {
-  let pool: Piscina<RemovalRequest, RemovalProgress> | null = null
-  const remove = async (removal: OrderedRemoval, signal?: AbortSignal): Promise<RemovalProgress> => {
+  let pool: Piscina<OrderedRemoval, RemovalProgress> | null = null
+  const remove = (removal: OrderedRemoval): Promise<RemovalProgress> => {
     pool ??= onePool()
-    const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    const abort = (): void => void Atomics.store(stop, 0, 1)
-    if (signal?.aborted === true) abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    try {
-      return await pool.run({ ...removal, stop })
-    } finally {
-      signal?.removeEventListener('abort', abort)
-    }
+    return pool.run(removal)
   }
   return { unlinkInOrder: remove, close: async () => pool?.destroy() }
 }
 
-function onePool(): Piscina<RemovalRequest, RemovalProgress> {
+function onePool(): Piscina<OrderedRemoval, RemovalProgress> {
   return new Piscina({
     filename: workerFile('removal-task'),
     name: 'runRemovalTask',
     minThreads: 0,
     maxThreads: 1,
+    // The next one lies at the thread already when it has done with one. It is synchronous: they never mix.
+    concurrentTasksPerWorker: REMOVALS_AHEAD,
     idleTimeout: IDLE_MS,
   })
 }

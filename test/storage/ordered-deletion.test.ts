@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { asGeneration } from '../../engine/generation.ts'
 import { eseLogName, type LogFormat } from '../../engine/log-format.ts'
-import { type DeletionOutcome, deleteAscending } from '../../storage/ascending-deletion.ts'
+import { type Deletion, type DeletionOutcome, deleteAscending } from '../../storage/ascending-deletion.ts'
 import type { FileOperations } from '../../storage/file-operations.ts'
 import { type LogDirectory, type LogDirectoryOptions, watchLogDirectory } from '../../storage/log-directory.ts'
 import { logNamesOf } from '../../storage/log-names.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 import { removeInOrder } from '../../storage/ordered-removal.ts'
+import { type RemovalThread, removalThread } from '../../workers/removal-thread.ts'
 
 const ESE: LogFormat = { kind: 'ese', baseName: 'E00' }
 /** More than go one by one. */
@@ -19,7 +20,7 @@ const MANY = 300
 const oneByOne = nodeFileOperations({ shortCalls: 'pooled' })
 const together: FileOperations = {
   ...oneByOne,
-  unlinkInOrder: async (removal, signal) => removeInOrder(removal, () => signal?.aborted === true),
+  unlinkInOrder: async (removal) => removeInOrder(removal),
 }
 const nameOf = (generation: number): string => eseLogName('E00', asGeneration(generation))
 const allOf = { first: asGeneration(1), last: asGeneration(MANY) }
@@ -94,8 +95,9 @@ describe('many logs at once', () => {
     const files: FileOperations = {
       ...oneByOne,
       unlinkInOrder: async (removal) => {
-        let asked = 0
-        return removeInOrder(removal, () => ++asked > 100)
+        const progress = removeInOrder({ ...removal, files: removal.files.slice(0, 100) })
+        stop.abort()
+        return progress
       },
     }
 
@@ -104,6 +106,75 @@ describe('many logs at once', () => {
     expect(outcome).toMatchObject({ deleted: 100, through: 100, failure: null, aborted: true })
     expect(fs.readdirSync(path).sort()[0]).toBe(nameOf(101))
     expect(fs.readdirSync(path)).toHaveLength(200)
+  })
+})
+
+describe('more logs than are handed over at once', () => {
+  const COUNT = 7_000
+  const ranges = [{ first: asGeneration(1), last: asGeneration(COUNT) }]
+  let path: string
+  let expected: Set<string>
+  let thread: RemovalThread
+
+  beforeEach(() => {
+    path = join(base, 'logs')
+    fs.mkdirSync(path)
+    // Many names of one file are made faster than many files.
+    fs.writeFileSync(join(base, 'one'), '')
+    for (let generation = 1; generation <= COUNT; generation++)
+      fs.linkSync(join(base, 'one'), join(path, nameOf(generation)))
+    expected = new Set()
+    thread = removalThread()
+  })
+  afterEach(() => thread.close())
+
+  const deleteAll = (more: Partial<Deletion> = {}): Promise<DeletionOutcome> =>
+    deleteAscending(
+      {
+        ...{ directory: path, names: logNamesOf(ESE), ranges },
+        listener: { expect: (name) => expected.add(name), withdraw: (name) => expected.delete(name) },
+        ...more,
+      },
+      { ...oneByOne, unlinkInOrder: thread.unlinkInOrder },
+    )
+
+  it('go in their order', async () => {
+    const gone: number[] = []
+    const outcome = await deleteAll({ onGone: (generation) => gone.push(generation) })
+
+    expect(outcome).toMatchObject({ deleted: COUNT, missing: 0, through: COUNT, failure: null, aborted: false })
+    expect(gone).toEqual(Array.from({ length: COUNT }, (_, index) => index + 1))
+    expect(fs.readdirSync(path)).toEqual([])
+  })
+
+  it.each([1, 2_000, 2_048, 2_049, 6_999])(
+    'stop at a real error in log %i, whatever was handed over behind it',
+    async (bad) => {
+      fs.unlinkSync(join(path, nameOf(bad)))
+      fs.mkdirSync(join(path, nameOf(bad)))
+
+      const outcome = await deleteAll()
+
+      expect(outcome).toMatchObject({ deleted: bad - 1, aborted: false, failure: { code: 'FILE_NOT_REGULAR' } })
+      expect(fs.readdirSync(path)).toHaveLength(COUNT - bad + 1)
+      expect(expected.size).toBe(bad - 1)
+    },
+  )
+
+  it('stop when they are aborted, and leave one stream', async () => {
+    const stop = new AbortController()
+    const outcome = await deleteAll({
+      signal: stop.signal,
+      onGone: (generation) => {
+        if (generation === 2_048) stop.abort()
+      },
+    })
+
+    const left = fs.readdirSync(path)
+    expect(outcome).toMatchObject({ failure: null, aborted: true, deleted: COUNT - left.length })
+    expect(left.length).toBeGreaterThan(0)
+    expect(left.sort()[0]).toBe(nameOf(outcome.deleted + 1))
+    expect(expected.size).toBe(outcome.deleted)
   })
 })
 
