@@ -74,6 +74,13 @@ export class CopyIntake implements RoomTaker {
     return this.#connected && !this.#cancelling && (this.#need > this.#rooms.length || this.#wanted.length > 0)
   }
 
+  /** Whether nothing is asked for, or on its way. */
+  get isIdle(): boolean {
+    return (
+      this.#connected && !this.#cancelling && this.#wanted.length + this.#asked.size === 0 && this.#landing === null
+    )
+  }
+
   /** Whether the source owes bytes: logs are asked for, and there is room for them. */
   get expectsLogs(): boolean {
     return !this.#cancelling && this.#need > 0 && this.#rooms.length > 0

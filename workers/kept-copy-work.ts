@@ -3,11 +3,12 @@ import type { Announcement, CopiedLog, CopyReport, Fault } from '../engine/fact.
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import { type LogFormat, type LogNameParser, logNameParser } from '../engine/log-format.ts'
 import { arrivalsIn } from '../storage/durable-file.ts'
-import type { FileOperations } from '../storage/file-operations.ts'
+import { type FileOperations, pathIn } from '../storage/file-operations.ts'
 import type { Subscription, SubscriptionPorts } from '../transport/log-stream-subscription.ts'
 import { wireFault } from '../transport/wire.ts'
 import type { LogHead, ShareOffer } from '../transport/wire-frame.ts'
 import { CopyIntake, type LandingLog } from './copy-intake.ts'
+import { LogForesight } from './log-foresight.ts'
 import { isNameOf } from './log-inspection.ts'
 import { type KeptLog, LogKeeper, refuseHead } from './log-keeper.ts'
 import { LogPublishing } from './log-publishing.ts'
@@ -39,12 +40,14 @@ export class KeptCopyWork implements SubscriptionPorts {
   readonly #kept: KeptCopy
   readonly #parts: CopyWorkParts
   readonly #intake: CopyIntake
+  readonly #foresight: LogForesight
   readonly #publishing: LogPublishing
   readonly #subscription: Subscription
   #stream: Stream | null = null
   /** Counts stops: what began before the latest one is told to nobody. */
   #epoch = 0
-  #publishes = new Set<Promise<void>>()
+  /** What touches the store and is not the keeper's. */
+  readonly #touching = new Set<Promise<void>>()
   #ended: (() => void) | null = null
 
   constructor(kept: KeptCopy, parts: CopyWorkParts, subscribe: Subscribe) {
@@ -58,21 +61,23 @@ export class KeptCopyWork implements SubscriptionPorts {
       begin: (head) => this.#begin(head),
       failed: (session, generation, fault) => this.#failed(session, generation, fault),
     })
+    this.#foresight = new LogForesight({
+      want: (session, range) => this.#want(session, range),
+      isIdle: () => this.#intake.isIdle,
+      tell: (outcome) => parts.tell(outcome),
+      drop: (log) => this.#drop(log),
+    })
     this.#subscription = subscribe(this)
   }
 
   /** Fetches logs; each ends in `log-copied` or `copy-failed`. */
   copyLogs(session: number, range: GenerationRange): void {
-    this.#intake.want(session, range)
-    if (this.#intake.connected) return
-    this.#intake.lose({ code: 'NODE_UNREACHABLE', message: 'there is no connection to the source' })
+    this.#foresight.order(session, range)
   }
 
   /** Publishes logs; ends in `logs-inspected` or `inspection-failed`. */
   inspectLogs(session: number, logs: readonly CopiedLog[]): void {
-    const work = this.#publish(session, logs)
-    this.#publishes.add(work)
-    void work.finally(() => this.#publishes.delete(work))
+    this.#track(this.#publish(session, logs))
   }
 
   report(report: CopyReport): void {
@@ -82,8 +87,9 @@ export class KeptCopyWork implements SubscriptionPorts {
   /** Gives everything up, tells nobody, and resolves when nothing touches the store any more. */
   async quiesce(): Promise<void> {
     this.#epoch += 1
+    this.#foresight.forget()
     this.#intake.stop()
-    await Promise.all([this.#stream?.keeper.idle(), ...this.#publishes])
+    await Promise.all([this.#stream?.keeper.idle(), ...this.#touching])
   }
 
   /** Gives everything up; tells `copying-stopped` when nothing touches the store any more. */
@@ -116,7 +122,7 @@ export class KeptCopyWork implements SubscriptionPorts {
 
   lost(fault: Fault, retryInMs: number): void {
     this.#parts.tell({ kind: 'source-lost', copy: this.#kept.copy, fault, retryInMs })
-    this.#intake.lose(fault)
+    this.#lose(fault)
   }
 
   refused(fault: Fault): void {
@@ -125,6 +131,7 @@ export class KeptCopyWork implements SubscriptionPorts {
 
   announced(announcement: Announcement): void {
     this.#parts.tell({ kind: 'logs-announced', copy: this.#kept.copy, announcement })
+    this.#foresight.announced(announcement)
   }
 
   logBegun(head: LogHead): void {
@@ -161,7 +168,29 @@ export class KeptCopyWork implements SubscriptionPorts {
 
   #tellRefused(fault: Fault): void {
     this.#parts.tell({ kind: 'source-refused', copy: this.#kept.copy, fault })
+    this.#lose(fault)
+  }
+
+  #want(session: number, range: GenerationRange): void {
+    this.#intake.want(session, range)
+    if (!this.#intake.connected)
+      this.#lose({ code: 'NODE_UNREACHABLE', message: 'there is no connection to the source' })
+  }
+
+  #lose(fault: Fault): void {
+    this.#foresight.lost()
     this.#intake.lose(fault)
+  }
+
+  /** Nobody knows of the log: whether it can be removed is no news. */
+  #drop({ arrivingName }: CopiedLog): void {
+    const { inspectorDirectory } = this.#kept
+    this.#track(this.#parts.files.unlink(pathIn(inspectorDirectory, arrivingName)).catch(() => undefined))
+  }
+
+  #track(work: Promise<void>): void {
+    this.#touching.add(work)
+    void work.finally(() => this.#touching.delete(work))
   }
 
   /** The pattern of a numbered format comes from the source and is hostile until it was taken in. */
@@ -209,11 +238,11 @@ export class KeptCopyWork implements SubscriptionPorts {
     const { copy } = this.#kept
     const { session } = head
     if (kept.kind === 'failed') this.#failed(session, head.generation, kept.fault)
-    else this.#parts.tell({ kind: 'log-copied', copy, session, log: kept.log, bytes: kept.bytes })
+    else this.#foresight.ended({ kind: 'log-copied', copy, session, log: kept.log, bytes: kept.bytes })
   }
 
   #failed(session: number, generation: Generation, fault: Fault): void {
-    this.#parts.tell({ kind: 'copy-failed', copy: this.#kept.copy, session, generation, fault })
+    this.#foresight.ended({ kind: 'copy-failed', copy: this.#kept.copy, session, generation, fault })
   }
 
   async #publish(session: number, logs: readonly CopiedLog[]): Promise<void> {
