@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { waitUntil } from '../../bench/command.ts'
 import { CLOSED_MS, copiedOf, ESE, eseLogs, NUMBERED, noise, ofKind, PipelineRig, SHARE } from './pipeline-rig.ts'
 
 let rig: PipelineRig
@@ -44,6 +45,23 @@ describe('numbered logs', () => {
 
     expect(logs.map(({ generation }) => generation)).toEqual(Array.from({ length: count }, (_, index) => index + 1))
     for (let g = 1; g <= count; g++) expect(Buffer.compare(rig.published(g), noise(40_000 + g, g))).toBe(0)
+  })
+
+  it('that follow on all others come when they are announced, and are told when they are ordered', async () => {
+    for (const g of [1, 2, 3]) rig.writeLog(g, noise(5000, g))
+    rig.startCopy(await rig.startShare())
+    rig.announce(2)
+    await rig.events.first(ofKind('source-connected'))
+    await rig.inspectLogs(1, copiedOf(await rig.copyLogs(1, 1, 2)))
+
+    rig.announce(3)
+    await waitUntil('log 3 arrives by itself', () => rig.arriving().length === 1)
+    const told = rig.events.all.filter(ofKind('log-copied')).length
+    await rig.inspectLogs(1, copiedOf(await rig.copyLogs(1, 3, 3)))
+
+    expect(told).toBe(2)
+    expect(Buffer.compare(rig.published(3), noise(5000, 3))).toBe(0)
+    expect(rig.arriving()).toEqual([])
   })
 
   it('that are not there, or no files, fail one by one and leave the others alone', async () => {
