@@ -28,6 +28,11 @@ export class ChecksumCache {
   /** In the order of their last use. */
   readonly #known = new Map<string, KnownChecksum>()
 
+  /** Whether one more is kept without forgetting another. */
+  get hasRoom(): boolean {
+    return this.#known.size < CHECKSUMS_KEPT_MAX
+  }
+
   /** The checksum of a log, when this very file was hashed before; otherwise null. */
   find(share: string, generation: Generation, facts: FileFacts): bigint | null {
     const known = this.#known.get(keyOf(share, generation))

@@ -40,7 +40,7 @@ interface Parts {
 /** The whole replication listener of a source; ends after the command `stop`, or when it cannot listen. */
 export async function runShareTask(setup: ShareTaskSetup): Promise<void> {
   const parts = await buildParts(setup)
-  const { app, server, reports, seeds } = parts
+  const { app, server, reports, seeds, shares } = parts
   try {
     const { host, port } = await listenOnLoopback(app, setup.listen)
     const stopped = commandsFrom(setup.port, parts)
@@ -49,6 +49,7 @@ export async function runShareTask(setup: ShareTaskSetup): Promise<void> {
   } catch (error) {
     reports.tell({ kind: 'listen-failed', fault: faultOf(error) })
   }
+  shares.close()
   server.close()
   await app.close()
   await seeds.close()

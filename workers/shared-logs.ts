@@ -9,6 +9,7 @@ import type { ServedLog } from '../transport/log-transfer.ts'
 import type { SeededDatabase } from '../transport/seed-source.ts'
 import { PIECE_BYTES_MAX } from '../transport/wire.ts'
 import { ChecksumCache } from './checksum-cache.ts'
+import { HashAhead } from './hash-ahead.ts'
 import type { SharedDirectory } from './messages.ts'
 import type { SeedSources } from './seed-sources.ts'
 import { type FoundLog, LogFinder } from './shared-directory.ts'
@@ -43,6 +44,10 @@ export class SharedLogs implements ServedLogs, StreamedShares {
   readonly #now: () => number
   readonly #firstNumber: number
   readonly #cache = new ChecksumCache()
+  readonly #ahead = new HashAhead({
+    hash: (share, generation) => this.#hashUnasked(share, generation),
+    hasRoom: () => this.#cache.hasRoom,
+  })
   readonly #shares = new Map<string, Share>()
   /** The slot in which logs for plain HTTP are hashed, one at a time; the log stream never waits for it. */
   readonly #hashSlot: Slot
@@ -85,7 +90,13 @@ export class SharedLogs implements ServedLogs, StreamedShares {
     const share = this.#shares.get(name)
     this.#shares.delete(name)
     this.#cache.forget(name)
+    this.#ahead.forget(name)
     if (share !== undefined) wakeAll(share)
+  }
+
+  /** Hashes nothing more that nobody asks for. */
+  close(): void {
+    this.#ahead.close()
   }
 
   announce(name: string, announcement: Announcement): void {
@@ -93,6 +104,7 @@ export class SharedLogs implements ServedLogs, StreamedShares {
     if (share === undefined) return
     // Logs of a backup lie in the place of those that were hashed: they are no changed ones.
     if (share.announcement !== null && share.announcement.stream !== announcement.stream) this.#cache.forget(name)
+    this.#ahead.announced(name, share.announcement, announcement)
     share.announcement = announcement
     share.announcementNumber += 1
     wakeAll(share)
@@ -126,6 +138,7 @@ export class SharedLogs implements ServedLogs, StreamedShares {
 
   /** Opens a log for the log stream. */
   async open(name: string, generation: Generation): Promise<StreamedLog> {
+    this.#ahead.served(name, generation)
     return this.#read(name, generation, await this.#find(name, generation))
   }
 
@@ -134,9 +147,7 @@ export class SharedLogs implements ServedLogs, StreamedShares {
     const found = await this.#find(name, generation)
     try {
       const log = this.#read(name, generation, found)
-      const hashed = this.#hashing.then(() => this.#hashAll(log))
-      this.#hashing = hashed.catch(() => undefined) // whoever asked for that log is told
-      const checksum = await hashed
+      const checksum = await this.#hashInTurn(log)
       return {
         name: log.name,
         sizeBytes: log.sizeBytes,
@@ -178,6 +189,22 @@ export class SharedLogs implements ServedLogs, StreamedShares {
       cache: this.#cache,
       provesItself: this.#shares.get(name)?.shared.format.kind === 'ese',
     })
+  }
+
+  /** Logs that nobody has asked for are hashed too. Whoever asks for one later is told what is wrong with it. */
+  async #hashUnasked(name: string, generation: Generation): Promise<void> {
+    try {
+      const log = this.#read(name, generation, await this.#find(name, generation))
+      await this.#hashInTurn(log).finally(() => log.close())
+    } catch (error) {
+      if (!(error instanceof ReplicationError)) throw error
+    }
+  }
+
+  #hashInTurn(log: SharedLog): Promise<bigint> {
+    const hashed = this.#hashing.then(() => this.#hashAll(log))
+    this.#hashing = hashed.catch(() => undefined) // whoever asked for that log is told
+    return hashed
   }
 
   async #hashAll(log: SharedLog): Promise<bigint> {
