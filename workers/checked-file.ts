@@ -140,6 +140,7 @@ export class FilePass {
         }
         const piece = await reads.shift()
         if (piece !== undefined) await this.#pass(piece, writes)
+        while (writes.size >= this.#parts.pace.writesAtATime) await Promise.race(writes)
       }
       await Promise.all(writes)
       if (this.#failure !== null) throw this.#failure
