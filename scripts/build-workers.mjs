@@ -16,7 +16,6 @@ if (entries.length > 0)
     platform: 'node',
     format: 'cjs',
     target: 'node20',
-    packages: 'external',
     sourcemap: true,
     logLevel: 'warning',
   })
