@@ -5,6 +5,7 @@ import type { ReplicaOrder, SourceOrder } from './order.ts'
 import { ATTEMPTS_MAX, COPY_WINDOW_LOGS, outstandingLogs } from './replication/copier.ts'
 import { copyStatus } from './replication/copy-status.ts'
 import { divergenceGuarantees } from './replication/divergence-guarantee.ts'
+import { releaseGuarantees } from './replication/release-guarantee.ts'
 import { replayGuarantees } from './replication/replay-guarantee.ts'
 import { replayedThrough } from './replication/replayer.ts'
 import { isAtRest, isLooking, mayCopy, nextNeeded, type ReplicaState, stopOrders } from './replication/replica-state.ts'
@@ -34,6 +35,7 @@ export const replicaGuarantees: readonly Guarantee<ReplicaState, ReplicaFact, Re
   guarantee('what can be asked for is asked for', false, copierIsNotIdle),
   ...replayGuarantees,
   ...divergenceGuarantees,
+  ...releaseGuarantees,
 ]
 
 /** What the source side promises. */

@@ -14,6 +14,7 @@ export { brokenGuarantee, replicaGuarantees, sourceGuarantees } from './guarante
 export { eseLogName, type LogFormat, type LogNameParser, logNameParser } from './log-format.ts'
 export { ESE_ERROR_OF, type LogIdentity, type Rejection, type RejectionReason } from './log-identity.ts'
 export type * from './order.ts'
+export type { Release } from './release.ts'
 export { type CopyStatus, copyStatus, type SummaryCopyStatus } from './replication/copy-status.ts'
 export { stepReplica } from './replication/replica-instance.ts'
 export { type ReplicaState, startReplica } from './replication/replica-state.ts'

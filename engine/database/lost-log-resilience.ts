@@ -1,11 +1,12 @@
 import { type Generation, higherOf, NO_GENERATION } from '../generation.ts'
+import type { Release } from '../release.ts'
 import { digitsOfTime, UNSET_LOG_TIME } from './log-time.ts'
 
 /** What decides how deep lost log resilience is. */
 export interface ResilienceProfile {
   /** Whether the storage group is replicated in a cluster; everything else, LCR and SCR too, loses no log at a failover. */
   readonly clustered: boolean
-  readonly release: 'rtm' | 'sp1'
+  readonly release: Release
   /** Logs that a failover may lose and still mount by itself: 6, 3 or 0 by the mount dial. Counts in `rtm` only. */
   readonly lostLogsTolerated: number
 }

@@ -30,7 +30,8 @@ export interface CopyPlan {
  * reach. Strictly ascending; never a log that is already asked for or has arrived, and nothing while a missing log blocks all.
  */
 export function planCopying(state: ReplicaState, nowMs: number): CopyPlan {
-  const isHeldUp = isLooking(state) || state.failure?.kind === 'missing'
+  const isBlocked = state.failure?.kind === 'missing' || (state.trial !== null && missingOnSource(state) !== 0)
+  const isHeldUp = isLooking(state) || isBlocked
   if (!state.connected || !mayCopy(state) || isHeldUp) return { ranges: [], state }
   const due = state.attempts.filter((attempt) => isDue(state, attempt, nowMs))
   const fresh = freshRange(state)

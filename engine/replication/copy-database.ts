@@ -24,6 +24,8 @@ interface ReplayTrouble {
   readonly sinceMs: number
   /** Failures without a replayed log between them; sets how long the next wait is. */
   readonly faults: number
+  /** Whether nothing but a seed helps: RTM tries again all the same. */
+  readonly isFinal: boolean
 }
 
 /** A database of which nothing is known yet. */
@@ -33,6 +35,11 @@ export const UNSEEN_DATABASE: CopyDatabase = {
   batch: null,
   trouble: null,
   damaged: null,
+}
+
+/** Whether nothing but a new baseline helps, as far as the copy has met it. */
+export function mustBeSeeded(database: CopyDatabase | null): boolean {
+  return database !== null && (database.phase === 'failed' || database.trouble?.isFinal === true)
 }
 
 /** The same database after everything under way was given up: it has to be opened again, unless that is of no use. */

@@ -5,7 +5,8 @@ import { ESE_ERROR_OF, type Rejection } from '../log-identity.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
 import type { RefusedLog } from './inspector.ts'
-import { type Attempt, abandonWork, type Failure, isAtRest, type ReplicaState, stopOrders } from './replica-state.ts'
+import { type Attempt, type Failure, isAtRest, type ReplicaState } from './replica-state.ts'
+import { stopUntilRetry } from './restart.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 type CopyFailed = Extract<ReplicaFact, { kind: 'copy-failed' }>
@@ -88,7 +89,6 @@ export function restartAfterFault(state: ReplicaState, fault: Fault, nowMs: numb
   if (isAtRest(state)) return [state, []]
   const faults = state.faults + 1
   const retryAtMs = nowMs + retryDelayMs(faults)
-  const stopped = abandonWork(state)
   const isOther = fault.code === 'FILE_EXISTS'
   const failure = failureOr(state.failure, (isOther ? permanent : transient)(fault.message, nowMs))
   // What lies there may join what is here at the next look: nobody knows then which stream that is.
@@ -98,9 +98,9 @@ export function restartAfterFault(state: ReplicaState, fault: Fault, nowMs: numb
       ? { kind: 'raise-event', id: 2073, values: [fault.message] }
       : { kind: 'raise-event', id: 2060, values: [fault.message] }
   const record: readonly ReplicaOrder[] = stream === state.stream ? [] : [{ kind: 'record-stream', stream }]
-  const orders: readonly ReplicaOrder[] = [...stopOrders(state), ...record, event, { kind: 'wake-at', atMs: retryAtMs }]
+  const [stopped, orders] = stopUntilRetry(state, { failure, retryAtMs, orders: [...record, event] })
   const look = isOther ? 'wanted' : stopped.look
-  return [{ ...stopped, phase: 'waiting', failure, faults, retryAtMs, stream, look }, orders]
+  return [{ ...stopped, faults, stream, look }, orders]
 }
 
 /** A failure that heals by itself. */

@@ -3,9 +3,10 @@ import { outdatedRemark } from './divergence.ts'
 import { type ReplayBatch, replayBatch, replayedThrough, replayQueueLength } from './replayer.ts'
 import { copyQueueLength } from './replica-instance.ts'
 import type { ReplicaState } from './replica-state.ts'
+import { rtmStatus } from './rtm-status.ts'
 import { lagRemark } from './standby-lag.ts'
 
-/** The summary that an operator reads first. Source: SummaryCopyStatus of Get-StorageGroupCopyStatus (SP1). */
+/** The summary that an operator reads first. Source: SummaryCopyStatus of Get-StorageGroupCopyStatus (SP1; RTM has fewer). */
 export type SummaryCopyStatus =
   | 'NotSupported'
   | 'Disabled'
@@ -60,8 +61,14 @@ export interface CopyStatus {
   readonly remark: string
 }
 
-/** Reads the status out of a replica's state. */
+/** Reads the status out of a replica's state, as its release shows it. */
 export function copyStatus(state: ReplicaState): CopyStatus {
+  const status = trueStatus(state)
+  return state.release === 'rtm' ? rtmStatus(state, status) : status
+}
+
+/** The status of SP1, which hides nothing. */
+function trueStatus(state: ReplicaState): CopyStatus {
   const notified = higherOf(state.announcement.closedThrough, state.copied)
   const generated = higherOf(state.announcement.generated, notified)
   const initializing = state.phase === 'unstarted' || (state.phase === 'running' && !state.sawLog)

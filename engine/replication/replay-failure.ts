@@ -7,7 +7,8 @@ import type { EventOrder, ReplicaOrder } from '../order.ts'
 import { ATTEMPTS_MAX, retryDelayMs } from './copier.ts'
 import type { CopyDatabase } from './copy-database.ts'
 import { failureOr, permanent, transient } from './copy-failure.ts'
-import { abandonWork, type ReplicaState, stopOrders } from './replica-state.ts'
+import { abandonWork, type Failure, type ReplicaState, stopOrders } from './replica-state.ts'
+import { stopUntilRetry } from './restart.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
 type ReplayFailed = Extract<ReplicaFact, { kind: 'replay-failed' }>
@@ -118,38 +119,41 @@ function copyAgain(state: ReplicaState, failing: Failing): Stepped {
   ]
 }
 
-/** Nothing but a new baseline helps: the copy stays Failed until an operator has seen to it. */
+/** Nothing but a new baseline helps: the copy stays Failed until an operator has seen to it. RTM tries the same log again, for ever. */
 function giveUp(state: ReplicaState, failing: Omit<Failing, 'fault'> & { readonly why: string }): Stepped {
   const { database, event, nowMs, why } = failing
   const message = `${why}; the copy has to be seeded`
-  return [
-    { ...state, database: { ...database, phase: 'failed', batch: null }, failure: permanent(message, nowMs) },
-    [event, { kind: 'raise-event', id: 2058, values: [message] }],
-  ]
+  const events = [event, { kind: 'raise-event', id: 2058, values: [message] } as const]
+  const failure = permanent(message, nowMs)
+  if (state.release === 'sp1')
+    return [{ ...state, database: { ...database, phase: 'failed', batch: null }, failure }, events]
+  const kept = state.failure?.kind === 'permanent' ? state.failure : failure
+  return stopReplay(state, { database, nowMs, message, failure: kept, events, isFinal: true })
 }
 
 /** All work stops, and after a wait the store is looked at anew and the database opened again. Doubles the wait each time. */
 function tryAgain(state: ReplicaState, { database, fault, nowMs, event }: Failing): Stepped {
-  const faults = (database.trouble?.faults ?? 0) + 1
-  const retryAtMs = nowMs + retryDelayMs(faults)
   const message = `replay failed: ${told(fault)}`
-  const trouble = { message, sinceMs: database.trouble?.sinceMs ?? nowMs, faults }
-  const failure = failureOr(state.failure, transient(message, trouble.sinceMs))
-  return [
-    {
-      ...abandonWork(state),
-      phase: 'waiting',
-      failure,
-      retryAtMs,
-      database: { ...database, phase: 'closed', batch: null, trouble },
-    },
-    [
-      ...stopOrders(state),
-      event,
-      { kind: 'raise-event', id: 2060, values: [message] },
-      { kind: 'wake-at', atMs: retryAtMs },
-    ],
-  ]
+  const failure = failureOr(state.failure, transient(message, database.trouble?.sinceMs ?? nowMs))
+  const events = [event, { kind: 'raise-event', id: 2060, values: [message] } as const]
+  return stopReplay(state, { database, nowMs, message, failure, events, isFinal: false })
+}
+
+interface Stopping {
+  readonly database: CopyDatabase
+  readonly nowMs: number
+  readonly message: string
+  readonly failure: Failure
+  readonly events: readonly EventOrder[]
+  readonly isFinal: boolean
+}
+
+function stopReplay(state: ReplicaState, stopping: Stopping): Stepped {
+  const { database, nowMs, message, failure, events, isFinal } = stopping
+  const faults = (database.trouble?.faults ?? 0) + 1
+  const trouble = { message, sinceMs: database.trouble?.sinceMs ?? nowMs, faults, isFinal }
+  const [stopped, orders] = stopUntilRetry(state, { failure, retryAtMs: nowMs + retryDelayMs(faults), orders: events })
+  return [{ ...stopped, database: { ...database, phase: 'closed', batch: null, trouble } }, orders]
 }
 
 /** The inspector's word for what is wrong with the log now. */

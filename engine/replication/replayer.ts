@@ -52,6 +52,11 @@ export function replayedThrough({ database, inspected }: ReplicaState): Generati
   return database === null ? NO_GENERATION : lowerOf(database.progress.replayedThrough, inspected)
 }
 
+/** Everything through here is done: replayed, or inspected where nothing is replayed, or later on purpose. */
+export function doneThrough(state: ReplicaState): Generation {
+  return state.database === null || state.lag !== null ? state.inspected : replayedThrough(state)
+}
+
 /** Logs that are inspected and not yet replayed: what a person calls the replay queue. 0 for a copy that keeps logs only. */
 export function replayQueueLength(state: ReplicaState): number {
   return state.database === null ? 0 : state.inspected - replayedThrough(state)
@@ -83,18 +88,24 @@ export function driveReplay(state: ReplicaState, nowMs: number): Stepped {
  * 3. It ends at the last inspected log at the latest, and on a standby target at the last one that its lag lets go.
  * 4. The copy has looked at its source: logs that its source does not have must not come into the database, where they cannot be
  *    taken out again.
+ * 5. An instance of RTM that was started again because a replay failed is past its trial.
  *
  * Signature, checkpoint and the file itself are checked where the database is opened. Source: the replayer of Exchange 2007.
  */
 export function planReplay(state: ReplicaState, nowMs: number): GenerationRange | null {
   const { database, lowest } = state
-  if (database?.phase !== 'open' || database.batch !== null || mayBeDiverged(state)) return null
+  if (database?.phase !== 'open' || database.batch !== null || mayBeDiverged(state) || isPutOff(state)) return null
   const { replayedThrough: replayed, requiredLow } = database.progress
   const first = nextGeneration(replayed)
   const through = replayableThrough(state, nowMs)
   if (first > through || first < lowest || requiredLow < lowest) return null
   const last = Math.min(through, replayed + REPLAY_BATCH_LOGS_MAX) as Generation // the lower of two generations
   return { first, last }
+}
+
+/** Whether what failed is put off to the end of a trial. */
+function isPutOff({ trial, database }: ReplicaState): boolean {
+  return trial !== null && database !== null && database.trouble !== null
 }
 
 /** Whether the logs here may be other ones than those of the source, as far as is known. */

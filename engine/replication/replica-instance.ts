@@ -2,7 +2,7 @@ import { assert, unreachable } from '../assert.ts'
 import type { Announcement, CopiedLog, ReplicaFact, StoreContents, Suspension } from '../fact.ts'
 import { formatGeneration, higherOf, NO_GENERATION, nextGeneration } from '../generation.ts'
 import type { ReplicaOrder } from '../order.ts'
-import { missingOnSource, planCopying } from './copier.ts'
+import { planCopying } from './copier.ts'
 import { UNSEEN_DATABASE } from './copy-database.ts'
 import { copyFailed, failureOr, refuseLog, restartAfterFault, STORE_FAULTS, transient } from './copy-failure.ts'
 import {
@@ -19,6 +19,7 @@ import {
 import { freeze, thaw } from './freeze.ts'
 import { logIdentified } from './incremental-reseed.ts'
 import { inspectArrived } from './inspector.ts'
+import { watchForMissing } from './missing-log.ts'
 import { replayTold } from './replay-told.ts'
 import { driveReplay, replayStopped } from './replayer.ts'
 import {
@@ -33,6 +34,7 @@ import {
   stopOrders,
 } from './replica-state.ts'
 import { report } from './report.ts'
+import { endTrial, startAgain } from './restart.ts'
 import { beginSeed, seedStep } from './seeding.ts'
 import { awaitLag } from './standby.ts'
 import { lagAfterInspection, lagAfterScan } from './standby-lag.ts'
@@ -241,10 +243,10 @@ function healed(state: ReplicaState): ReplicaState['failure'] {
   return isOver ? troubleOf(state) : state.failure
 }
 
-/** What is wrong with the replay outlasts every good news of the copier, until a log is replayed again. */
-function troubleOf({ database }: ReplicaState): ReplicaState['failure'] {
+/** What is wrong with the replay outlasts every good news of the copier, until a log is replayed again; RTM has forgotten it. */
+function troubleOf({ database, release }: ReplicaState): ReplicaState['failure'] {
   const trouble = database?.trouble ?? null
-  return trouble === null ? null : transient(trouble.message, trouble.sinceMs)
+  return trouble === null || release === 'rtm' ? null : transient(trouble.message, trouble.sinceMs)
 }
 
 /** A log lies in `inspector/`. One that comes twice, or that nobody waits for any more, is refused as a duplicate is. */
@@ -308,7 +310,7 @@ function deletionFailed(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 
 
 function timePassed(state: ReplicaState, nowMs: number): Stepped {
   if (state.phase !== 'waiting' || state.suspension !== null || nowMs < state.retryAtMs) return [state, []]
-  return [{ ...state, phase: 'checking' }, [{ kind: 'check-store', session: state.session }]]
+  return startAgain(state, nowMs)
 }
 
 /** Draws the consequences of what is now known. */
@@ -318,7 +320,7 @@ function settle(state: ReplicaState, nowMs: number): Stepped {
     for (const order of more) orders.push(order)
     return next
   }
-  let next = state
+  let next = endTrial(state, nowMs)
   if (mayWork(next)) {
     next = take(joinChain(next, nowMs))
     if (next.inspecting.length === 0 && next.accepted.length > 0) next = take(startInspection(next))
@@ -361,22 +363,6 @@ function startInspection(state: ReplicaState): Stepped {
   return [next, [{ kind: 'inspect-logs', session: state.session, logs }]]
 }
 
-function watchForMissing(state: ReplicaState, nowMs: number): Stepped {
-  if (!state.connected) return [state, []]
-  const missing = missingOnSource(state)
-  if (missing === 0) return state.failure?.kind === 'missing' ? [foundAgain(state, nowMs), []] : [state, []]
-  if (state.failure !== null && state.failure.kind !== 'transient') return [state, []]
-  const message = `log ${formatGeneration(missing)} is missing on the source`
-  const event = { kind: 'raise-event', id: 2059, values: [formatGeneration(missing)] } as const
-  return [{ ...state, failure: { kind: 'missing', message, sinceMs: nowMs } }, [event]]
-}
-
-/** The log was put back: what was postponed because of it is asked for at once. */
-function foundAgain(state: ReplicaState, nowMs: number): ReplicaState {
-  const attempts = state.attempts.map((attempt) => (attempt.retryAtMs > 0 ? { ...attempt, retryAtMs: nowMs } : attempt))
-  return { ...state, failure: null, attempts }
-}
-
 function requestLogs(state: ReplicaState, nowMs: number): Stepped {
   const plan = planCopying(state, nowMs)
   const { session } = state
@@ -384,6 +370,7 @@ function requestLogs(state: ReplicaState, nowMs: number): Stepped {
 }
 
 function truncate(state: ReplicaState, nowMs: number): Stepped {
+  if (state.phase !== 'running') return [state, []]
   const range = planCopyTruncation(state, nowMs)
   return range === null ? [state, []] : [{ ...state, deleting: true }, [{ kind: 'truncate-logs', range }]]
 }

@@ -2,8 +2,10 @@ import type { Announcement, CopiedLog, CopyReport, Suspension } from '../fact.ts
 import { type Generation, higherOf, NO_GENERATION, nextGeneration, previousGeneration } from '../generation.ts'
 import type { LogIdentity } from '../log-identity.ts'
 import type { ReplicaOrder } from '../order.ts'
+import type { Release } from '../release.ts'
 import { type CopyDatabase, closedDatabase, UNSEEN_DATABASE } from './copy-database.ts'
 import type { DivergenceSearch } from './divergence-search.ts'
+import type { Trial } from './restart.ts'
 import { type StandbyLag, type StandbyOptions, startLag } from './standby-lag.ts'
 
 /**
@@ -13,6 +15,8 @@ import { type StandbyLag, type StandbyOptions, startLag } from './standby-lag.ts
 export interface ReplicaState {
   /** Name of the storage group. */
   readonly name: string
+  /** Which release of Exchange 2007 the copy behaves as, where they differ: in how it fails and what it tells of that. */
+  readonly release: Release
   /**
    * Number of the current stretch of work. Raised whenever work under way is abandoned (suspension, restart after a fault);
    * outcomes of older sessions are ignored.
@@ -58,6 +62,8 @@ export interface ReplicaState {
   /** When the store is looked at again, in milliseconds since 1970; 0 when nothing waits. */
   readonly retryAtMs: number
   readonly deleting: boolean
+  /** After a restart of RTM, until it is over; null otherwise and with SP1. */
+  readonly trial: Trial | null
   /** Stream of the source that the logs here belong to, as {@link CopyReport} has it. */
   readonly stream: number | null
   readonly look: SourceLook
@@ -124,12 +130,16 @@ export interface ReplicaOptions {
   readonly replays: boolean
   /** Makes it a standby target (SCR) with these lags. */
   readonly standby?: StandbyOptions
+  /** `sp1` when absent. */
+  readonly release?: Release
 }
 
 /** The state of a copy before its first fact. */
-export function startReplica(name: string, { replays, standby }: ReplicaOptions = { replays: false }): ReplicaState {
+export function startReplica(name: string, options: ReplicaOptions = { replays: false }): ReplicaState {
+  const { replays, standby, release = 'sp1' } = options
   return {
     name,
+    release,
     session: 1,
     phase: 'unstarted',
     suspension: null,
@@ -154,6 +164,7 @@ export function startReplica(name: string, { replays, standby }: ReplicaOptions 
     faults: 0,
     retryAtMs: 0,
     deleting: false,
+    trial: null,
     stream: 0,
     look: 'if-restored',
     search: null,
@@ -174,6 +185,7 @@ export type ReplicaDraft = { -readonly [Field in keyof ReplicaState]: ReplicaSta
 export function draftOf(state: ReplicaState): ReplicaDraft {
   return {
     name: state.name,
+    release: state.release,
     session: state.session,
     phase: state.phase,
     suspension: state.suspension,
@@ -198,6 +210,7 @@ export function draftOf(state: ReplicaState): ReplicaDraft {
     faults: state.faults,
     retryAtMs: state.retryAtMs,
     deleting: state.deleting,
+    trial: state.trial,
     stream: state.stream,
     look: state.look,
     search: state.search,
@@ -280,6 +293,7 @@ export function abandonWork(state: ReplicaState): ReplicaState {
     inspecting: [],
     attempts: [],
     retryAtMs: 0,
+    trial: null,
     look: state.look === 'asked' ? 'wanted' : state.look,
     search: null,
   }
