@@ -174,7 +174,8 @@ export class CopyNode implements CopyEnd, CopySight {
 
   #unstarted(): ReplicaState {
     const { standby, core } = this.#parts
-    return startReplica(this.label, { replays: core.scenario.replays, ...(standby && { standby }) })
+    const { replays, release = 'sp1' } = core.scenario
+    return startReplica(this.label, { replays, release, ...(standby && { standby }) })
   }
 
   #boot(): void {

@@ -1,3 +1,4 @@
+import type { Release } from '../engine/release.ts'
 import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import type { PassiveGate } from '../engine/source/source-state.ts'
 import { type Choices, PER_MILLE } from './choices.ts'
@@ -109,6 +110,8 @@ export interface Scenario {
   readonly copyLag?: number
   /** Whether databases are written out when nothing happens for a while; true when absent. */
   readonly idles?: boolean
+  /** The release that the copies behave as; `sp1` when absent. */
+  readonly release?: Release
   /** The lags of the copies that are standby targets, in order of the copies, null for any other; none when absent. */
   readonly standby?: readonly (StandbyOptions | null)[]
   /** How long phase one lasts in virtual time, in milliseconds. */
@@ -196,6 +199,7 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
     // A copy that is ahead of its active's checkpoint needs more logs after a seed than before.
     ...(kind === 'seeds' && { copyLag: logs % 3 }),
+    ...((logs + copies) % 4 === 2 && { release: 'rtm' }),
     ...(hasTargets && { standby: lagsBy(copies, logs) }),
   }
 }
@@ -246,7 +250,8 @@ export function describeScenario(scenario: Scenario): string {
     lag === null ? [] : [`copy${index + 1} lags ${lag.replayLagMs} and ${lag.truncationLagMs} ms`],
   )
   const lags = targets.map((target) => `, ${target}`).join('')
+  const release = scenario.release === 'rtm' ? ', as RTM' : ''
   const databases = replays ? `, with databases, gate ${passiveGate}` : ''
   const active = activeLag === null ? '' : `, checkpoint of the active ${activeLag} logs behind`
-  return `copies ${copies}${lags}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
+  return `copies ${copies}${release}${lags}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
 }

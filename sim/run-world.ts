@@ -1,3 +1,5 @@
+import { missingOnSource } from '../engine/replication/copier.ts'
+import { mustBeSeeded } from '../engine/replication/copy-database.ts'
 import { isOutdated } from '../engine/replication/divergence.ts'
 import { replayedThrough } from '../engine/replication/replayer.ts'
 import { isUnproven, nextNeeded, type ReplicaState } from '../engine/replication/replica-state.ts'
@@ -147,7 +149,7 @@ function heal(world: World, { operator, mischief, copy }: Healing): void {
   const { state, disk } = copy
   const lostFiles = disk.logs.sortedNames().some((generation) => world.oracle.isExcused(copy.copyId, generation))
   const isBad = disk.database !== null && (disk.database.error !== null || disk.database.isLost)
-  const isGiven = state.failure?.kind === 'permanent' || state.failure?.kind === 'ahead'
+  const isGiven = state.failure?.kind === 'permanent' || state.failure?.kind === 'ahead' || state.trial !== null
   const needsHelp = isGiven || isMissing(state) || isOutdated(state) || lostFiles || isBad
   const isSeeded = needsHelp && needsSeed(world, copy)
   if (needsHelp && state.suspension === null) operator.suspend(copy, 'repair')
@@ -179,13 +181,13 @@ function needsSeed({ source, oracle }: World, { disk, state, logs }: CopyNode): 
   const isNowhere = source.disk.logs.get(next) === undefined && !isHere
   if (isMissing(state) && isNowhere) return true
   return (
-    disk.database !== null &&
-    (disk.database.error !== null || disk.database.isLost || state.database?.phase === 'failed')
+    disk.database !== null && (disk.database.error !== null || disk.database.isLost || mustBeSeeded(state.database))
   )
 }
 
-function isMissing({ failure }: ReplicaState): boolean {
-  return failure?.kind === 'missing'
+/** An instance of RTM that was started again has yet to meet it. */
+function isMissing(state: ReplicaState): boolean {
+  return state.failure?.kind === 'missing' || (state.trial !== null && missingOnSource(state) !== 0)
 }
 
 /** The copies that count: enrolled or still welcome. */

@@ -1,4 +1,5 @@
 import type { Refusal } from '../engine/order.ts'
+import { mustBeSeeded } from '../engine/replication/copy-database.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type SeedRequest, ToySeed } from './toy-seed.ts'
 import type { World } from './world.ts'
@@ -65,5 +66,5 @@ export function isBeyondRepair({ state, disk }: CopyNode): boolean {
   const { failure, database } = state
   const isBad = disk.database !== null && (disk.database.error !== null || disk.database.isLost)
   const isStuck = failure !== null && failure.kind !== 'transient'
-  return isStuck || isBad || database?.phase === 'failed'
+  return isStuck || isBad || mustBeSeeded(database)
 }

@@ -1,6 +1,8 @@
 import type { ReplicaFact, SourceFact } from '../engine/fact.ts'
 import { GENERATION_MAX } from '../engine/generation.ts'
 import type { ReplicaOrder, SourceOrder } from '../engine/order.ts'
+import { missingOnSource } from '../engine/replication/copier.ts'
+import { mustBeSeeded } from '../engine/replication/copy-database.ts'
 import { copyStatus } from '../engine/replication/copy-status.ts'
 import { REPLAY_BATCH_LOGS_MAX } from '../engine/replication/replayer.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
@@ -94,11 +96,20 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
     before.database?.trouble?.faults !== undefined && after.database?.trouble === null,
   'a replay fails twice in a row': ({ after }) => (after.database?.trouble?.faults ?? 0) >= 2,
   'a log that decayed is copied again': ({ orders }) => orders.some((order) => order.kind === 'set-aside-log'),
-  'a database has to be seeded': ({ after }) => after.database?.phase === 'failed',
+  'a database has to be seeded': ({ after }) => mustBeSeeded(after.database),
   'a database is built from the first log': ({ fact, after }) =>
     fact.kind === 'database-opened' && fact.progress.requiredLow === 1 && after.inspected === 0,
   'logs that the database needs were lost below others': ({ fact, before }) =>
     fact.kind === 'database-opened' && before.lowest > fact.progress.requiredLow,
+  'RTM is started again and forgets why it failed': ({ before, after }) =>
+    before.trial === null && after.trial !== null,
+  'RTM calls a copy Healthy that misses a log': ({ after }) => isCalledHealthy(after) && missingOnSource(after) !== 0,
+  'RTM calls a copy Healthy whose database is bad': ({ after }) =>
+    isCalledHealthy(after) && mustBeSeeded(after.database),
+  'RTM calls a failed copy Healthy because it is idle': ({ after }) => isCalledHealthy(after) && after.failure !== null,
+  'RTM meets a bad log again': ({ before, after }) =>
+    after.release === 'rtm' &&
+    (after.database?.trouble?.faults ?? 0) > Math.max(1, before.database?.trouble?.faults ?? 0),
   'a standby target waits for the time': ({ after }) => (after.lag?.wakeAtMs ?? 0) > 0,
   'a standby target replays because the time has come': ({ fact, before, orders }) =>
     fact.kind === 'time-passed' && before.lag !== null && orders.some((order) => order.kind === 'replay-logs'),
@@ -200,6 +211,10 @@ export function sawReplicaStep(seen: Set<string>, step: ReplicaStep): void {
 /** Notes the situations that a step of the source meets. */
 export function sawSourceStep(seen: Set<string>, step: SourceStep): void {
   for (const [name, isMet] of SOURCE_LIST) if (!seen.has(name) && isMet(step)) seen.add(name)
+}
+
+function isCalledHealthy(state: ReplicaState): boolean {
+  return state.release === 'rtm' && copyStatus(state).summary === 'Healthy'
 }
 
 /** Whether a copy with a database has done with less than it could, and the mark asks for more. */

@@ -163,6 +163,7 @@ export class StoryStage {
       replays: words.includes('databases'),
       activeLag: words.some((word) => word.startsWith('active=')) ? setting('active', 0) : null,
       passiveGate: words.includes('gate=inspected') ? 'inspected' : 'replayed',
+      ...(words.includes('release=rtm') && { release: 'rtm' }),
       ...(words.includes('scr') && { standby: lagsIn(words, setting('copies', 1)) }),
     }
     this.#world = this.#build(scenario)
