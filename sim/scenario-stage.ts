@@ -78,7 +78,7 @@ export class ScenarioStage {
   }
 
   #begin(wanted: ScenarioWorld): void {
-    const { copies, late, databases, gate, circular, toyLag, standby } = wanted
+    const { copies, late, databases, gate, circular, toyLag, standby, release } = wanted
     const names = Array.from({ length: copies }, (_, index) => `copy${index + 1}`)
     this.#world = this.#build({
       ...CALM_SCENARIO,
@@ -90,6 +90,7 @@ export class ScenarioStage {
       copyLag: toyLag.copy,
       idles: toyLag.idle,
       passiveGate: gate,
+      release,
       standby: names.map((name) => (standby?.copies.includes(name) ? standby.lag : null)),
       jitterMs: this.#seed === null ? 0 : JITTER_MS,
     })

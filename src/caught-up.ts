@@ -1,6 +1,7 @@
 import { ReplicationError } from '../engine/error.ts'
 import type { Fault } from '../engine/fact.ts'
-import { replayedThrough } from '../engine/replication/replayer.ts'
+import { mustBeSeeded } from '../engine/replication/copy-database.ts'
+import { doneThrough } from '../engine/replication/replayer.ts'
 import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import type { Judge } from './state-watch.ts'
 
@@ -35,9 +36,7 @@ export function caughtUpJudge(context: CatchUpContext): Judge<ReplicaState, Repl
     else if (context.nowMs() - unreachedSinceMs >= UNREACHABLE_PATIENCE_MS)
       throw new ReplicationError(unreachable(state, context.lastFault()))
     if (target < 0 && state.connected && context.announced()) target = state.announcement.generated
-    // A standby target replays later, on purpose.
-    const done = state.database === null || state.lag !== null ? state.inspected : replayedThrough(state)
-    return target >= 0 && done >= target ? state : null
+    return target >= 0 && doneThrough(state) >= target ? state : null
   }
 }
 
@@ -50,7 +49,7 @@ function refuseHopeless(state: ReplicaState, fault: Fault | null): void {
       hint: `Run "ccr resume ${name}" first.`,
     })
   if (failure?.kind === 'permanent' || failure?.kind === 'missing') {
-    const rejected = state.database?.phase === 'failed' ? 'DATABASE_REJECTED' : 'LOG_REJECTED'
+    const rejected = mustBeSeeded(state.database) ? 'DATABASE_REJECTED' : 'LOG_REJECTED'
     throw new ReplicationError({
       code: failure.kind === 'missing' ? 'LOG_MISSING' : rejected,
       message: `the copy of ${name} cannot catch up: ${failure.message}`,

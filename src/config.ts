@@ -1,3 +1,4 @@
+import type { Release } from '../engine/release.ts'
 import type { PassiveGate } from '../engine/source/source-state.ts'
 
 /** How much the log of a service tells. info: an operator would act. debug: a developer would. */
@@ -21,6 +22,7 @@ export interface Settings {
   readonly 'copy.kind': 'ccr' | 'scr'
   readonly 'copy.replayLag': number
   readonly 'copy.truncationLag': number
+  readonly 'copy.release': Release
   readonly 'truncation.passiveGate': PassiveGate
   readonly 'truncation.copiesExpected': number
   readonly 'store.cacheBytes': number
@@ -128,6 +130,12 @@ export const SETTINGS: { readonly [Key in SettingKey]: Setting<Settings[Key]> } 
     flag: '--truncation-lag',
     reason:
       'How long a standby target keeps a log that it has replayed and its source has truncated. The log is then as old as both lags together at least. Fixed when the store is made.',
+  },
+  'copy.release': {
+    ...word<Release>('sp1', ['sp1', 'rtm']),
+    flag: '--release',
+    reason:
+      'Whose status a copy has: that of the first service pack of Exchange 2007, or of the release before. With rtm an idle copy is Healthy whatever is wrong, nothing is said of initialising, and a copy that misses a log or cannot replay one is tried again for ever, Failed and Healthy in turns. What becomes of the logs is the same. Not fixed: a copy can be started with the other.',
   },
   'truncation.passiveGate': {
     ...word<PassiveGate>('replayed', ['inspected', 'replayed']),

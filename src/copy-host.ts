@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import type { Release } from '../engine/release.ts'
 import { explainCopyTruncation } from '../engine/replication/explain-truncation.ts'
 import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
@@ -32,6 +33,8 @@ export interface CopyHostOptions {
   readonly workers: number
   /** How a worker thread is started, where it is not the usual way. */
   readonly startWorker?: StartWorker<CopyCommand, CopyEvent>
+  /** The release that the copies behave as; `sp1` by default. */
+  readonly release?: Release
   /** Memory for pages of each database that is replayed into, in bytes. */
   readonly cacheBytes?: number
   /** The same for a thread that replays. */
@@ -161,7 +164,7 @@ export class CopyHost {
     this.#lastNumber += 1
     const copy = this.#lastNumber
     try {
-      const { log, clock, random, events, onCrash } = this.#options
+      const { log, clock, random, events, onCrash, release = 'sp1' } = this.#options
       const root = resolve(request.store)
       const instance = await openCopyInstance({
         copy,
@@ -178,6 +181,7 @@ export class CopyHost {
         metrics: this.metrics,
         post: (command) => this.#workerOf(copy).post(command),
         replay: request.replay ?? false,
+        release,
         standby: request.standby ?? null,
         replayer: request.replayer ?? this.#replayers.connect,
         onStoreMade: request.onStoreMade ?? (() => Promise.resolve()),

@@ -4,6 +4,7 @@ import type { Fault, ReplicaFact } from '../engine/fact.ts'
 import { type Generation, rangeLength } from '../engine/generation.ts'
 import { replicaGuarantees } from '../engine/guarantee.ts'
 import type { LogFormat } from '../engine/log-format.ts'
+import type { Release } from '../engine/release.ts'
 import { type CopyStatus, copyStatus } from '../engine/replication/copy-status.ts'
 import { stepReplica } from '../engine/replication/replica-instance.ts'
 import { isAtRest, type ReplicaState, startReplica } from '../engine/replication/replica-state.ts'
@@ -56,6 +57,8 @@ export interface CopyInstanceParts {
   readonly replayer: ConnectReplayer
   /** An operator wants the logs replayed, whatever their source says of them. From then on the copy has a database. */
   readonly replay: boolean
+  /** The release that the copy behaves as. */
+  readonly release: Release
   /** The lags of a standby target; null for any other copy, and where the copy is to stay what it was made for. */
   readonly standby: StandbyOptions | null
   /** Called once, when the directories of a new store are made. */
@@ -132,7 +135,7 @@ export class CopyInstance {
       tell,
     })
     this.#runner = new OrderRunner<ReplicaState, ReplicaFact, CopyOrder>({
-      state: startReplica(this.name, { replays, ...(standby && { standby }) }),
+      state: startReplica(this.name, { replays, release: parts.release, ...(standby && { standby }) }),
       step: guardedStep(stepReplica, replicaGuarantees),
       perform: (order) => this.#work.perform(order),
       failureFact: (_order, error) => this.#failureFact(error),

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { PageDigest } from '../engine/database/page-digest.ts'
 import { ReplicationError } from '../engine/error.ts'
 import type { Generation } from '../engine/generation.ts'
+import type { Release } from '../engine/release.ts'
 import type { StandbyOptions } from '../engine/replication/standby-lag.ts'
 import { nodeFileOperations } from '../storage/node-file-operations.ts'
 import { STORE_MARKER_NAME } from '../storage/store-marker.ts'
@@ -40,6 +41,8 @@ export interface CopyServiceOptions {
   readonly replay?: boolean
   /** See `CopyRequest.standby`. */
   readonly standby?: StandbyOptions
+  /** The release that the copy behaves as; `sp1` by default. */
+  readonly release?: Release
   /** Who replays the logs into the copy's database, where it is not a worker of its own. */
   readonly replayer?: ConnectReplayer
   /** Memory for pages of the copy's database, in bytes. */
@@ -169,6 +172,7 @@ async function openHost(
     onCrash,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
     ...(options.rate === undefined ? {} : { rate: options.rate }),
+    ...(options.release === undefined ? {} : { release: options.release }),
   })
   return { events, host: closing.add(host) }
 }

@@ -145,8 +145,9 @@ function makeHosts(parts: NodeParts, closing: Closing): Hosts {
   // Closed in the reverse order: copies first, and a store after the share that watches it.
   const stores = closing.add(new StoreHost({ events, log, clock }))
   const shares = closing.add(new ShareHost({ listen: node.listen, events, log, clock, random, metrics, onCrash }))
-  const { 'copy.workers': workers, 'copy.cache': cacheBytes, 'copy.rate': rate } = settings
-  const copies = closing.add(new CopyHost({ events, log, clock, random, workers, cacheBytes, rate, metrics, onCrash }))
+  const { 'copy.workers': workers, 'copy.cache': cacheBytes, 'copy.rate': rate, 'copy.release': release } = settings
+  const kept = { workers, cacheBytes, rate, release }
+  const copies = closing.add(new CopyHost({ ...kept, events, log, clock, random, metrics, onCrash }))
   const client = closing.add(new LogShareClient())
   const holders = { stores, shares, copies, client, events, clock, node: node.name }
   const find = (storageGroup: string, of: 'active' | 'passive') => copyToBackUp(holders, storageGroup, of)

@@ -18,9 +18,12 @@ export const STATUS_FIELDS: readonly StatusField[] = [
   field('Failed', 'True when the copy cannot go on; FailedMessage says why.'),
   field(
     'Initializing',
-    'True until the first log was inspected after a start or a resume: before that nothing is proved.',
+    'True until the first log was inspected after a start or a resume: before that nothing is proved. Never with copy.release rtm.',
   ),
-  field('Resynchronizing', 'True while the copy is compared with what lies on its disk and on its source.'),
+  field(
+    'Resynchronizing',
+    'True while the copy is compared with what lies on its disk and on its source. Never with copy.release rtm.',
+  ),
   field('Seeding', 'True while the database is copied whole.'),
   field('Suspend', 'True while an operator has suspended the copy.'),
   field('CCRTargetNode', 'The node that holds the copy.'),
@@ -30,7 +33,10 @@ export const STATUS_FIELDS: readonly StatusField[] = [
     'CopyQueueLength',
     'Logs that the source has closed and that are not yet copied and inspected: LastLogGenerated − LastLogInspected. What would be lost if the source died now.',
   ),
-  field('ReplayQueueLength', 'Logs that are inspected and not yet replayed: LastLogInspected − LastLogReplayed.'),
+  field(
+    'ReplayQueueLength',
+    'Logs that are inspected and not yet replayed: LastLogInspected − LastLogReplayed. With copy.release rtm also those above a gap of the source.',
+  ),
   field('LatestAvailableLogTime', 'When the newest log known on the source was closed.'),
   field(
     'LastCopyNotificationedLogTime',
@@ -39,7 +45,10 @@ export const STATUS_FIELDS: readonly StatusField[] = [
   field('LastCopiedLogTime', 'When the source closed the last log that was copied.'),
   field('LastInspectedLogTime', 'When the source closed the last log that passed inspection.'),
   field('LastReplayedLogTime', 'When the source closed the last log that was replayed.'),
-  field('LastLogGenerated', 'The newest closed generation on the source.'),
+  field(
+    'LastLogGenerated',
+    'The newest closed generation on the source. With copy.release rtm no more than LastLogCopied while the source does not answer.',
+  ),
   field('LastLogCopyNotified', 'The newest generation that the copier was told about.'),
   field('LastLogCopied', 'Everything through this generation has arrived, durable, at the copy.'),
   field('LastLogInspected', 'Everything through this generation is verified and durable in the copy’s log directory.'),

@@ -1,4 +1,5 @@
 import type { BackupScope } from '../database/backup-slot.ts'
+import type { Release } from '../release.ts'
 import type { StandbyOptions } from '../replication/standby-lag.ts'
 import type { PassiveGate } from '../source/source-state.ts'
 import type { Expectation } from './expectation.ts'
@@ -30,6 +31,8 @@ export interface ScenarioWorld {
   /** The copies that are standby targets, with their lags; null when none is. */
   readonly standby: { readonly copies: readonly Owner[]; readonly lag: StandbyOptions } | null
   readonly circular: boolean
+  /** The release that the product behaves as, where that matters. */
+  readonly release: Release
   /** Settings of the configuration by key, for real processes. */
   readonly settings: Readonly<Record<string, string | number>>
   /** How many logs the checkpoints of the toy databases lag behind; a real database follows its checkpoint depth. */

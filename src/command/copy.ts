@@ -18,6 +18,7 @@ interface CopyOptions {
   readonly label?: string | undefined
   readonly manage?: string | undefined
   readonly rate?: string | undefined
+  readonly release?: string | undefined
   readonly logLevel?: string | undefined
   readonly untilStdinEnds?: true | undefined
 }
@@ -38,6 +39,7 @@ export function addCopyCommand(program: CommandUnknownOpts, act: Act): void {
     .option('--replay-lag <duration>', 'how old a log is when a standby target replays it (copy.replayLag)')
     .option('--truncation-lag <duration>', 'how long it keeps what it has replayed (copy.truncationLag)')
     .option('--rate <rate>', 'fetch at most so much in a second, as 25M, off or a timetable (copy.rate)')
+    .option('--release <release>', 'whose status it has, sp1 or rtm (copy.release)')
     .option('--name <storage-group>', 'refuse a source of another name')
     .option('--label <text>', 'what the source calls this copy; host name and path when absent')
     .option('--manage <host:port>', 'where people and tools ask (copy.manage); none with --once unless given')
@@ -59,6 +61,7 @@ async function copy(context: CommandContext, place: CopyPlace, options: CopyOpti
   const settings = await settingsFor(context, {
     'copy.manage': options.manage,
     'copy.rate': options.rate,
+    'copy.release': options.release,
     'copy.kind': options.scr === true ? 'scr' : undefined,
     'copy.replayLag': options.replayLag,
     'copy.truncationLag': options.truncationLag,
@@ -94,6 +97,7 @@ async function startService(
     cacheBytes: settings['copy.cache'],
     seedRate: settings['seed.rate'],
     rate: settings['copy.rate'],
+    release: settings['copy.release'],
     eventBytesMax: settings['events.size'],
     log: foregroundLog(once ? quieter(settings) : settings['log.level'], io),
   })

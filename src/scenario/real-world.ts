@@ -142,8 +142,13 @@ function copyOf({ standby }: ScenarioWorld, node: string): string | object {
 }
 
 /** Settings in their sections. What a scenario says by a word of its own comes first, and what it says as a setting last. */
-function settingsOf({ gate, circular, settings }: ScenarioWorld): Readonly<Record<string, object>> {
-  const all = { 'truncation.passiveGate': gate, 'store.circularLogging': circular ? 'on' : 'off', ...settings }
+function settingsOf({ gate, circular, release, settings }: ScenarioWorld): Readonly<Record<string, object>> {
+  const words = {
+    'truncation.passiveGate': gate,
+    'store.circularLogging': circular ? 'on' : 'off',
+    'copy.release': release,
+  }
+  const all = { ...words, ...settings }
   const sections: Record<string, Record<string, string | number>> = {}
   for (const [key, value] of Object.entries(all)) {
     const [section = '', name = ''] = key.split('.')

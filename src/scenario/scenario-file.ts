@@ -71,7 +71,10 @@ const WORLD_FIELDS = {
     about: 'copies are standby targets, which stay 50 logs behind and replay late; none',
   },
   circular: { shape: flag, about: 'circular logging; false' },
-  release: { shape: word(['sp1', 'rtm']), about: 'how deep lost log resilience is, in real runs; sp1' },
+  release: {
+    shape: word(['sp1', 'rtm']),
+    about: 'what a copy tells of its failures, copy.release, and in real runs how deep lost log resilience is; sp1',
+  },
   settings: { shape: settings, about: 'settings of docs/CONFIG.md, in real runs' },
   toy: { shape: map(TOY), about: 'how many logs the checkpoints lag behind in virtual runs' },
 } as const satisfies Readonly<Record<string, Field<unknown>>>
@@ -152,6 +155,7 @@ function worldIn(node: YamlNode | undefined): ScenarioWorld {
     gate,
     standby: standby === undefined ? null : standbyIn(standby, copies),
     circular,
+    release,
     settings: { ...(release === 'rtm' ? { 'store.resilience': 'ccr-rtm-best' } : {}), ...said.settings },
     toyLag: { active, copy, idle },
   }

@@ -106,6 +106,7 @@ async function clusterOf(settings: Settings, data: string): Promise<object> {
     manage: await freeAddress(manage),
   })
   return {
+    copy: { release: settings['copy.release'] },
     nodes: {
       [ACTIVE]: await node(ACTIVE, settings['share.listen'], settings['share.manage']),
       [PASSIVE]: await node(PASSIVE, '127.0.0.1:0', settings['copy.manage']),

@@ -1,7 +1,7 @@
 // Goal: the program as it is installed works: its exit codes, its signals, its start-up time, and the two nodes of npm start.
 // Method: the built binary in processes of their own; npm test builds it first.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
@@ -109,7 +109,11 @@ describe('two nodes and a load', () => {
     expect(intro.join('\n')).toContain(join(data, 'node1/SG1'))
     expect(intro.join('\n')).toContain('suspend SG1')
     expect(summary.join('\n')).toMatch(/messages delivered .*\n.*every acknowledged message/)
-    expect((await run(['up', '--data', data, '--for', '1s', '--json'])).exitCode).toBe(0)
+    const settings = join(temporaryDirectory(), 'rtm.yaml')
+    writeFileSync(settings, 'copy: { release: rtm }\n')
+    const second = await run(['up', '--config', settings, '--data', data, '--for', '1s', '--json'])
+    expect(second.exitCode).toBe(0)
+    expect(readFileSync(join(data, 'ccr.yaml'), 'utf8')).toContain('release: rtm')
   })
 })
 
