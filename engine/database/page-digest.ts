@@ -1,5 +1,6 @@
 import { openLogBytes } from './log-bytes.ts'
 import { pageDbtime } from './page.ts'
+import { hashWords } from './word-hash.ts'
 
 /** What is compared of a page: two pages with equal digests are taken for equal. */
 export interface PageDigest {
@@ -31,31 +32,17 @@ export interface PageComparison {
 /** The checksum and, in pages of the old kind, the page's number: both follow from the rest, and a page in memory has none yet. */
 const CHECKSUM_BYTES = 8
 
-/** Odd numbers without a pattern in their bits: a product with them moves every bit of a word upwards. */
-const FACTOR_LOW = 0x9e3779b1
-const FACTOR_HIGH = 0x85ebca77
-
 /**
  * Digests a page, sealed or as it is in memory; null for an empty one, which was never written: a file may have grown on one side
- * and not yet on the other. Headers and checkpoint are no pages and may differ. The hash finds damage and omissions, not
- * forgeries: a change of one word always shows, other changes with a chance of 1 in 2^64 of not doing so.
+ * and not yet on the other. Headers and checkpoint are no pages and may differ.
  *
  * @param bytes a whole page of any size
  */
 export function digestPage(page: number, bytes: Uint8Array): PageDigest | null {
   const { words, view } = openLogBytes(bytes)
-  let low = page | 0
-  let high = words.length
-  let seen = 0
-  for (let at = CHECKSUM_BYTES / 4; at < words.length; at++) {
-    const word = words[at] ?? 0
-    seen |= word
-    low = Math.imul(turned(low ^ word, 13), FACTOR_LOW)
-    high = Math.imul(turned((high + word) | 0, 17), FACTOR_HIGH)
-  }
-  if (seen === 0 && (words[0] ?? 0) === 0 && (words[1] ?? 0) === 0) return null
+  if (words.every((word) => word === 0)) return null
   const dbtime = pageDbtime({ bytes, view, words, wideXor: null })
-  return { page, dbtime, hash: digitsOf(mixed(high ^ low)) + digitsOf(mixed(low)) }
+  return { page, dbtime, hash: digitsOf(hashWords(words, CHECKSUM_BYTES / 4, page)) }
 }
 
 /**
@@ -93,17 +80,6 @@ function nextOf(side: Iterator<PageDigest>): PageDigest | null {
   return done === true ? null : value
 }
 
-function turned(word: number, bits: number): number {
-  return (word << bits) | (word >>> (32 - bits))
-}
-
-/** Spreads the last words over all bits. */
-function mixed(word: number): number {
-  const once = Math.imul(word ^ (word >>> 15), FACTOR_HIGH)
-  const twice = Math.imul(once ^ (once >>> 13), FACTOR_LOW)
-  return twice ^ (twice >>> 16)
-}
-
-function digitsOf(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0')
+function digitsOf(hash: bigint): string {
+  return hash.toString(16).padStart(16, '0')
 }
