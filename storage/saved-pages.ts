@@ -1,7 +1,17 @@
-import type { PageImage } from '../engine/database/store-order.ts'
+import { assert } from '../engine/assert.ts'
+import {
+  BATCH_ID_BYTES,
+  fillSlot,
+  readSavedPages,
+  SAVED_PAGES_BYTES_MAX,
+  SLOT_HEAD_BYTES,
+} from '../engine/database/saved-page-file.ts'
+import type { DatabaseOrder, SavedPage } from '../engine/database/store-order.ts'
 import { PIECE_BYTES_MAX } from './durable-file.ts'
 import { hasErrno } from './file-error.ts'
-import { type FileOperations, type OpenFile, pathIn } from './file-operations.ts'
+import { type FileOperations, type OpenFile, pathIn, wholeOf } from './file-operations.ts'
+
+type Batch = Extract<DatabaseOrder, { order: 'save-pages' }>
 
 /** Where the file lies, and what it is read and written with. */
 export interface SavedPagesPlace {
@@ -13,9 +23,7 @@ export interface SavedPagesPlace {
 }
 
 /**
- * Copies of the pages that are about to be written in place, each in a slot: a sector that says which page of which batch it is,
- * then the page. A batch goes over the one before. What is left of an older and longer one behind it is told apart by the id of its
- * batch, and never answered: a page may have been changed since.
+ * Copies of the pages that are about to be written in place, each in a slot of `saved-page-file.ts`. A batch goes over the one before.
  *
  * A class, since it keeps the file open.
  */
@@ -28,25 +36,28 @@ export class SavedPages {
   }
 
   /** Writes a batch, and makes it durable. At least one page, all of one length. */
-  async save(pages: readonly PageImage[], reachWritten: () => void): Promise<void> {
+  async save({ pages, headerDigest }: Batch, reachWritten: () => void): Promise<void> {
     const { files, newId } = this.#place
     this.#file ??= await this.#open()
     const batch = Buffer.from(newId(), 'hex')
+    assert(batch.length === BATCH_ID_BYTES, 'the id of a batch fills its field')
     const slotBytes = SLOT_HEAD_BYTES + (pages[0]?.bytes.length ?? 0)
     const slotsPerPiece = Math.floor(PIECE_BYTES_MAX / slotBytes)
     const piece = new Uint8Array(Math.min(pages.length, slotsPerPiece) * slotBytes)
     for (let from = 0; from < pages.length; from += slotsPerPiece) {
       const slots = pages.slice(from, from + slotsPerPiece)
-      for (const [index, page] of slots.entries())
-        fillSlot(piece.subarray(index * slotBytes, (index + 1) * slotBytes), page, { batch, index: from + index })
+      for (const [index, page] of slots.entries()) {
+        const place = { batch, index: from + index, headerDigest }
+        fillSlot(piece.subarray(index * slotBytes, (index + 1) * slotBytes), page, place)
+      }
       await files.write(this.#file, { bytes: piece, offset: 0, length: slots.length * slotBytes }, from * slotBytes)
     }
     reachWritten()
     await files.datasync(this.#file)
   }
 
-  /** What the newest batch left, unverified; nothing where there is no file or a crash tore its first slot. */
-  async read(): Promise<readonly PageImage[]> {
+  /** What the newest batch left, as far as it is whole; nothing where there is no file. */
+  async read(): Promise<readonly SavedPage[]> {
     const { files, directory, name } = this.#place
     let file: OpenFile
     try {
@@ -56,7 +67,7 @@ export class SavedPages {
       throw error
     }
     try {
-      return await readBatch(files, file)
+      return readSavedPages(await contentOf(files, file))
     } finally {
       await files.close(file)
     }
@@ -96,61 +107,9 @@ export class SavedPages {
   }
 }
 
-/** One sector, so that a crash leaves it old or new. */
-const SLOT_HEAD_BYTES = 512
-/** "SAVEDPG1" in the order of the file. */
-const SLOT_MAGIC = 0x3147_5044_4556_4153n
-const BATCH_BYTES = 16
-const AT = { magic: 0, pageBytes: 8, number: 12, index: 16, batch: 20 } as const
-/** The largest page of any version of the engine. */
-const PAGE_BYTES_MAX = 32_768
-
-interface SlotHead {
-  readonly pageBytes: number
-  readonly number: number
-  readonly index: number
-  readonly batch: string
-}
-
-function fillSlot(slot: Uint8Array, page: PageImage, of: { readonly batch: Uint8Array; readonly index: number }): void {
-  const view = new DataView(slot.buffer, slot.byteOffset, SLOT_HEAD_BYTES)
-  slot.fill(0, 0, SLOT_HEAD_BYTES)
-  view.setBigUint64(AT.magic, SLOT_MAGIC, true)
-  view.setUint32(AT.pageBytes, page.bytes.length, true)
-  view.setUint32(AT.number, page.number, true)
-  view.setUint32(AT.index, of.index, true)
-  slot.set(of.batch, AT.batch)
-  slot.set(page.bytes, SLOT_HEAD_BYTES)
-}
-
-/** Null for whatever is no head of a slot: torn, or never written. */
-function headOf(bytes: Uint8Array): SlotHead | null {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, SLOT_HEAD_BYTES)
-  const pageBytes = view.getUint32(AT.pageBytes, true)
-  if (view.getBigUint64(AT.magic, true) !== SLOT_MAGIC || pageBytes === 0 || pageBytes > PAGE_BYTES_MAX) return null
-  return {
-    pageBytes,
-    number: view.getUint32(AT.number, true),
-    index: view.getUint32(AT.index, true),
-    batch: Buffer.from(bytes.subarray(AT.batch, AT.batch + BATCH_BYTES)).toString('hex'),
-  }
-}
-
-async function readBatch(files: FileOperations, file: OpenFile): Promise<readonly PageImage[]> {
+async function contentOf(files: FileOperations, file: OpenFile): Promise<Uint8Array> {
   const { sizeBytes } = await files.factsOf(file)
-  const start = new Uint8Array(SLOT_HEAD_BYTES)
-  if ((await files.read(file, { bytes: start, offset: 0, length: start.length }, 0)) < start.length) return []
-  const first = headOf(start)
-  if (first === null) return []
-  const slotBytes = SLOT_HEAD_BYTES + first.pageBytes
-  const pages: PageImage[] = []
-  for (let index = 0; (index + 1) * slotBytes <= sizeBytes; index++) {
-    const slot = new Uint8Array(slotBytes)
-    await files.read(file, { bytes: slot, offset: 0, length: slotBytes }, index * slotBytes)
-    const head = headOf(slot)
-    // Behind the batch lie the slots of an older one.
-    if (head !== null && (head.index !== index || head.batch !== first.batch)) break
-    if (head !== null) pages.push({ number: head.number, bytes: slot.slice(SLOT_HEAD_BYTES) })
-  }
-  return pages
+  const bytes = new Uint8Array(Math.min(sizeBytes, SAVED_PAGES_BYTES_MAX))
+  const length = await files.read(file, wholeOf(bytes), 0)
+  return bytes.subarray(0, length)
 }

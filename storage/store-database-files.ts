@@ -1,7 +1,7 @@
 import { assert } from '../engine/assert.ts'
 import { CHECKPOINT_COPY_BYTES, composeCheckpointFile } from '../engine/database/checkpoint-file.ts'
 import { STORE_ERROR } from '../engine/database/store-fault.ts'
-import type { DatabaseOrder, PageImage } from '../engine/database/store-order.ts'
+import type { DatabaseOrder, PageImage, SavedPage } from '../engine/database/store-order.ts'
 import { ReplicationError } from '../engine/error.ts'
 import { deleteAscending } from './ascending-deletion.ts'
 import { createDatabaseFile, type DatabaseFile, openDatabaseFile } from './database-file.ts'
@@ -77,8 +77,8 @@ export class StoreDatabaseFiles {
     })
   }
 
-  /** What the last batch of saved pages left, unverified. */
-  readSavedPages(): Promise<readonly PageImage[]> {
+  /** What the last batch of saved pages left, as far as it is whole. */
+  readSavedPages(): Promise<readonly SavedPage[]> {
     return this.#saved.read()
   }
 
@@ -105,12 +105,12 @@ export class StoreDatabaseFiles {
     reach('create-database.after')
   }
 
-  async #save({ pages }: OrderNamed<'save-pages'>): Promise<void> {
+  async #save(batch: OrderNamed<'save-pages'>): Promise<void> {
     const { reach } = this.#tools
     reach('save-pages.before')
     // The images that this goes over may be those of pages that a crash would still tear.
     if (this.#unsynced) await this.#flush()
-    if (pages.length > 0) await this.#saved.save(pages, () => reach('save-pages.written'))
+    if (batch.pages.length > 0) await this.#saved.save(batch, () => reach('save-pages.written'))
     reach('save-pages.after')
   }
 

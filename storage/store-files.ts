@@ -3,7 +3,7 @@ import type {
   DatabaseOrder,
   LogOrder,
   OrderBundle,
-  PageImage,
+  SavedPage,
   StoreFact,
   StoreOrder,
   StoreQuestion,
@@ -51,7 +51,7 @@ export interface StoreFilesOptions extends StoreNames {
 
 /** What a question is answered by. */
 export type AnswerTo<Question extends StoreQuestion> = Question extends { order: 'read-saved-pages' }
-  ? readonly PageImage[]
+  ? readonly SavedPage[]
   : Question extends { order: 'read-page' }
     ? Uint8Array
     : Uint8Array | null
@@ -160,7 +160,7 @@ export class StoreFiles {
 
   /** Answers a question of a recovery or a replay; one for a log at a time. Errors: those of the file system. */
   ask<Question extends StoreQuestion>(question: Question): Promise<AnswerTo<Question>>
-  ask(question: StoreQuestion): Promise<Uint8Array | readonly PageImage[] | null> {
+  ask(question: StoreQuestion): Promise<Uint8Array | readonly SavedPage[] | null> {
     this.#refuseClosed()
     switch (question.order) {
       case 'read-saved-pages':

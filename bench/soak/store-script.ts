@@ -5,6 +5,7 @@ import { digitsOfTime, logTimeAt } from '../../engine/database/log-time.ts'
 import { initialisePage, openPage, PAGE_BYTES } from '../../engine/database/page.ts'
 import { sealPage } from '../../engine/database/page-seal.ts'
 import { headerOfNewLog, prepareLog } from '../../engine/database/prepared-log.ts'
+import { digestHeader } from '../../engine/database/saved-page-file.ts'
 import type { DatabaseOrder, LogOrder, PageImage } from '../../engine/database/store-order.ts'
 import { asGeneration } from '../../engine/generation.ts'
 
@@ -115,11 +116,16 @@ export const LOG_SCRIPT: readonly LogOrder[] = [
 /** Batches with other pages each time, shorter and longer ones, with holes. The number is the dbtime of all of them. */
 const BATCHES: readonly (readonly number[])[] = [[1, 2, 3, 4, 7], [2, 3, 9], [1, 2, 3, 4, 5, 6, 7], [4]]
 
+/** The dbtime of the header that lies there when a batch is saved: that of the batch before, but that the second one writes none. */
+function headerBefore(index: number): number {
+  return index === 2 ? 20 : 19 + index
+}
+
 function batchOrders(index: number): DatabaseOrder[] {
   const dbtime = 20 + index
   const pages = (BATCHES[index] ?? []).map((number) => aPage(number, dbtime))
   const written: DatabaseOrder[] = [
-    { order: 'save-pages', pages },
+    { order: 'save-pages', pages, headerDigest: digestHeader(databaseHeader(headerBefore(index))) },
     { order: 'write-pages', pages },
   ]
   // The second batch is not synced by itself: saving the third one must do it.

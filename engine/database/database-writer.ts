@@ -7,6 +7,7 @@ import { comparePositions, type LogPosition } from './log-position.ts'
 import { digitsOfTime, type LogTime } from './log-time.ts'
 import { NOTHING_REQUIRED } from './lost-log-resilience.ts'
 import type { PageCache } from './page-cache.ts'
+import { digestHeader } from './saved-page-file.ts'
 import type { DatabaseOrder } from './store-order.ts'
 
 /** How far the log is, and so how far the database file may come. */
@@ -125,7 +126,11 @@ export class DatabaseWriter {
     if (goal.oldest !== null) this.cache.holdImages(limits)
     const pages = this.cache.takeBatch(limits)
     if (pages.length === 0) return []
-    return this.#give([{ order: 'save-pages', pages }, { order: 'write-pages', pages }, { order: 'sync-database' }], {})
+    const headerDigest = digestHeader(this.#header)
+    return this.#give(
+      [{ order: 'save-pages', pages, headerDigest }, { order: 'write-pages', pages }, { order: 'sync-database' }],
+      {},
+    )
   }
 
   /**

@@ -49,7 +49,7 @@ export type RecoveryOutcome =
       readonly dbtime: number
       /** Whether a RecoveryUndo2 is due: a transaction or a macro was open at the end. */
       readonly needsUndo: boolean
-      /** Pages that a crash had torn, put back from their saved images. */
+      /** Pages that a crash had torn or kept from their places, put there from their saved images. */
       readonly mended: readonly number[]
       /** ESE's warning, 585 or 587, and the text of event 524; null for none. */
       readonly loss: { readonly warning: 585 | 587; readonly text: string } | null
@@ -82,7 +82,7 @@ function* recoverFiles(start: RecoveryStart): StoreMachine<RecoveryOutcome> {
   const { files } = start
   const needsLogs = files.database !== null && files.database.required.maxRequired !== 0
   if (files.closed.length === 0 && !files.hasOpenLog && !needsLogs) return { outcome: 'nothing-there' }
-  const mended = files.database === null ? [] : yield* mendPages()
+  const mended = files.database === null ? [] : yield* mendPages(files.database)
   const first = firstLogOf(files)
   const signature = files.database === null ? null : signatureDigits(files.database.logSignature)
   const gathered = yield* gatherEvidence(files, { first, signature, ignoreLostLogs: start.ignoreLostLogs })

@@ -78,8 +78,9 @@ export class Replayer {
   /** The first batch begins with this: what lies there is looked at, and what a crash tore is put back. */
   *open(): StoreMachine<StoreFault | null> {
     this.#fault = faultOfCopy(this.#start)
-    if (this.#fault !== null || this.#start.files.database === null) return this.#fault
-    yield* mendPages()
+    const { database } = this.#start.files
+    if (this.#fault !== null || database === null) return this.#fault
+    yield* mendPages(database)
     return null
   }
 

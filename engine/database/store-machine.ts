@@ -1,9 +1,9 @@
 import { assert } from '../assert.ts'
 import type { Generation } from '../generation.ts'
-import type { PageImage, StoreOrder, StoreQuestion } from './store-order.ts'
+import type { SavedPage, StoreOrder, StoreQuestion } from './store-order.ts'
 
 /** The answer to a question: a page, a log or null, saved pages; null to an order, when it has ended. */
-export type StoreAnswer = Uint8Array | readonly PageImage[] | null
+export type StoreAnswer = Uint8Array | readonly SavedPage[] | null
 
 /**
  * Work on the files of a store in which each step needs the outcome of the one before: a recovery, a replay. It yields a
@@ -33,8 +33,8 @@ export function* askPage(number: number): StoreMachine<Uint8Array> {
   return answer
 }
 
-/** The images of the last batch of pages, unverified. */
-export function* askSavedPages(): StoreMachine<readonly PageImage[]> {
+/** The images of the last batch of pages, as far as they are whole. */
+export function* askSavedPages(): StoreMachine<readonly SavedPage[]> {
   const answer = yield { order: 'read-saved-pages' }
   assert(Array.isArray(answer), 'saved pages are a list')
   return answer

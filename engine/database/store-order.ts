@@ -82,14 +82,16 @@ export type DatabaseOrder =
   | {
       /**
        * Copies of the pages that the next order writes go to a file of their own beside the database, over those of the time before. A
-       * crash may tear a page that is written in place, and no log can mend half a page: its copy can.
+       * crash may tear a page that is written in place, and no log can mend half a page: its copy can. What the order before it wrote
+       * in place is durable before the file is touched.
        *
-       * Nothing needs to be whole after a crash in this order: each image proves itself by its checksum, which holds the page's number. An
-       * image that is whole is always the newest of its page that was ever written in place. A database that is replaced by another one
-       * takes the file with it.
+       * Nothing needs to be whole after a crash in this order: each image proves itself by a digest. An image that is whole is always
+       * the newest of its page that was ever written in place. A database that is replaced by another one takes the file with it.
        */
       readonly order: 'save-pages'
       readonly pages: readonly PageImage[]
+      /** See {@link SavedPage}. */
+      readonly headerDigest: bigint
     }
   | {
       /** Pages in ascending order; each is old, new or torn after a crash, in any order. Nothing is durable before `sync-database`. */
@@ -123,10 +125,19 @@ export interface PageImage {
   readonly bytes: Uint8Array
 }
 
+/** An image as `save-pages` left it, whole: no crash tore it. */
+export interface SavedPage extends PageImage {
+  /**
+   * Of the header that was durable then: while that is the header of the file, the batch is the last thing that was written there. Null
+   * in a file of the time before there were digests, where only the checksum of the page says whether the image is whole.
+   */
+  readonly headerDigest: bigint | null
+}
+
 /** What a recovery or a replay asks to be read. */
 export type StoreQuestion =
   | {
-      /** What the last `save-pages` left, unverified; nothing where there is no such file. Answered by a list of {@link PageImage}. */
+      /** What the last `save-pages` left, as far as it is whole; nothing where there is no such file. Answered by a list of {@link SavedPage}. */
       readonly order: 'read-saved-pages'
     }
   | {

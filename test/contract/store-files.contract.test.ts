@@ -230,15 +230,15 @@ describe.each(MAKERS)('the files of a store over %s', (_name, make) => {
     const batchOf = (dbtime: number, numbers: readonly number[]) => numbers.map((number) => aPage(number, dbtime))
     await rig.database({ order: 'create-database', header: databaseHeader(1) })
     expect(await rig.store.ask({ order: 'read-saved-pages' })).toEqual([])
-    await rig.database({ order: 'save-pages', pages: batchOf(5, [1, 2, 3, 4]) })
-    await rig.database({ order: 'save-pages', pages: batchOf(6, [2, 9]) })
+    await rig.database({ order: 'save-pages', pages: batchOf(5, [1, 2, 3, 4]), headerDigest: 5n })
+    await rig.database({ order: 'save-pages', pages: batchOf(6, [2, 9]), headerDigest: 2n ** 64n - 1n })
     await rig.store.close()
 
     rig = await open()
     const saved = await rig.store.ask({ order: 'read-saved-pages' })
     await rig.database({ order: 'create-database', header: databaseHeader(2) })
 
-    expect(saved).toEqual(batchOf(6, [2, 9]))
+    expect(saved).toEqual(batchOf(6, [2, 9]).map((page) => ({ ...page, headerDigest: 2n ** 64n - 1n })))
     expect(await names('database')).toEqual(['priv1.edb'])
     expect(await rig.store.ask({ order: 'read-saved-pages' })).toEqual([])
   })

@@ -32,7 +32,7 @@ async function playAll(rig: StoreRig): Promise<boolean> {
     (await rig.log(prepare(), roll(null, 1), write(1, 0, 1), prepare(), roll(1, 2), prepare(1), roll(2, 3))) &&
     (await rig.database(
       { order: 'create-database', header: databaseHeader(20) },
-      { order: 'save-pages', pages: PAGES },
+      { order: 'save-pages', pages: PAGES, headerDigest: 20n },
       { order: 'write-pages', pages: PAGES },
       { order: 'sync-database' },
       { order: 'write-header', header: databaseHeader(21) },

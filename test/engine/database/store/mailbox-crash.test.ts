@@ -1,6 +1,6 @@
 // Goal: messages survive every crash exactly as their transactions were acknowledged, and a copy gets the same trees, byte for byte.
 // Method: the mailbox store over the store engine over a model disk, cut off after any of its steps; then its logs are replayed on a copy.
-// STORE_RUNS says how many runs, STORE_SEED where to begin.
+// STORE_RUNS says how many runs, STORE_SEED where to begin. Seeds that broke a promise once are kept.
 import { describe, expect, it } from 'vitest'
 import type { LogPosition } from '../../../../engine/database/log-position.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
@@ -17,17 +17,24 @@ const RUNS = Number(process.env['STORE_RUNS'] ?? 12)
 const SEED = Number(process.env['STORE_SEED'] ?? 1)
 const SESSIONS = [1, 2]
 
+/** What they found: pages torn between sectors of one letter, which their own checksums do not see; a saved page that was torn. */
+const KEPT_SEEDS = [30_069, 30_120, 30_158, 30_193, 30_005]
+
 describe('a mailbox store that crashes', () => {
   it(`has the messages that it acknowledged, and so has its copy, ${RUNS} runs from seed ${SEED}`, () => {
-    for (let seed = SEED; seed < SEED + RUNS; seed++) {
-      try {
-        new MailboxRun(seed).play()
-      } catch (cause) {
-        throw new Error(`STORE_SEED=${seed} STORE_RUNS=1: ${cause instanceof Error ? cause.message : cause}`, { cause })
-      }
-    }
+    for (let seed = SEED; seed < SEED + RUNS; seed++) play(seed)
   })
+
+  it.each(KEPT_SEEDS)('keeps what it promised with seed %i', (seed) => play(seed))
 })
+
+function play(seed: number): void {
+  try {
+    new MailboxRun(seed).play()
+  } catch (cause) {
+    throw new Error(`STORE_SEED=${seed} STORE_RUNS=1: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
 
 class MailboxRun {
   readonly #choices: Choices

@@ -6,9 +6,15 @@ import { fillWithPattern } from '../../../../engine/database/fill-pattern.ts'
 import { LOG_HEADER_BYTES, readLogHeader } from '../../../../engine/database/log-header.ts'
 import { PAGE_BYTES } from '../../../../engine/database/page.ts'
 import type { StoreFiles } from '../../../../engine/database/recovery-evidence.ts'
+import {
+  BATCH_ID_BYTES,
+  fillSlot,
+  readSavedPages,
+  SLOT_HEAD_BYTES,
+} from '../../../../engine/database/saved-page-file.ts'
 import { readStore } from '../../../../engine/database/store-finding.ts'
 import type { StoreAnswer } from '../../../../engine/database/store-machine.ts'
-import type { PageImage, StoreOrder, StoreQuestion } from '../../../../engine/database/store-order.ts'
+import type { SavedPage, StoreOrder, StoreQuestion } from '../../../../engine/database/store-order.ts'
 import { asGeneration, type Generation } from '../../../../engine/generation.ts'
 
 /** Free decisions; 0 is the mildest. */
@@ -22,7 +28,6 @@ const PREPARED_LOG = 'E00tmp.log'
 const DATABASE = 'priv1.edb'
 const SAVED_PAGES = 'priv1.saved'
 const CHECKPOINT = 'E00.chk'
-const SAVED_HEADER_BYTES = 1024
 
 interface PendingSector {
   readonly at: number
@@ -66,6 +71,7 @@ export class ModelStoreDisk {
   readonly files = new Map<string, ModelFile>()
   /** Every header that was written, as it came to be durable. */
   readonly headers: DatabaseHeader[] = []
+  #batches = 0
 
   /** A machine that loses power, or a process that is killed: what it wrote can be read still, durable or not. */
   crash(kind: 'power' | 'kill', choose: Choose): void {
@@ -188,7 +194,7 @@ export class ModelStoreDisk {
       case 'create-database':
         return [() => this.#create(order.header)]
       case 'save-pages':
-        return [() => this.#save(order.pages), () => this.#file(SAVED_PAGES).sync()]
+        return [() => this.#save(order), () => this.#file(SAVED_PAGES).sync()]
       case 'write-pages':
         return order.pages.map(
           ({ number, bytes }) =>
@@ -272,28 +278,20 @@ export class ModelStoreDisk {
     this.#file(DATABASE).sync(0, 2 * PAGE_BYTES)
   }
 
-  #save(pages: readonly PageImage[]): void {
-    const bytes = new Uint8Array(SAVED_HEADER_BYTES + pages.length * PAGE_BYTES)
-    const view = new DataView(bytes.buffer)
-    for (const [index, { number, bytes: image }] of pages.entries()) {
-      view.setUint32(4 + index * 4, number, true)
-      bytes.set(image, SAVED_HEADER_BYTES + index * PAGE_BYTES)
-    }
-    view.setUint32(0, pages.length, true)
+  #save({ pages, headerDigest }: Extract<StoreOrder, { order: 'save-pages' }>): void {
+    const slotBytes = SLOT_HEAD_BYTES + PAGE_BYTES
+    const bytes = new Uint8Array(pages.length * slotBytes)
+    const batch = new Uint8Array(BATCH_ID_BYTES)
+    new DataView(batch.buffer).setUint32(0, ++this.#batches)
+    for (const [index, page] of pages.entries())
+      fillSlot(bytes.subarray(index * slotBytes, (index + 1) * slotBytes), page, { batch, index, headerDigest })
     const file = this.files.get(SAVED_PAGES) ?? new ModelFile(new Uint8Array(0))
     this.files.set(SAVED_PAGES, file)
     file.write(0, bytes)
   }
 
-  #savedPages(): readonly PageImage[] {
-    const bytes = this.files.get(SAVED_PAGES)?.content ?? new Uint8Array(SAVED_HEADER_BYTES)
-    if (bytes.byteLength < SAVED_HEADER_BYTES) return []
-    const view = new DataView(bytes.buffer)
-    const whole = Math.floor((bytes.byteLength - SAVED_HEADER_BYTES) / PAGE_BYTES)
-    return Array.from({ length: Math.min(view.getUint32(0, true), whole) }, (_, index) => {
-      const lo = SAVED_HEADER_BYTES + index * PAGE_BYTES
-      return { number: view.getUint32(4 + index * 4, true), bytes: bytes.slice(lo, lo + PAGE_BYTES) }
-    })
+  #savedPages(): readonly SavedPage[] {
+    return readSavedPages(this.files.get(SAVED_PAGES)?.content ?? new Uint8Array(0))
   }
 
   #openGeneration(): number {
