@@ -1,9 +1,8 @@
 import { readCheckpointFile } from '../../engine/database/checkpoint-file.ts'
 import { readDatabaseHeader } from '../../engine/database/database-header-copies.ts'
-import { openLogBytes } from '../../engine/database/log-bytes.ts'
 import { PAGE_BYTES } from '../../engine/database/page.ts'
-import { verifyPage } from '../../engine/database/page-seal.ts'
-import type { DatabaseOrder, LogOrder } from '../../engine/database/store-order.ts'
+import { digestHeader } from '../../engine/database/saved-page-file.ts'
+import type { DatabaseOrder, LogOrder, SavedPage } from '../../engine/database/store-order.ts'
 import type { FileOperations } from '../../storage/file-operations.ts'
 import { SavedPages } from '../../storage/saved-pages.ts'
 import { DATABASE_SCRIPT, freshLog, LOG_BYTES } from './store-script.ts'
@@ -15,8 +14,8 @@ export interface StoreContents {
   /** Discarded logs, whatever their names. */
   readonly kept: readonly Uint8Array[]
   readonly database: Uint8Array | null
-  /** The dbtime of each page whose saved image is whole, as a recovery would see it. */
-  readonly saved: ReadonlyMap<number, number>
+  /** By number: the images of pages that a recovery would see. */
+  readonly saved: ReadonlyMap<number, SavedPage>
 }
 
 /** A disk as an auditor reads it: files alone, with however many names. */
@@ -38,9 +37,7 @@ export async function contentsOf(disk: RawDisk, root: string): Promise<StoreCont
     logs: new Map(disk.list(logs).map((name) => [name, disk.read(`${logs}/${name}`)])),
     kept: disk.list(outOfDate).map((name) => disk.read(`${outOfDate}/${name}`)),
     database: disk.list(database).includes('priv1.edb') ? disk.read(`${database}/priv1.edb`) : null,
-    saved: new Map(
-      images.filter((image) => verdictOf(image) === 'sound').map(({ number, bytes }) => [number, dbtimeOf(bytes)]),
-    ),
+    saved: new Map(images.map((image) => [image.number, image])),
   }
 }
 
@@ -149,46 +146,46 @@ function isBetween(log: Uint8Array, generation: number, of: { before: LogTwin; n
 export function judgeDatabase(found: StoreContents, ended: number): string[] {
   if (found.database === null) return ended > 0 ? ['the database is missing'] : []
   const { durable, underWay } = promisedPages(ended)
+  const header = readDatabaseHeader(found.database)
+  const headerDigest = header.verdict === 'read' ? digestHeader(header.header) : null
   const faults: string[] = []
   for (let number = 1; number <= PAGES_MAX; number++) {
-    const bytes = new Uint8Array(PAGE_BYTES)
+    const bytes = Buffer.alloc(PAGE_BYTES)
     bytes.set(found.database.subarray((number + 1) * PAGE_BYTES, (number + 2) * PAGE_BYTES))
-    const verdict = verdictOf({ number, bytes })
-    const old = durable.get(number) ?? 0
-    const expected = [old, underWay.get(number) ?? old]
-    const image = found.saved.get(number)
-    // A file system may give back zeroes for what was under way: that is torn as well.
-    const isTorn = verdict === 'empty' ? underWay.has(number) && !expected.includes(0) : verdict !== 'sound'
-    if (isTorn && (!underWay.has(number) || image === undefined)) faults.push(`page ${number} is torn without an image`)
-    if (!isTorn && !expected.includes(dbtimeOf(bytes)))
-      faults.push(`page ${number} is of ${dbtimeOf(bytes)}, not ${expected.join(' or ')}`)
-    if (image !== undefined && image < old) faults.push(`the image of page ${number} is older than the page`)
+    const old = durable.get(number) ?? NO_PAGE
+    const next = underWay.get(number) ?? old
+    const saved = found.saved.get(number)
+    // Only this one goes over a page that looks sound.
+    const image = saved?.headerDigest === headerDigest ? saved.bytes : NO_PAGE
+    if (!bytes.equals(old) && !bytes.equals(next) && !(next !== old && next.equals(image)))
+      faults.push(`page ${number} is neither old nor new, and has no image`)
+    if (image !== NO_PAGE && dbtimeOf(image) < dbtimeOf(old)) faults.push(`page ${number} is newer than its image`)
   }
   return [...faults, ...judgeHeaders(found, ended)]
 }
 
 /** The highest page of the script. */
 const PAGES_MAX = 9
-
-function verdictOf({ number, bytes }: { readonly number: number; readonly bytes: Uint8Array }): string {
-  return verifyPage(openLogBytes(bytes), 0, { bytes: PAGE_BYTES, number }).verdict
-}
+/** What lies where no page was written. */
+const NO_PAGE: Buffer = Buffer.alloc(PAGE_BYTES)
 
 /** Pages of the script are full of it. */
 function dbtimeOf(bytes: Uint8Array): number {
   return bytes[100] ?? 0
 }
 
-/** The dbtime of each page that is durable, and of each that may be under way, when so many orders have ended. */
-function promisedPages(ended: number): { durable: Map<number, number>; underWay: Map<number, number> } {
-  const durable = new Map<number, number>()
-  const underWay = new Map<number, number>()
+type Pages = Map<number, Buffer>
+
+/** Each page that is durable, and each that may be under way, when so many orders have ended. */
+function promisedPages(ended: number): { durable: Pages; underWay: Pages } {
+  const durable: Pages = new Map()
+  const underWay: Pages = new Map()
   for (const [index, order] of DATABASE_SCRIPT.slice(0, ended + 1).entries()) {
     if (order.order === 'write-pages')
-      for (const { number, bytes } of order.pages) underWay.set(number, dbtimeOf(bytes))
+      for (const { number, bytes } of order.pages) underWay.set(number, Buffer.from(bytes.buffer))
     // Every other order ends with all pages durable.
     if (order.order === 'create-database' || order.order === 'write-pages' || index === ended) continue
-    for (const [number, dbtime] of underWay) durable.set(number, dbtime)
+    for (const [number, bytes] of underWay) durable.set(number, bytes)
     underWay.clear()
   }
   return { durable, underWay }

@@ -1,4 +1,4 @@
-// Goal: whatever moment the power fails at, each page of a store's database is old, new, or torn with a whole image of it.
+// Goal: whatever moment the power fails at, each page of a store's database is old, new, or torn with a whole image of it that recovery puts back.
 // Method: as for its logs: the power is cut at every call with every kind of loss, and the script itself says what was promised.
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
@@ -48,7 +48,7 @@ async function searchDatabase(variant: Variant = (files) => files): Promise<stri
 function readOf({ database, saved, logs }: StoreContents): unknown {
   const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
   const files = [database, logs.get('E00.chk')].map((bytes) => (bytes ? digestOf(bytes) : null))
-  return { files, saved: [...saved] }
+  return { files, saved: [...saved.values()].map(({ bytes, ...image }) => ({ ...image, bytes: digestOf(bytes) })) }
 }
 
 /** The sync of one file is left out. */
