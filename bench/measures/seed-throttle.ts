@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { SharedRate } from '../../workers/shared-rate.ts'
 import { pause } from '../command.ts'
+import { type Arrival, CountingRelay } from '../counting-relay.ts'
 import { withThread } from '../database-contender.ts'
 import { makeDatabase } from '../database-file.ts'
 import type { MeasureResult, Row } from '../result.ts'
@@ -79,10 +79,11 @@ async function watched(
 ): Promise<Seen> {
   const target = join(bench.directory, 'throttle-target')
   mkdirSync(target)
-  const relay = await countingRelay(sourcePort)
+  const relay = await CountingRelay.to(sourcePort)
   const shared = new SharedRate()
   shared.set(rate * 1e6)
   let changedAt = Number.NaN
+  let arrivals: readonly Arrival[] = []
   try {
     await withThread(async (thread) => {
       const stop = new AbortController()
@@ -97,23 +98,19 @@ async function watched(
       const reading = thread.ask(query, { signal: stop.signal }).catch(() => undefined) // it is cut off, or comes to its end
       await pause(changeTo === null ? WATCH_MS : WATCH_MS / 2)
       if (changeTo !== null) {
-        changedAt = performance.now()
+        changedAt = Number(process.hrtime.bigint()) / 1e6
         shared.set(changeTo * 1e6)
         await pause(WATCH_MS / 2)
       }
       stop.abort()
       await reading
     })
+    arrivals = await relay.arrivals()
   } finally {
     await relay.close()
     rmSync(target, { recursive: true })
   }
-  return seenIn(relay.arrivals, { rate: rate * 1e6, changedAt, changeTo: (changeTo ?? 0) * 1e6 })
-}
-
-interface Arrival {
-  readonly atMs: number
-  readonly bytes: number
+  return seenIn(arrivals, { rate: rate * 1e6, changedAt, changeTo: (changeTo ?? 0) * 1e6 })
 }
 
 function seenIn(
@@ -170,39 +167,6 @@ function mostIn(bins: readonly number[], window: number): number {
   return most
 }
 
-/** A relay that notes when how many bytes came from the source. Heads of answers, of which each has one length, are taken off. */
-async function countingRelay(sourcePort: number) {
-  const arrivals: Arrival[] = []
-  const server = createServer((near) => {
-    const far = connect(sourcePort, '127.0.0.1')
-    near.pipe(far)
-    near.on('error', () => far.destroy())
-    far.on('error', () => near.destroy())
-    far.on('data', (chunk: Buffer) => {
-      arrivals.push({ atMs: performance.now(), bytes: chunk.length - headBytes(chunk) })
-      near.write(chunk)
-    })
-    far.on('close', () => near.destroy())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    port,
-    arrivals,
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
-  }
-}
-
-function headBytes(chunk: Buffer): number {
-  let bytes = 0
-  for (let at = chunk.indexOf('HTTP/1.1 '); at >= 0; at = chunk.indexOf('HTTP/1.1 ', at + 1)) {
-    const end = chunk.indexOf('\r\n\r\n', at)
-    bytes += (end < 0 ? chunk.length : end + 4) - at
-  }
-  return bytes
-}
-
 function databaseOf({ directory }: BenchRun): string {
   return join(directory, 'throttle-source', 'priv1.edb')
 }
@@ -223,7 +187,7 @@ function resultOf(rows: readonly Row[], changes: readonly number[]): MeasureResu
   return {
     name: 'seed-throttle',
     title: 'Seed at a bounded rate',
-    method: `Bodies of answers, counted by a relay between source and copy over ${WATCH_MS / 1_000} s each, the first second left out for the mean. Windows of ${WINDOWS_MS.join(' and ')} ms.`,
+    method: `Bodies of answers, counted by a relay in a process of its own between source and copy over ${WATCH_MS / 1_000} s each, the first second left out for the mean. Windows of ${WINDOWS_MS.join(' and ')} ms.`,
     rows,
     ratios: [
       {
