@@ -188,10 +188,32 @@ export interface Announcement {
   readonly logTimeMs: number
   /**
    * Number of the stream that these logs are: 0 at first, one more with each restore after which not all logs are what they
-   * were. Generations of two streams do not mean the same logs.
+   * were, and with each change of roles. Generations of two streams do not mean the same logs.
    */
   readonly stream: number
+  /** Where a change of roles began the stream; absent for any other. */
+  readonly takenOver?: TakenOver
 }
+
+/** What a source had when it became the active in the place of another node. */
+export interface TakenOver {
+  /**
+   * The newest log. As long as that is the newest generated one, the source has written nothing of its own, and nobody can see where another
+   * stream parts from it.
+   */
+  readonly after: Generation
+  /** What of the streams before is here: those that led to this one, as far as they are known, at most {@link SHARED_STREAMS_MAX}. */
+  readonly shares: readonly SharedStream[]
+}
+
+/** Another stream, the logs of which are those of the present one up to a log. */
+export interface SharedStream {
+  readonly stream: number
+  readonly through: Generation
+}
+
+/** Streams that a source knows to share logs with: more changes of roles than a copy is away for. */
+export const SHARED_STREAMS_MAX = 64
 
 /** How a copy stands, as it tells its source. The source believes the latest report, also when it says less than before. */
 export interface CopyReport {
@@ -229,8 +251,9 @@ export type SourceFact =
       readonly truncatedBelow: Generation
       /** Backups that the journal keeps; those of a mailbox store come with `backups-known`. */
       readonly history?: BackupHistory
-      /** How often the logs were restored, as the journal has it. */
+      /** The number of the stream, as the journal has it: one more with each restore and each change of roles. */
       readonly stream: number
+      readonly takenOver?: TakenOver
     })
   | (Noticed & { readonly kind: 'directory-scanned'; readonly closed: ClosedLogs })
   | (Noticed & { readonly kind: 'directory-lost'; readonly fault: Fault })

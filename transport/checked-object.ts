@@ -57,6 +57,13 @@ export class CheckedObject {
     return new CheckedObject(this.#read(field), `${this.#what}.${field}`)
   }
 
+  /** A list of at most so many objects. */
+  objects(field: string, most: number): readonly CheckedObject[] {
+    const value = this.#read(field)
+    if (!Array.isArray(value) || value.length > most) throw this.#refusal(field)
+    return value.map((one) => new CheckedObject(one, `${this.#what}.${field}`))
+  }
+
   /** Whether the field is there and null. */
   isNull(field: string): boolean {
     return this.#read(field) === null

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode } from '../engine/error.ts'
-import type { Announcement, CopyReport, Fault } from '../engine/fact.ts'
+import { type Announcement, type CopyReport, type Fault, SHARED_STREAMS_MAX, type TakenOver } from '../engine/fact.ts'
 import type { Generation, GenerationRange } from '../engine/generation.ts'
 import type { LogFormat } from '../engine/log-format.ts'
 import { type StoreKind, storeKindOf } from '../engine/store-kind.ts'
@@ -286,6 +286,15 @@ function readAnnouncement(object: CheckedObject): Announcement {
     logTimeMs: object.time('logTimeMs'),
     // A source of before there were restores does not say.
     stream: object.isAbsent('stream') ? 0 : object.whole('stream'),
+    ...(!object.isAbsent('takenOver') && { takenOver: readTakenOver(object.object('takenOver')) }),
+  }
+}
+
+function readTakenOver(object: CheckedObject): TakenOver {
+  const shared = object.objects('shares', SHARED_STREAMS_MAX)
+  return {
+    after: object.generation('after'),
+    shares: shared.map((one) => ({ stream: one.whole('stream'), through: one.generation('through') })),
   }
 }
 

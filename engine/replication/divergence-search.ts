@@ -6,18 +6,20 @@ import type { LogIdentity } from '../log-identity.ts'
  * same" holds up to a log and never above.
  */
 export interface DivergenceSearch {
-  /** The newest log of the copy when the search began. */
+  /** The newest log that both sides had when the search began. */
   readonly newest: Generation
   /** No log below this can be had from both sides. */
   readonly lowest: Generation
   /** The highest log that is known to be the same; 0 while none is. */
   readonly same: Generation
-  /** The lowest log that is known to differ. Above `same`. */
+  /** The lowest log that is known to differ, above `same`; the one above `newest` while none is. */
   readonly differs: Generation
   /** The log that is being compared, between the two. */
   readonly asked: Generation
   /** What the copy's own log `asked` is; null until that was read. */
   readonly own: LogIdentity | null
+  /** Whether a log was left out that may well be compared later: its source has it, and it could not be read. */
+  readonly isBlurred: boolean
 }
 
 /** How a log of the copy and the source's log of the same generation stand to each other. */
@@ -36,11 +38,11 @@ export function compareLogs(own: LogIdentity, theirs: LogIdentity): Comparison {
 
 /** The newest log differs; `lowest` is the lowest one that both sides have. */
 export function beginSearch(newest: Generation, lowest: Generation): DivergenceSearch {
-  return { newest, lowest, same: NO_GENERATION, differs: newest, asked: newest, own: null }
+  return { newest, lowest, same: NO_GENERATION, differs: newest, asked: newest, own: null, isBlurred: false }
 }
 
-/** The same search, with what came of the log that was asked for; `unknown` where one side does not have it. */
-export function narrowed(search: DivergenceSearch, result: Comparison | 'unknown'): DivergenceSearch {
+/** The same search, with what came of the log that was asked for; `unknown` where one side does not have it, `unreadable` where it could not be read. */
+export function narrowed(search: DivergenceSearch, result: Comparison | 'unknown' | 'unreadable'): DivergenceSearch {
   const { asked } = search
   switch (result) {
     case 'same':
@@ -52,6 +54,8 @@ export function narrowed(search: DivergenceSearch, result: Comparison | 'unknown
       return { ...search, differs: asked, same: previousGeneration(asked) }
     case 'unknown':
       return { ...search, lowest: nextGeneration(asked) }
+    case 'unreadable':
+      return { ...search, lowest: nextGeneration(asked), isBlurred: true }
   }
 }
 

@@ -1,8 +1,18 @@
 import type { CopiedLog, Fault, ReplicaFact } from '../fact.ts'
-import { formatGeneration, nextGeneration, previousGeneration } from '../generation.ts'
+import { formatGeneration, nextGeneration } from '../generation.ts'
 import type { EventOrder, ReplicaOrder } from '../order.ts'
+import { ATTEMPTS_MAX } from './copier.ts'
 import { compareLogs } from './divergence-search.ts'
-import { beginReseed, diverged, searchCompared, searchMissed, setStraysAside } from './incremental-reseed.ts'
+import {
+  ahead,
+  beginReseed,
+  beyondMoved,
+  lostInDatabase,
+  mayHaveLost,
+  searchCompared,
+  searchMissed,
+  setStraysAside,
+} from './incremental-reseed.ts'
 import { type Failure, isLooking, mayCopy, nextNeeded, type ReplicaState } from './replica-state.ts'
 
 type Stepped = readonly [ReplicaState, readonly ReplicaOrder[]]
@@ -14,7 +24,9 @@ type LogMatched = Extract<ReplicaFact, { kind: 'log-matched' }>
  *
  * 1. A copy without logs takes what its source has. If it has a database with logs in it, only their replay can prove that.
  * 2. A newest log above everything that the source has generated is one of the future: Failed, until the source comes there.
- *    Before that, logs beyond a gap are set aside: they may be of the stream before ({@link setStraysAside}).
+ *    Before that, logs beyond a gap are set aside: they may be of the stream before ({@link setStraysAside}). A source that has
+ *    changed its role is another machine, which goes on from where it was: it is waited for until it has written something
+ *    ({@link beyondMoved}).
  * 3. The source's log of the newest generation here is asked for and compared ({@link logCompared}). Where it is another one, the first
  *    that differs is searched for ({@link beginReseed}).
  * 4. Where the source has that log no more, the next one proves by its header that it continues ({@link provenByLog}), or does not, and
@@ -22,8 +34,9 @@ type LogMatched = Extract<ReplicaFact, { kind: 'log-matched' }>
  *
  * A source that holds no log at all may not have read its directory yet: it is waited for.
  *
- * Source: divergence is looked for at instance start, after a restore, and on Resume; a restore into the active is followed by
- * Suspend and Resume, or the copy keeps outdated generations and copies nothing.
+ * Source: divergence is looked for at instance start, after a change of roles, after a restore, and on Resume, and cannot be seen until
+ * the new active has produced traffic; a restore into the active is followed by Suspend and Resume, or the copy keeps outdated
+ * generations and copies nothing.
  */
 export function lookAtSource(state: ReplicaState, nowMs: number): Stepped {
   if (!isLooking(state) || state.look === 'asked' || !state.heard || !state.connected || !mayCopy(state))
@@ -31,11 +44,14 @@ export function lookAtSource(state: ReplicaState, nowMs: number): Stepped {
   const { announcement, inspected, stream, look, session, identity, above } = state
   const isUnchanged = announcement.stream === stream && (look === 'if-restored' || inspected === 0)
   if (isUnchanged) return belonging(state)
+  const isMoved = announcement.takenOver !== undefined && announcement.stream !== stream
+  if (isMoved && mayHaveLost(state)) return lostInDatabase(state, nowMs)
   if (announcement.stream !== stream && above > inspected) return setStraysAside(state, nowMs)
   if (nextNeeded(state) === 1) return belonging(state)
   if (inspected === 0 && state.database === null) return belonging(state)
   if (announcement.lowest === 0) return [state, []]
-  if (nextNeeded(state) > nextGeneration(announcement.generated)) return ahead(state, nowMs)
+  if (nextNeeded(state) > nextGeneration(announcement.generated))
+    return isMoved ? beyondMoved(state) : ahead(state, nowMs)
   const isThere = inspected >= announcement.lowest && inspected <= announcement.closedThrough
   // Without its identity the log itself is not here: what the database needs was lost below the others.
   if (!isThere || identity === null) return [byNextLog(state), []]
@@ -80,7 +96,7 @@ export function logMatched(state: ReplicaState, { log, isSame, nowMs }: LogMatch
 export function comparisonFailed(state: ReplicaState, fault: Fault, nowMs: number): Stepped {
   const isRefused = ['LOG_MISSING', 'LOG_CHANGED', 'LOG_REJECTED', 'READ_FAILED', 'FILE_HELD'].includes(fault.code)
   if (!isRefused) return [{ ...state, look: 'wanted', search: null, heard: false }, []]
-  return state.search === null ? [byNextLog(state), []] : searchMissed(state, nowMs)
+  return state.search === null ? [byNextLog(state), []] : searchMissed(state, fault, nowMs)
 }
 
 /**
@@ -94,14 +110,14 @@ export function provenByLog(before: ReplicaState, state: ReplicaState): Stepped 
 }
 
 /**
- * The log that was to prove that it continues does not. Once the source is asked again for the newest log that is here: it may have been
+ * The log that was to prove that it continues does not. The source is asked again for the newest log that is here: it may have been
  * held, or its directory gone, when that was asked for before.
  */
 export function disprovenByLog(state: ReplicaState, { generation }: Pick<CopiedLog, 'generation'>): ReplicaState {
   const attempt = state.attempts.find((known) => known.generation === generation)
   // One that is being inspected just now continues what is here, and will prove it.
   const isProving = state.accepted.length + state.inspecting.length > 0
-  const isNews = state.look === 'by-next-log' && attempt?.rejected === 1 && !isProving
+  const isNews = state.look === 'by-next-log' && attempt !== undefined && attempt.rejected < ATTEMPTS_MAX && !isProving
   return isNews ? { ...state, look: 'wanted' } : state
 }
 
@@ -115,11 +131,20 @@ export function isOutdated({ look, stream, announcement, failure }: ReplicaState
   return look === 'none' && stream !== announcement.stream && failure?.kind !== 'permanent'
 }
 
-/** What an operator should know of an outdated copy, whose status does not show it; `''` for any other. */
+/** What an operator should know of a copy that does not come forward, and whose status does not show it; `''` for any other. */
 export function outdatedRemark(state: ReplicaState): string {
-  if (!isOutdated(state)) return ''
+  if (!isOutdated(state)) return waitingRemark(state)
   const newest = formatGeneration(state.announcement.generated)
   return `the source was restored and has generated log ${newest}; the copy waits for log ${formatGeneration(nextNeeded(state))} until it is suspended and resumed`
+}
+
+/** Logs that nothing can be compared with yet. */
+function waitingRemark({ announcement, look, stream, inspected, heard }: ReplicaState): string {
+  const { takenOver, generated } = announcement
+  const isWaiting = heard && (look === 'wanted' || look === 'if-restored') && stream !== announcement.stream
+  if (takenOver === undefined || !isWaiting || inspected <= generated) return ''
+  const [first, last] = [nextGeneration(generated), inspected].map(formatGeneration)
+  return `the copy has logs ${first} to ${last}; its source took over from another node, has generated log ${formatGeneration(generated)}, and has yet to show whether they are the same`
 }
 
 /** Told once for each restore: the copy goes on with numbers that mean nothing any more. */
@@ -144,13 +169,4 @@ function byNextLog(state: ReplicaState): ReplicaState {
 /** The source has come to the newest log of the copy, or has truncated it. */
 function withoutAhead({ failure }: ReplicaState): Failure | null {
   return failure?.kind === 'ahead' ? null : failure
-}
-
-function ahead(state: ReplicaState, nowMs: number): Stepped {
-  const { announcement, failure } = state
-  if (failure !== null && failure.kind !== 'transient') return [state, []]
-  const first = formatGeneration(nextGeneration(announcement.generated))
-  const newest = formatGeneration(previousGeneration(nextNeeded(state)))
-  const message = `the copy has logs ${first} to ${newest}, which its source has not generated: the copy has diverged and has to be seeded, unless its database has nothing of them when its source comes to log ${newest}`
-  return diverged(state, { kind: 'ahead', message, sinceMs: nowMs })
 }

@@ -26,6 +26,7 @@ import {
   abandonWork,
   chainEnd,
   draftOf,
+  giveUpOrders,
   isAtRest,
   isUnproven,
   mayWork,
@@ -212,15 +213,19 @@ function announced(state: ReplicaState, announcement: Announcement): Stepped {
 
 /**
  * What was asked for to prove the old stream proves nothing of the new one. Logs that are being named meanwhile, and a look at the store that
- * is under way, belong to the session that is given up: the store is looked at anew. A copy that has looked before does not notice.
+ * is under way, belong to the session that is given up: the store is looked at anew. A copy that has looked before does not notice a
+ * restore; a change of roles it does, and what it has replayed into memory may be none of the new active's.
  */
 function streamChanged(before: ReplicaState, next: ReplicaState): Stepped {
-  if (before.look !== 'asked' && !isUnproven(before)) return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
+  const isMoved = before.look === 'none' && next.announcement.takenOver !== undefined
+  if (before.look !== 'asked' && !isUnproven(before) && !isMoved)
+    return [next, isOutdated(next) ? [outdatedEvent(next)] : []]
   const fresh: ReplicaState = { ...abandonWork(next), look: 'wanted' }
   if (isAtRest(before)) return [fresh, []]
-  if (before.phase !== 'checking' && before.inspecting.length === 0) return [fresh, stopOrders(before)]
+  const stop = isMoved ? giveUpOrders(before) : stopOrders(before)
+  if (before.phase !== 'checking' && before.inspecting.length === 0) return [fresh, stop]
   const { session } = fresh
-  return [{ ...fresh, phase: 'checking' }, [...stopOrders(before), { kind: 'check-store', session }]]
+  return [{ ...fresh, phase: 'checking' }, [...stop, { kind: 'check-store', session }]]
 }
 
 /** A suspended copy does not miss its source; any other is Failed until the source answers again. */

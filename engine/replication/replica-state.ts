@@ -279,6 +279,11 @@ export function stopOrders({ database }: ReplicaState): readonly ReplicaOrder[] 
   return database === null ? [{ kind: 'stop-copying' }] : [{ kind: 'stop-copying' }, { kind: 'stop-replaying' }]
 }
 
+/** The same without a word of what is in memory: nothing of it reaches the file. Awaited, each. */
+export function giveUpOrders({ database }: ReplicaState): readonly ReplicaOrder[] {
+  return database === null ? [{ kind: 'stop-copying' }] : [{ kind: 'stop-copying' }, { kind: 'abandon-database' }]
+}
+
 /** Gives up everything under way: a new session that goes on from `inspected`. The runner stops the I/O of the old one. */
 export function abandonWork(state: ReplicaState): ReplicaState {
   return {

@@ -18,7 +18,7 @@ export function restored(
   const { closed, truncatedBelow, mark } = fact
   const stream = state.stream + 1
   const forgotten = { backups: NEVER_BACKED_UP, session: null, truncateFailure: '' }
-  const fresh: SourceState = { ...state, ...forgotten, closed, truncatedBelow, mark, stream }
+  const fresh: SourceState = { ...state, ...forgotten, closed, truncatedBelow, mark, stream, takenOver: null }
   const generated = higherOf(closed.generated, previousGeneration(truncatedBelow))
   const next: SourceState = {
     ...fresh,

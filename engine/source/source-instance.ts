@@ -107,6 +107,7 @@ function started(state: SourceState, fact: Extract<SourceFact, { kind: 'share-st
       backups: fact.history ?? NEVER_BACKED_UP,
       truncatedBelow: fact.truncatedBelow,
       stream: fact.stream,
+      takenOver: fact.takenOver ?? null,
       generated,
     },
     [],
@@ -258,7 +259,8 @@ function settle(state: SourceState, nowMs: number): Stepped {
 
 function announcementOf(state: SourceState, nowMs: number): Announcement {
   const isSure = state.gap !== null && nowMs >= state.gap.sinceMs + GAP_GRACE_MS
-  return {
+  const { takenOver } = state
+  const announcement: Announcement = {
     lowest: state.closed?.lowest ?? NO_GENERATION,
     closedThrough: state.closed?.closedThrough ?? NO_GENERATION,
     generated: state.generated,
@@ -267,6 +269,7 @@ function announcementOf(state: SourceState, nowMs: number): Announcement {
     logTimeMs: state.logTimeMs,
     stream: state.stream,
   }
+  return takenOver === null ? announcement : { ...announcement, takenOver }
 }
 
 function sameAnnouncement(a: Announcement, b: Announcement): boolean {

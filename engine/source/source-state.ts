@@ -1,4 +1,4 @@
-import type { Announcement, BackupMark, ClosedLogs, CopyReport, EnrolledCopy } from '../fact.ts'
+import type { Announcement, BackupMark, ClosedLogs, CopyReport, EnrolledCopy, TakenOver } from '../fact.ts'
 import { type Generation, NO_GENERATION } from '../generation.ts'
 import { type BackupHistory, type BackupSession, NEVER_BACKED_UP } from './backup-session.ts'
 import type { PinnedBySeed } from './seeded-copy.ts'
@@ -60,8 +60,10 @@ export interface SourceState {
   /** After a failed deletion: not tried again before this time; 0 when nothing waits. */
   readonly truncateAgainMs: number
   readonly truncateFailure: string
-  /** How often the logs were restored: the number of their stream. */
+  /** The number of the stream of the logs. */
   readonly stream: number
+  /** Where a change of roles began the stream; null for any other. */
+  readonly takenOver: TakenOver | null
   /** Last announcement sent; null before the first. */
   readonly announced: Announcement | null
 }
@@ -104,6 +106,7 @@ export function startSource(name: string, options: SourceOptions): SourceState {
     truncateAgainMs: 0,
     truncateFailure: '',
     stream: 0,
+    takenOver: null,
     announced: null,
   }
 }
@@ -133,6 +136,7 @@ export function sourceDraftOf(state: SourceState): SourceDraft {
     truncateAgainMs: state.truncateAgainMs,
     truncateFailure: state.truncateFailure,
     stream: state.stream,
+    takenOver: state.takenOver,
     announced: state.announced,
   }
 }

@@ -18,15 +18,22 @@ const fault = fc.record({ code: fc.constantFrom('LOG_MISSING' as const, 'READ_FA
 const range = fc
   .tuple(fc.integer({ min: 1, max: 2 ** 40 }), fc.integer({ min: 0, max: 1023 }))
   .map(([first, more]) => ({ first: asGeneration(first), last: asGeneration(first + more) }))
-const announcement = fc.record({
-  lowest: generation,
-  closedThrough: generation,
-  generated: generation,
-  missing: generation,
-  truncatedBelow: generation,
-  logTimeMs: timeMs,
-  stream: fc.nat(),
-})
+const announcement = fc.record(
+  {
+    lowest: generation,
+    closedThrough: generation,
+    generated: generation,
+    missing: generation,
+    truncatedBelow: generation,
+    logTimeMs: timeMs,
+    stream: fc.nat(),
+    takenOver: fc.record({
+      after: generation,
+      shares: fc.array(fc.record({ stream: fc.nat(), through: generation }), { maxLength: 4 }),
+    }),
+  },
+  { requiredKeys: ['lowest', 'closedThrough', 'generated', 'missing', 'truncatedBelow', 'logTimeMs', 'stream'] },
+)
 const connectionFrame = fc.oneof(
   fc.constantFrom({ kind: 'ping' as const }, { kind: 'pong' as const }),
   fc.record({ kind: fc.constant('bye' as const), fault }),

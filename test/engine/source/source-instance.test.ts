@@ -102,6 +102,29 @@ describe('a start', () => {
   })
 })
 
+describe('a source that took its role over from another node', () => {
+  const takenOver = { after: asGeneration(5), shares: [{ stream: 0, through: asGeneration(5) }] }
+  const source = play(unstarted(), started({ stream: 1, takenOver }), scanned(1, 5))
+
+  it('says since which log, and what it shares', () => {
+    expect(source.announced).toMatchObject({ stream: 1, takenOver })
+  })
+
+  it('says so no more when its logs were restored', () => {
+    const closed = { lowest: asGeneration(1), closedThrough: asGeneration(3), generated: asGeneration(3), logTimeMs: 0 }
+    const restored = play(source, {
+      kind: 'stream-restored',
+      nowMs: 9,
+      closed,
+      truncatedBelow: NO_GENERATION,
+      mark: null,
+    })
+
+    expect(restored.announced).toMatchObject({ stream: 2 })
+    expect(restored.announced).not.toHaveProperty('takenOver')
+  })
+})
+
 describe('a copy that introduces itself', () => {
   it('is enrolled, told as event 9003, and accepted', () => {
     const source = play(aSource([]), enrolled('c2'), enrolled('c3'), enrolled('c1'))
