@@ -217,6 +217,9 @@ export class SeedJob {
     const answer = await this.#say({ ask: 'begin-seed', copyId: copy.copyId, from })
     const { session: id, stream = 0, pinnedFrom = NO_GENERATION, bytes = 0 } = answer
     const places = seedPlaces(this.#names, order.targetPath, stream)
+    // Pages of a stream that nobody thought of need logs that nobody was asked to keep.
+    const isOther = places.partial !== guess.partial
+    if (isOther && (await firstOfPart(files, places.partial)) !== NO_GENERATION) await files.unlink(places.partial)
     const session: Session = { id, stream, places }
     this.#session = session
     this.#continueLater(id)
