@@ -127,7 +127,7 @@ export function searchMissed(state: ReplicaState, { code }: Fault, nowMs: number
 }
 
 /** The copy stays Failed until an operator has seen to it, and goes on looking when he has. */
-export function diverged(state: ReplicaState, failure: Failure): Stepped {
+function diverged(state: ReplicaState, failure: Failure): Stepped {
   const event = { kind: 'raise-event', id: 2058, values: [failure.message] } as const
   return [{ ...state, stream: null, failure, look: 'wanted', search: null }, [...forgetStream(state), event]]
 }
