@@ -1,7 +1,7 @@
 // Runs the toy world over many seeds: SIM_RUNS of them (10,000 by default), from SIM_SEED on (a number; 1 by default).
-// Each is played in six worlds: with copies that keep logs only, with copies that have a database, with these and backups, with standby
-// targets among them, with a source that is restored, and with copies that are seeded (SIM_WORLD=logs, databases, backups, standby, restores or
-// seeds chooses one).
+// Each is played in seven worlds: with copies that keep logs only, with copies that have a database, with these and backups, with standby
+// targets among them, with a source that is restored, with copies that are seeded, and with nodes that change their roles (SIM_WORLD=logs,
+// databases, backups, standby, restores, seeds or moves chooses one).
 // SIM_TRACE=1 with SIM_RUNS=1 prints the trace of the run. Exit code 1 when a promise broke or a situation never arose.
 import { WORLD_KINDS, type WorldKind } from '../sim/fault.ts'
 import { describeFailure, type RunResult, runSeed } from '../sim/run-world.ts'

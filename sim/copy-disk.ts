@@ -1,11 +1,20 @@
 import type { CopiedLog, Fault, StoreContents, Suspension } from '../engine/fact.ts'
 import { type Generation, NO_GENERATION, nextGeneration } from '../engine/generation.ts'
 import type { Choices } from './choices.ts'
-import { removeCheckpoint } from './seed-findings.ts'
-import type { SeedPartial } from './seed-pages.ts'
+import { leaveCheckpoint, removeCheckpoint } from './seed-findings.ts'
+import type { SeedImage, SeedPartial } from './seed-pages.ts'
 import { ToyDatabase } from './toy-database.ts'
 import { type NameSurvival, ToyDirectory } from './toy-directory.ts'
 import type { ToyLog } from './toy-log.ts'
+
+/** What a node has that was the active until now. */
+export interface FormerActive {
+  readonly logs: ReadonlyMap<Generation, ToyLog>
+  /** Its database, as it left it. */
+  readonly image: SeedImage
+  readonly stream: number
+  readonly truncatedBelow: Generation
+}
 
 /** The disk of a copy: its directories, its database, and its journal of intent. What a restart finds. */
 export class CopyDisk {
@@ -107,6 +116,21 @@ export class CopyDisk {
   /** Makes the edge of a deletion durable before its first file goes. */
   allowDeletionThrough(last: Generation): void {
     if (nextGeneration(last) > this.truncatedBelow) this.truncatedBelow = nextGeneration(last)
+  }
+
+  /** The disk of a node that was the active until now is in its place. */
+  exchange({ logs, image, stream, truncatedBelow }: FormerActive): void {
+    this.logs.exchange(logs)
+    this.inspector.exchange(new Map())
+    this.database?.bringSeed(image)
+    this.leftovers.clear()
+    leaveCheckpoint(this)
+    this.suspension = null
+    this.partial = null
+    this.stream = stream
+    this.truncatedBelow = truncatedBelow
+    this.isGone = false
+    this.isFull = false
   }
 
   /** The checkpoint of before goes for a seed, and with the logs of before the edge of their deletion. */

@@ -146,6 +146,7 @@ export class CopyNode implements CopyEnd, CopySight {
     if (isGuarded) {
       oracle.checkSuspensions()
       oracle.checkStatus(this)
+      oracle.divergence.found(this, { before, orders })
     }
     this.#orders.give(orders)
   }
@@ -256,6 +257,7 @@ export class CopyNode implements CopyEnd, CopySight {
       touch: (what) => oracle.touched(this.copyId, what),
       opens: () => oracle.seeds.opens(this),
       makesAnew: () => oracle.replay.excuse(this.copyId),
+      misses: (generation) => oracle.divergence.misses(this, generation),
       redoes: (generation) => oracle.replay.redoes(this, generation),
       wasTrue: (log) => oracle.wasTrue(log),
     }

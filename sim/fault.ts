@@ -38,6 +38,8 @@ const FAULTS = {
   'rotten-log': 'a log decays on the disk of a copy after its inspection',
   restore: 'an operator restores a backup on the source that ends with an earlier log',
   seed: 'an operator has a copy seeded, one that cannot go on above all',
+  failover: 'the node of the active dies, and that of a copy takes its place with what it has',
+  move: 'an operator moves the active to the node of a copy',
 } as const
 
 /** Faults that meet only copies with a database. */
@@ -46,6 +48,9 @@ const REPLAY_FAULTS: ReadonlySet<string> = new Set(['replay-fails', 'bad-page', 
 /** What happens only in worlds with backups, and what only in worlds with seeds. */
 const BACKUP_FAULTS: ReadonlySet<string> = new Set(['backup'])
 const SEED_FAULTS: ReadonlySet<string> = new Set(['seed'])
+
+/** What happens only in worlds whose nodes change their roles. */
+const MOVE_FAULTS: ReadonlySet<string> = new Set(['failover', 'move'])
 
 /** What happens only in worlds with restores. */
 const RESTORE_FAULTS: ReadonlySet<string> = new Set(['restore'])
@@ -78,12 +83,20 @@ export type FaultRates = Readonly<Record<FaultName, number>>
 /**
  * What kind of world is drawn: copies that keep logs only, copies with databases, these with backups taken, copies with databases of
  * which some are standby targets, copies of all kinds whose source is restored now and then, or copies with databases that are backed
- * up and seeded, and whose source is restored in half of the runs.
+ * up and seeded, and whose source is restored in half of the runs; or such copies that take the place of the active.
  */
-export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby' | 'restores' | 'seeds'
+export type WorldKind = 'logs' | 'databases' | 'backups' | 'standby' | 'restores' | 'seeds' | 'moves'
 
 /** All kinds. */
-export const WORLD_KINDS: readonly WorldKind[] = ['logs', 'databases', 'backups', 'standby', 'restores', 'seeds']
+export const WORLD_KINDS: readonly WorldKind[] = [
+  'logs',
+  'databases',
+  'backups',
+  'standby',
+  'restores',
+  'seeds',
+  'moves',
+]
 
 /** What a run is made of. Drawn from the choices first, so that a seed fixes it. */
 export interface Scenario {
@@ -114,6 +127,8 @@ export interface Scenario {
   readonly release?: Release
   /** The lags of the copies that are standby targets, in order of the copies, null for any other; none when absent. */
   readonly standby?: readonly (StandbyOptions | null)[]
+  /** How many of its newest logs, the open one included, the database file of the active has nothing of; 1 when absent. */
+  readonly lostLogDepth?: number
   /** How long phase one lasts in virtual time, in milliseconds. */
   readonly phaseOneMs: number
 }
@@ -169,6 +184,8 @@ const USUAL_RATES: FaultRates = {
   backup: 60,
   restore: 20,
   seed: 40,
+  failover: 30,
+  move: 20,
 }
 
 /**
@@ -195,13 +212,25 @@ export function drawScenario(choices: Choices, kind: WorldKind = 'logs'): Scenar
     phaseOneMs: 10_000 + 10_000 * choices.below(5),
     replays,
     // Of what is drawn already, so that the choices of older seeds mean what they meant.
-    activeLag: kind === 'seeds' || (replays && logs % 2 === 1) ? logs % 9 : null,
+    activeLag: kind === 'seeds' || kind === 'moves' || (replays && logs % 2 === 1) ? logs % 9 : null,
     passiveGate: replays && choices.below(4) === 3 ? 'inspected' : 'replayed',
     // A copy that is ahead of its active's checkpoint needs more logs after a seed than before.
     ...(kind === 'seeds' && { copyLag: logs % 3 }),
     ...((logs + copies) % 4 === 2 && { release: 'rtm' }),
+    ...(kind === 'moves' && { copyLag: logs % 3, lostLogDepth: LOST_LOG_DEPTHS[logs % LOST_LOG_DEPTHS.length] ?? 1 }),
     ...(hasTargets && { standby: lagsBy(copies, logs) }),
   }
+}
+
+/** None at all, that of a store that is not in a cluster, those of the settings of a cluster, and that since the first service pack. */
+const LOST_LOG_DEPTHS = [0, 1, 4, 7, 10] as const
+
+/**
+ * Whether an operator has copies seeded where nothing else helps; nowhere where the active is no store of ours, or copies keep logs only. In
+ * these worlds numbers of logs are used again, too.
+ */
+export function isSeeded({ rates, replays, activeLag }: Scenario): boolean {
+  return (rates.seed > 0 || rates.failover > 0 || rates.move > 0) && replays && activeLag !== null
 }
 
 /** Where the source is restored, nothing else takes or changes files behind the back of the program. */
@@ -217,7 +246,9 @@ function lagsBy(copies: number, logs: number): readonly (StandbyOptions | null)[
 }
 
 function isDrawn(fault: FaultName, kind: WorldKind): boolean {
+  if (MOVE_FAULTS.has(fault)) return kind === 'moves'
   if (kind === 'restores') return !NOT_WITH_RESTORES.has(fault) && !BACKUP_FAULTS.has(fault) && !SEED_FAULTS.has(fault)
+  if (kind === 'moves') return !NOT_WITH_RESTORES.has(fault) && !RESTORE_FAULTS.has(fault)
   if (REPLAY_FAULTS.has(fault)) return kind !== 'logs'
   if (RESTORE_FAULTS.has(fault) || SEED_FAULTS.has(fault)) return kind === 'seeds'
   return !BACKUP_FAULTS.has(fault) || kind === 'backups' || kind === 'seeds'
@@ -246,12 +277,13 @@ export function describeScenario(scenario: Scenario): string {
     (fault) => `${fault} ${scenario.rates[fault]}`,
   )
   const { copies, logs, survival, jitterMs, copiesExpected, phaseOneMs, replays, passiveGate, activeLag } = scenario
+  const depth = scenario.lostLogDepth === undefined ? '' : `, lost log resilience ${scenario.lostLogDepth}`
   const targets = (scenario.standby ?? []).flatMap((lag, index) =>
     lag === null ? [] : [`copy${index + 1} lags ${lag.replayLagMs} and ${lag.truncationLagMs} ms`],
   )
   const lags = targets.map((target) => `, ${target}`).join('')
   const release = scenario.release === 'rtm' ? ', as RTM' : ''
   const databases = replays ? `, with databases, gate ${passiveGate}` : ''
-  const active = activeLag === null ? '' : `, checkpoint of the active ${activeLag} logs behind`
+  const active = activeLag === null ? '' : `, checkpoint of the active ${activeLag} logs behind${depth}`
   return `copies ${copies}${release}${lags}${databases}${active}, expected ${copiesExpected}, logs ${logs}, names survive by ${survival}, jitter ${jitterMs} ms, phase one ${phaseOneMs / 1000} s; faults per mille: ${on.join(', ') || 'none'}`
 }

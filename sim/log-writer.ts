@@ -1,4 +1,5 @@
 import type { Generation } from '../engine/generation.ts'
+import { isSeeded } from './fault.ts'
 import type { World } from './world.ts'
 
 /** Shortest and longest pause between two bursts, in milliseconds. */
@@ -52,13 +53,13 @@ export class LogWriter {
   #burst(): void {
     const { core, source } = this.#world
     if (!core.areFaultsOn) return
-    // Only a restore gives numbers back.
+    // Only a restore or a failover gives numbers back.
     if (this.#next > core.scenario.logs) {
-      if (core.scenario.rates.seed > 0) this.#goOn()
+      if (isSeeded(core.scenario)) this.#goOn()
       return
     }
     // A writer whose disk is full or away waits, as a database does.
-    const canWrite = !source.disk.isFull && !source.disk.isGone
+    const canWrite = !source.disk.isFull && !source.disk.isGone && !this.#world.isDismounted
     const logs = canWrite ? 1 + core.choices.below(BURST_LOGS_MAX) : 0
     for (let n = 0; n < logs && this.#next <= core.scenario.logs; n++) this.#write(this.#next++)
     this.#goOn()

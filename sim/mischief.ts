@@ -1,6 +1,6 @@
 import { type Generation, NO_GENERATION } from '../engine/generation.ts'
 import type { CopyNode } from './copy-node.ts'
-import type { FaultName } from './fault.ts'
+import { type FaultName, isSeeded } from './fault.ts'
 import type { Link } from './link.ts'
 import type { ToyReplayError } from './toy-database.ts'
 import { DAMAGES, type Damage, damagedLog } from './toy-log.ts'
@@ -62,7 +62,7 @@ export class Mischief {
   #isWanted(generation: Generation): boolean {
     const { copies, core } = this.#world
     // Whoever has to begin anew needs them all.
-    if (core.scenario.rates.seed > 0) return true
+    if (isSeeded(core.scenario)) return true
     return copies.some(({ state }) => state.inspected <= generation) || core.choices.below(2) === 0
   }
 
@@ -191,7 +191,7 @@ export class Mischief {
     // What was truncated meanwhile is not put back: it is gone rightly. One that still lies there, spoilt, may be needed: a
     // deletion that was cut short stays so while a copy that has lost logs copies them again.
     const isGone = source.disk.logs.get(generation) === undefined
-    if (isGone && (generation < source.disk.truncatedBelow || oracle.wasTruncated(generation))) return
+    if (isGone && (generation < source.disk.truncatedBelow || oracle.logs.truncated.has(generation))) return
     source.disk.place(log)
     source.directoryChanged()
   }

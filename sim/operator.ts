@@ -1,6 +1,7 @@
 import { asGeneration } from '../engine/generation.ts'
 import { BackupTool } from './backup-tool.ts'
 import type { CopyNode } from './copy-node.ts'
+import { RoleChanges } from './role-changes.ts'
 import { isBeyondRepair, SeedTool } from './seed-tool.ts'
 import type { World } from './world.ts'
 
@@ -16,6 +17,17 @@ const NEXT_COMMAND_MS_MAX = 4_000
 /** Between a Suspend and the seed after it, in milliseconds. */
 const SUSPEND_MS = 100
 
+/** How long a copy is cut off before its active fails, in milliseconds, at most. */
+const CUT_OFF_MS_MAX = 3_000
+/** Until the cluster knows that the active is down, in milliseconds: a few heartbeats, scaled to the hours of a toy world. */
+const NOTICED_MS_MIN = 300
+const NOTICED_MS_SPREAD = 2_000
+/** How long the node of a former active is away, in milliseconds, at most, and how soon an operator sees to it. */
+const AWAY_MS_MAX = 12_000
+const SOON_MS_MAX = 1_500
+/** How many logs can still be read from the disk of a node that failed, below this. */
+const SALVAGED_LOGS_MAX = 12
+
 /** Full ones more often, since the others build on them; and most of them complete. */
 const SCOPES = ['full', 'full', 'full', 'incremental', 'incremental', 'copy', 'differential'] as const
 const ENDINGS = ['completed', 'completed', 'completed', 'completed', 'aborted', 'vanished', 'twice'] as const
@@ -28,9 +40,13 @@ export class Operator {
   readonly backups: BackupTool
   /** The tool that seeds copies. */
   readonly seeds: SeedTool
+  /** Changes of roles. */
+  readonly roles: RoleChanges
 
   constructor(world: World) {
     this.#world = world
+    this.roles = new RoleChanges(world)
+    this.roles.onReturn = (copy) => this.#returned(copy)
     this.backups = new BackupTool(world)
     this.seeds = new SeedTool(world)
   }
@@ -45,6 +61,8 @@ export class Operator {
       if (core.strikes('backup')) this.#someBackup()
       if (core.strikes('restore')) this.#someRestore()
       if (core.strikes('seed')) this.#someSeed()
+      if (core.strikes('failover')) this.#someFailover()
+      if (core.strikes('move')) this.#someMove()
       this.start()
     })
   }
@@ -160,6 +178,50 @@ export class Operator {
     } as const
     if (choices.below(8) > 0) this.suspend(copy, null)
     core.after(SUSPEND_MS, () => this.seeds.take(request))
+  }
+
+  /** In most of them the copy has not kept up: it could not reach the active for a moment. */
+  #someFailover(): void {
+    const { core, links } = this.#world
+    const { choices } = core
+    const to = this.#someHeir()
+    if (to === undefined) return
+    const link = links.find(({ copyId }) => copyId === to.copyId)
+    const isCutOff = choices.below(3) > 0
+    if (isCutOff) link?.partition()
+    core.after(isCutOff ? choices.below(CUT_OFF_MS_MAX) : 0, () => {
+      link?.heal()
+      this.roles.failOver({
+        to,
+        isPowerCut: choices.below(2) === 0,
+        salvaged: choices.below(4) === 0 ? choices.below(SALVAGED_LOGS_MAX) : 0,
+        noticedAfterMs: NOTICED_MS_MIN + choices.below(NOTICED_MS_SPREAD),
+        awayMs: choices.below(AWAY_MS_MAX),
+      })
+    })
+  }
+
+  #someMove(): void {
+    const { choices } = this.#world.core
+    const to = this.#someHeir()
+    if (to !== undefined) this.roles.move(to, choices.below(AWAY_MS_MAX))
+  }
+
+  #someHeir(): CopyNode | undefined {
+    const { core, copies } = this.#world
+    const heirs = copies.filter((copy) => this.roles.isEligible(copy))
+    return heirs[core.choices.below(Math.max(1, heirs.length))]
+  }
+
+  /** Some former actives are suspended as soon as they are back. */
+  #returned(copy: CopyNode): void {
+    const { core } = this.#world
+    const { choices } = core
+    if (!core.areFaultsOn || choices.below(4) > 0) return
+    core.after(choices.below(SOON_MS_MAX), () => {
+      this.suspend(copy, 'back')
+      core.after(choices.below(NEXT_COMMAND_MS_MAX), () => this.resume(copy))
+    })
   }
 
   #someBackup(): void {

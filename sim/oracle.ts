@@ -13,13 +13,15 @@ import { copyStatus } from '../engine/replication/copy-status.ts'
 import { BackupOracle } from './backup-oracle.ts'
 import { beginsAnew, type CopyRecord, newRecord } from './copy-record.ts'
 import type { Core } from './core.ts'
-import { checkStray, type StrayLog } from './divergence-oracle.ts'
+import { DivergenceOracle, type StrayLog } from './divergence-oracle.ts'
 import type { CopySight } from './ports.ts'
 import { ReplayOracle } from './replay-oracle.ts'
 import { SeedOracle } from './seed-oracle.ts'
 import type { SeedImage } from './seed-pages.ts'
 import type { SourceDisk } from './source-disk.ts'
+import type { ToyDatabase } from './toy-database.ts'
 import type { ToyLog } from './toy-log.ts'
+import { TrueLogs } from './true-logs.ts'
 
 type OperatorRequest =
   | { readonly kind: 'suspend'; readonly copyId: string; readonly comment: string | null }
@@ -28,6 +30,16 @@ type OperatorRequest =
   | { readonly kind: 'disable'; readonly copyId: string }
   | { readonly kind: 'seed'; readonly copyId: string }
   | { readonly kind: 'backup' }
+
+/** What is known of two nodes that change their roles. */
+interface RoleChange {
+  /** The lowest log that the former active has; 0 for none. */
+  readonly lowestOfFormer: Generation
+  /** How far truncation went on it. */
+  readonly formerEdge: Generation
+  /** The database that is mounted. */
+  readonly mounted: ToyDatabase | null
+}
 
 /** How an operator's request ended. */
 export interface Answered {
@@ -40,16 +52,14 @@ export interface Answered {
  * A promise that does not hold ends the run. The numbers I1, I2… are those of docs/RELIABILITY.md.
  */
 export class Oracle {
-  /** The true content of every log ever closed. */
-  readonly truth: Map<Generation, ToyLog> = new Map<Generation, ToyLog>()
-  /** What was true before the logs were restored: right on a copy that has not looked since, and nowhere else. */
-  readonly #former = new Set<ToyLog>()
-  /** The highest edge of truncation before the last restore: what was ordered under it may still go from a copy. */
-  #formerEdge: Generation = NO_GENERATION
+  /** Knows the true content of every log. */
+  readonly logs: TrueLogs = new TrueLogs()
   /** Answers that came back, by request. */
   readonly answers: Map<number, Answered> = new Map<number, Answered>()
   /** Sees the databases. */
   readonly replay: ReplayOracle
+  /** Sees what copies say that they have diverged. */
+  readonly divergence: DivergenceOracle
   /** Sees the sets of backups. */
   readonly backups: BackupOracle
   /** Sees the seeds. */
@@ -61,11 +71,10 @@ export class Oracle {
   #requestId = 0
   /** The deletion that the source is at, and how far it came. */
   #deletion: { readonly range: GenerationRange | null; readonly last: number } = { range: null, last: 0 }
-  /** Logs that the source has truncated once: they may come back after a power cut and go again. */
-  readonly #truncated = new Set<Generation>()
 
   constructor(core: Core) {
     this.#core = core
+    this.divergence = new DivergenceOracle(core, this.logs)
     this.replay = new ReplayOracle(core)
     this.backups = new BackupOracle(core)
     this.seeds = new SeedOracle(core, (generation) => this.#isGone(generation))
@@ -74,6 +83,7 @@ export class Oracle {
   /** Lets the oracle see the source's disk. */
   watchSource(disk: SourceDisk): void {
     this.#source = disk
+    this.divergence.watchSource(disk)
   }
 
   /** Lets the oracle see a copy. */
@@ -81,9 +91,9 @@ export class Oracle {
     this.#copies.set(sight.copyId, newRecord(sight))
   }
 
-  /** Whether the source has truncated this log at least once. */
-  wasTruncated(generation: Generation): boolean {
-    return this.#truncated.has(generation)
+  /** The true content of every log of the present stream. */
+  get truth(): ReadonlyMap<Generation, ToyLog> {
+    return this.logs.now
   }
 
   /** Whether a fault took or spoilt this log of a copy. */
@@ -102,29 +112,35 @@ export class Oracle {
     this.#copy(copyId).excused.add(generation)
   }
 
+  /**
+   * A node that was a copy is the active from now on. The node of before has its place as a copy, of which nothing is known yet.
+   */
+  rolesChanged(sight: CopySight, last: ToyLog, known: RoleChange): void {
+    const { copyId } = sight
+    this.backups.restored()
+    this.replay.forget(copyId)
+    for (const [id, request] of this.#requests)
+      if ('copyId' in request && request.copyId === copyId) this.#requests.delete(id)
+    this.#copies.set(copyId, { ...newRecord(sight), first: known.lowestOfFormer })
+    this.logs.exchanged(last, known.formerEdge, (generation) => this.#source?.logs.get(generation) !== undefined)
+    this.divergence.mounts(copyId, known.mounted)
+  }
+
   /** The source's logs above this one are no longer true: a backup was restored. */
   restored(through: Generation): void {
     this.backups.restored()
-    // The last log of the backup is there again, whatever became of it before.
-    this.#truncated.delete(through)
-    this.#formerEdge = higherOf(this.#formerEdge, this.#source?.truncatedBelow ?? NO_GENERATION)
-    for (const [generation, log] of [...this.truth]) {
-      if (generation <= through) continue
-      this.#former.add(log)
-      this.truth.delete(generation)
-      this.#truncated.delete(generation)
-    }
+    this.logs.restored(through, this.#source?.truncatedBelow ?? NO_GENERATION)
   }
 
-  /** Whether this is the content of its generation, now or before the logs were restored. */
+  /** Whether this is the content of its generation, now or in another stream. */
   wasTrue(log: ToyLog): boolean {
-    return this.truth.get(log.generation) === log || this.#former.has(log)
+    return this.logs.isTrue(log) || this.logs.isFormer(log)
   }
 
   /** Notes a request of the operator and gives it its number. */
   operatorAsks(request: OperatorRequest): number {
     this.#requests.set(++this.#requestId, request)
-    if (request.kind === 'mark' && request.through <= this.#newest) this.backups.marked(request.through)
+    if (request.kind === 'mark' && request.through <= this.logs.newest) this.backups.marked(request.through)
     if (request.kind === 'thaw') this.#thaws(request.copyId)
     // From here on the operator expects I/O again, whether or not the answer reaches him.
     if (request.kind === 'resume') {
@@ -166,14 +182,7 @@ export class Oracle {
 
   /** Whether the source has truncated a log, and nobody else has taken it. */
   #isGone(generation: Generation): boolean {
-    return this.#source?.logs.get(generation) === undefined && this.#truncated.has(generation)
-  }
-
-  /** The newest log that was ever closed. */
-  get #newest(): Generation {
-    let newest = NO_GENERATION
-    for (const generation of this.truth.keys()) newest = higherOf(newest, generation)
-    return newest
+    return this.#source?.logs.get(generation) === undefined && this.logs.truncated.has(generation)
   }
 
   /** I5: the store of a suspended copy is not touched. */
@@ -200,8 +209,8 @@ export class Oracle {
     if (source.logs.get(generation) === undefined) return
     if (source.truncatedBelow <= generation)
       this.#core.fail('I6 truncation bounds', `log ${generation} goes, the durable edge is ${source.truncatedBelow}`)
-    if (this.#truncated.has(generation)) return
-    this.#truncated.add(generation)
+    if (this.logs.truncated.has(generation)) return
+    this.logs.truncated.add(generation)
     // A full backup of a passive that lags may take the mark back while a deletion is under way.
     if ((source.mark?.through ?? 0) < generation && this.backups.covered < generation)
       this.#core.fail('I1 deletion gate', `log ${generation} goes and is not backed up`)
@@ -229,10 +238,10 @@ export class Oracle {
     const log = sight.logs.get(generation)?.log
     // The first log of an empty copy has no neighbour to be compared with: a changed header cannot be seen.
     const before = (generation - 1) as Generation // at least 0, and only looked up
-    const hasNeighbour = sight.state.identity !== null && isTrue(sight, before, this.truth)
+    const hasNeighbour = sight.state.identity !== null && this.logs.isTrue(sight.logs.get(before)?.log)
     const isUnprovable = !hasNeighbour && log?.damage === null
     if (log !== this.truth.get(generation)) {
-      if (!isUnprovable && !(log !== undefined && this.#former.has(log)))
+      if (!isUnprovable && !(log !== undefined && this.logs.isFormer(log)))
         this.#core.fail('I12 corruption', `log ${generation} of ${sight.copyId} is not the true one`)
       copy.excused.add(generation)
     }
@@ -246,7 +255,7 @@ export class Oracle {
   /** I6: a copy deletes only what its source gave up for deletion, and what it has held until now. */
   copyUnlinks(sight: CopySight, generation: Generation): void {
     const copy = this.#copy(sight.copyId)
-    if (higherOf(this.#source?.truncatedBelow ?? NO_GENERATION, this.#formerEdge) <= generation)
+    if (higherOf(this.#source?.truncatedBelow ?? NO_GENERATION, this.logs.formerEdge) <= generation)
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes log ${generation}, which its source keeps`)
     if (generation >= sight.state.inspected)
       this.#core.fail('I6 truncation bounds', `${sight.copyId} deletes its newest log ${generation}`)
@@ -257,7 +266,7 @@ export class Oracle {
   /** A log is set aside; what was owed of the stream before, is not owed of the one that the copy goes over to. */
   copyStrays(sight: CopySight, stray: StrayLog): void {
     const { generation } = stray
-    checkStray(this.#core, { sight, stray }, { truth: this.truth, source: this.#source })
+    this.divergence.strays(sight, stray)
     this.replay.copyStrays(sight, generation)
     const copy = this.#copy(sight.copyId)
     copy.owed = lowerOf(copy.owed, previousGeneration(generation))
@@ -374,7 +383,7 @@ export class Oracle {
   /** I27: what a copy had before the logs were restored is no second copy of what goes now. */
   #mustBeOfThisStream({ sight, isAccepted }: CopyRecord, generation: Generation): void {
     const held = sight.logs.get(generation)?.log
-    if (isAccepted && held !== undefined && this.#former.has(held))
+    if (isAccepted && held !== undefined && this.logs.isFormer(held))
       this.#core.fail('I27 restored logs', `log ${generation} goes, ${sight.copyId} has one of before the restore`)
   }
 
@@ -383,9 +392,4 @@ export class Oracle {
     if (copy === undefined) throw new Error(`the oracle does not know ${copyId}`)
     return copy
   }
-}
-
-function isTrue(sight: CopySight, generation: Generation, truth: ReadonlyMap<Generation, ToyLog>): boolean {
-  const log = sight.logs.get(generation)?.log
-  return log !== undefined && log === truth.get(generation)
 }

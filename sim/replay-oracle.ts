@@ -51,6 +51,13 @@ export class ReplayOracle {
     this.#forgiven.set(copyId, higherOf(known, this.#reported.get(copyId) ?? NO_GENERATION))
   }
 
+  /** Another node has the place of a copy, with another database. */
+  forget(copyId: string): void {
+    this.#reported.delete(copyId)
+    this.#forgiven.delete(copyId)
+    this.standby.forget(copyId)
+  }
+
   /** I1: the source deletes nothing that the header of a copy's database requires, with Exchange's gate; a standby target has the logs. */
   sourceUnlinks({ copyId, database, standby }: CopySight, generation: Generation): void {
     if (database === null || standby !== null || this.#core.scenario.passiveGate === 'inspected') return

@@ -38,6 +38,8 @@ export interface ReplayWorkParts {
   readonly makesAnew: () => void
   /** A log is about to be redone. */
   readonly redoes: (generation: Generation) => void
+  /** A log is about to be redone into pages of another history. */
+  readonly misses: (generation: Generation) => void
   /** Whether a log is what its source has closed: a database knows a log of another history. */
   readonly wasTrue: (log: ToyLog) => boolean
 }
@@ -194,9 +196,16 @@ export class ReplayWork {
     if (log === undefined) return failed(-543, 'LOG_MISSING', 'a required log is not there')
     if (log.damage !== null) return failed(-501, 'LOG_REJECTED', log.damage.detail)
     if (!this.#parts.wasTrue(log)) return failed(-551, 'STREAM_MISMATCH', 'the log is one of another history')
-    if (!database.continues(log) || database.contradicts(log))
-      return failed(-567, 'STREAM_MISMATCH', 'a page is newer than the log that changes it')
+    if (!this.#fits(log)) return failed(-567, 'STREAM_MISMATCH', 'a page is newer than the log that changes it')
     return null
+  }
+
+  /** Whether the pages are those for which the log was made. A real log that changes other pages than the one in its place does not tell. */
+  #fits(log: ToyLog): boolean {
+    const { database } = this.#parts
+    const fits = database.continues(log) && !database.contradicts(log)
+    if (!fits) this.#parts.misses(log.generation)
+    return fits
   }
 
   #io(delayMs: number, finish: () => void): void {

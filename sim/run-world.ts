@@ -7,7 +7,7 @@ import { STANDBY_LOGS } from '../engine/replication/standby-lag.ts'
 import { type Choices, seededChoices } from './choices.ts'
 import type { CopyNode } from './copy-node.ts'
 import { type Violation, WORLD_STARTS_MS } from './core.ts'
-import { describeScenario, drawScenario, type Scenario, type WorldKind } from './fault.ts'
+import { describeScenario, drawScenario, isSeeded, type Scenario, type WorldKind } from './fault.ts'
 import { LogWriter } from './log-writer.ts'
 import { Mischief } from './mischief.ts'
 import { Operator } from './operator.ts'
@@ -93,14 +93,12 @@ function bringHome({ world, operator, mischief, writer }: Cast): void {
   core.areFaultsOn = false
   mischief.repair()
   writer.finish()
-  // Where the active is no store of ours, or copies keep logs only, nothing can be seeded but by hand.
-  const { rates, replays, activeLag } = core.scenario
-  const isSeeded = rates.seed > 0 && replays && activeLag !== null
-  const endsMs = core.nowMs + (isSeeded ? SEEDED_PHASE_TWO_MS : PHASE_TWO_MS)
+  const isCaredFor = isSeeded(core.scenario)
+  const endsMs = core.nowMs + (isCaredFor ? SEEDED_PHASE_TWO_MS : PHASE_TWO_MS)
   const happeningsMax = core.happenings + PHASE_TWO_HAPPENINGS_MAX
   if (!world.runUntil(core.nowMs + SETTLING_MS)) return
   operator.backups.giveUp()
-  const care = isSeeded ? new SeedCare(world, operator) : null
+  const care = isCaredFor ? new SeedCare(world, operator) : null
   const healAll = (): void => {
     for (const copy of world.copies) heal(world, { operator, mischief, copy })
   }
@@ -209,7 +207,10 @@ function whatIsMissing(world: World): string {
       return `${label} has replayed ${replayedThrough(state)} of ${generated}, database ${state.database.phase}`
   }
   const mayTruncate = source.disk.enrolled.length >= world.core.scenario.copiesExpected
-  if (mayTruncate && source.disk.lowest > 0) return `log ${source.disk.lowest} of the source may go and does not`
+  // Those that lost log resilience keeps out of the database file, and no others, are needed for ever where no log follows.
+  const needed = Math.max(0, (world.core.scenario.lostLogDepth ?? 1) - 1)
+  if (mayTruncate && source.disk.lowest > 0 && source.disk.lowest <= generated - needed)
+    return `log ${source.disk.lowest} of the source may go and does not`
   return ''
 }
 

@@ -5,6 +5,8 @@ import type { World } from './world.ts'
 
 /** A log is closed once in so many looks. */
 const LOOKS_PER_LOG = 40
+/** The same while a copy waits for logs that come with the traffic of a new active. */
+const LOOKS_PER_AWAITED_LOG = 2
 
 /**
  * Whoever looks after a world with seeds in the end: what does not heal by itself is suspended and looked at again, and what that does not
@@ -25,7 +27,9 @@ export class SeedCare {
     const { seeds } = this.#operator
     const { disabled } = this.#world.source.disk
     // Traffic shows whether a copy belongs to its source; one without logs that needs the next one has nothing to copy before.
-    if (++this.#looks % LOOKS_PER_LOG === 0) this.#world.source.closeLog()
+    const { copies, generated } = this.#world
+    const isAwaited = copies.some(({ state }) => state.inspected > generated)
+    if (++this.#looks % (isAwaited ? LOOKS_PER_AWAITED_LOG : LOOKS_PER_LOG) === 0) this.#world.source.closeLog()
     for (const copy of this.#world.copies) {
       if (!copy.isUp || disabled.includes(copy.copyId) || seeds.isUnderWay(copy)) continue
       const isBad = isBeyondRepair(copy)

@@ -26,6 +26,11 @@ export function whyFilesRefuse({ logs, leftovers }: CopyDisk, wishes: SeedWishes
   )
 }
 
+/** A node that ceases to be the active leaves its checkpoint. */
+export function leaveCheckpoint({ leftovers }: CopyDisk): void {
+  leftovers.add(CHECKPOINT)
+}
+
 /** Removes the checkpoint of before. */
 export function removeCheckpoint({ leftovers }: CopyDisk): void {
   leftovers.delete(CHECKPOINT)

@@ -1,4 +1,4 @@
-import { type Generation, nextGeneration, previousGeneration } from '../engine/generation.ts'
+import { type Generation, previousGeneration } from '../engine/generation.ts'
 import type { ToyLog } from './toy-log.ts'
 
 /** What a copy has read of a seed that is not whole, durable beside the place of its database. */
@@ -19,7 +19,7 @@ export interface SeedImage {
   readonly high: Generation
   /** Every page has the changes of all logs to here. */
   readonly filed: Generation
-  /** Create times of the logs whose changes some page may have, and of the one before them. */
+  /** Create times of the logs whose changes every page has, and of those whose changes some page may have. */
   readonly createTimes: ReadonlyMap<Generation, string>
 }
 
@@ -39,9 +39,7 @@ export function imageThrough(
   truth: ReadonlyMap<Generation, ToyLog>,
 ): SeedImage {
   const createTimes = new Map<Generation, string>()
-  for (let g = previousGeneration(low); g <= high; g = nextGeneration(g)) {
-    const log = truth.get(g)
-    if (log !== undefined) createTimes.set(g, log.identity.createTime)
-  }
+  for (const [generation, { identity }] of truth)
+    if (generation <= high) createTimes.set(generation, identity.createTime)
   return { low, high, filed, createTimes }
 }

@@ -9,6 +9,7 @@ import type { ReplicaState } from '../engine/replication/replica-state.ts'
 import type { SourceState } from '../engine/source/source-state.ts'
 import type { Step } from '../engine/step.ts'
 import { FAULT_NAMES } from './fault.ts'
+import { MOVED_COPY_SITUATIONS, NOTED_MOVE_SITUATIONS } from './move-situations.ts'
 import { NOTED_SEED_SITUATIONS, SEEDED_COPY_SITUATIONS, SEEDING_SOURCE_SITUATIONS } from './seed-situations.ts'
 
 type ReplicaStep = Step<ReplicaState, ReplicaFact, ReplicaOrder>
@@ -67,7 +68,7 @@ const REPLICA_SITUATIONS: Readonly<Record<string, (step: ReplicaStep) => boolean
   'a log of the copy differs from its source': ({ before, after }) => before.search === null && after.search !== null,
   'logs that diverged are set aside': ({ orders }) => orders.some((order) => order.kind === 'set-aside-diverged'),
   'an incremental reseed is done': ({ fact, before, after }) =>
-    fact.kind === 'log-copied' && before.stream === null && before.failure === null && after.stream !== null,
+    (fact.kind === 'log-matched' || fact.kind === 'logs-replayed') && before.stream === null && after.stream !== null,
   'a copy has diverged beyond repair': ({ before, after }) =>
     before.search !== null && after.failure?.kind === 'permanent' && after.stream === null,
   'a copy is frozen with logs under way': ({ fact, before, after }) =>
@@ -197,10 +198,12 @@ export const SITUATIONS: readonly string[] = [
   ...Object.keys(SEEDED_COPY_SITUATIONS),
   ...Object.keys(SEEDING_SOURCE_SITUATIONS),
   ...NOTED_SEED_SITUATIONS,
+  ...Object.keys(MOVED_COPY_SITUATIONS),
+  ...NOTED_MOVE_SITUATIONS,
 ]
 
 // Arrays, since these are walked at every step.
-const REPLICA_LIST = Object.entries({ ...REPLICA_SITUATIONS, ...SEEDED_COPY_SITUATIONS })
+const REPLICA_LIST = Object.entries({ ...REPLICA_SITUATIONS, ...SEEDED_COPY_SITUATIONS, ...MOVED_COPY_SITUATIONS })
 const SOURCE_LIST = Object.entries({ ...SOURCE_SITUATIONS, ...BACKUP_SITUATIONS, ...SEEDING_SOURCE_SITUATIONS })
 
 /** Notes the situations that a step of a copy meets. */

@@ -181,9 +181,10 @@ export class SourceNode implements SourceEnd {
   #boot(): void {
     const { core } = this.#parts
     const { required, backups: history } = this.disk
-    const { enrolled, disabled, mark, truncatedBelow, stream } = this.disk
+    const { enrolled, disabled, mark, truncatedBelow, stream, takenOver } = this.disk
     this.condition = 'up'
-    const known = { enrolled, disabled, mark, truncatedBelow, history, stream }
+    const moved = takenOver === null ? {} : { takenOver }
+    const known = { enrolled, disabled, mark, truncatedBelow, history, stream, ...moved }
     this.notice({ kind: 'share-started', nowMs: core.nowMs, ...known })
     if (required !== null) this.checkpointed(required)
     this.#scanSoon(SCAN_MS)

@@ -28,6 +28,11 @@ export class StandbyOracle {
     record.highest = higherOf(record.highest, generation)
   }
 
+  /** Another node has the place of a copy. */
+  forget(copyId: string): void {
+    this.#records.delete(copyId)
+  }
+
   /** I29: a log is redone 50 logs below the newest one, and when it is as old as the lag says. */
   redoes({ copyId, logs, standby }: CopySight, generation: Generation): void {
     const record = this.#record(copyId)

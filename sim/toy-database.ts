@@ -94,8 +94,10 @@ export class ToyDatabase {
 
   /** The first log of which the pages have the changes although it is not among the true ones; null where there is none. */
   firstUntrue(truth: ReadonlyMap<Generation, ToyLog>): Generation | null {
-    const logs = [...this.#history.keys()].sort((a, b) => a - b)
-    return logs.find((log) => this.#history.get(log) !== truth.get(log)?.identity.createTime) ?? null
+    const isUntrue = ([log, createTime]: readonly [Generation, string]): boolean =>
+      createTime !== truth.get(log)?.identity.createTime
+    const untrue = [...this.#history, ...this.#inPages].filter(isUntrue).map(([log]) => log)
+    return untrue.sort((a, b) => a - b)[0] ?? null
   }
 
   /** Writes pages to the file, all but those of the newest `lag` logs, then the header that needs fewer logs. */
@@ -121,7 +123,7 @@ export class ToyDatabase {
     this.#replayed = through
   }
 
-  /** A database that was read page by page while its active went on is put into its place. */
+  /** A database whose pages are of many moments is put into its place: it was read page by page while its active went on, or was that of an active. */
   bringSeed({ low, high, filed, createTimes }: SeedImage): void {
     this.#exchange()
     this.header = { low, high }
@@ -129,8 +131,7 @@ export class ToyDatabase {
     this.#content = filed
     this.#replayed = previousGeneration(low)
     this.#inPages = createTimes
-    const before = createTimes.get(previousGeneration(low))
-    if (before !== undefined) this.#history.set(previousGeneration(low), before)
+    for (const [generation, createTime] of createTimes) if (generation < low) this.#history.set(generation, createTime)
   }
 
   /** The first pages of one are put into its place, by a careless seed. */

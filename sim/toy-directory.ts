@@ -66,6 +66,14 @@ export class ToyDirectory<Name extends number | string> {
     this.sync()
   }
 
+  /** Another disk is in its place, with these files, durable all of them. */
+  exchange(files: ReadonlyMap<Name, ToyLog>): void {
+    this.#names.clear()
+    this.#durable.clear()
+    this.#unsynced = []
+    for (const [name, log] of files) this.place(name, log)
+  }
+
   /** A power cut: unsynced names survive as the policy says, unsynced content is torn. */
   losePower(choices: Choices, survival: NameSurvival): void {
     const lost = survival === 'prefix' ? choices.below(this.#unsynced.length + 1) : 0

@@ -161,10 +161,10 @@ export class ToySeed {
     const { copy } = this.request
     const { disk } = copy
     this.#session = session
-    if (disk.partial !== null && disk.partial.stream !== session.stream) {
-      if (this.#hasRead) this.#note('the source was restored in the middle of a seed')
-      disk.partial = null
-    }
+    const isOther = disk.partial !== null && disk.partial.stream !== session.stream
+    if (isOther && this.#hasRead) this.#note('the source was restored in the middle of a seed')
+    // Nobody has kept the logs that pages need which were not told of.
+    if (isOther || from === NO_GENERATION) disk.partial = null
     if (disk.partial !== null) this.#note('a seed that was cut off goes on')
     oracle.backups.begun(session.id, disk.partial?.low ?? source.disk.required ?? pinnedFrom)
     this.#continueLater(session)

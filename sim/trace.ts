@@ -280,7 +280,8 @@ function announcementText(announcement: Announcement): string {
   const { lowest, closedThrough, generated, missing, truncatedBelow, stream } = announcement
   const gap = missing === 0 ? '' : `, missing ${missing}`
   const edge = truncatedBelow === 0 ? '' : `, truncated below ${truncatedBelow}`
-  const restored = stream === 0 ? '' : `, stream ${stream}`
+  const moved = announcement.takenOver === undefined ? '' : ` of another node since log ${announcement.takenOver.after}`
+  const restored = stream === 0 ? '' : `, stream ${stream}${moved}`
   return `lowest ${lowest}, through ${closedThrough}, generated ${generated}${gap}${edge}${restored}`
 }
 

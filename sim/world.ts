@@ -8,7 +8,7 @@ import { Oracle } from './oracle.ts'
 import { ENGINE_RULES, type Rules } from './rules.ts'
 import { SourceNode } from './source-node.ts'
 import { ToyActive } from './toy-active.ts'
-import { trueLog } from './toy-log.ts'
+import { type ToyLog, trueLog } from './toy-log.ts'
 
 /** What a world is made of. */
 export interface WorldParts {
@@ -33,8 +33,11 @@ export class World {
   readonly copies: readonly CopyNode[]
   readonly links: readonly Link[]
   readonly leftOut: Rules['leftOut']
-  readonly #active: ToyActive | null
-  /** Told of each restore with the last log that is left: set by whoever writes the logs. */
+  /** The database of the active; null where no mailbox store writes the logs. */
+  readonly active: ToyActive | null
+  /** The store of the active is dismounted, or its node is down: no log is closed. */
+  isDismounted = false
+  /** Told of each restore and change of roles with the last log that is left: set by whoever writes the logs. */
   onRestored: (through: Generation) => void = () => undefined
   /** Highest log that the writer has closed. */
   generated: Generation = NO_GENERATION
@@ -51,7 +54,7 @@ export class World {
       return this.generated
     }
     oracle.watchSource(this.source.disk)
-    this.#active = scenario.activeLag === null ? null : new ToyActive(core, this.source, scenario.activeLag)
+    this.active = scenario.activeLag === null ? null : new ToyActive(core, this.source, scenario.activeLag)
     this.copies = Array.from({ length: scenario.copies }, (_, index) => {
       const copyId = `copy${index + 1}`
       const standby = scenario.standby?.[index] ?? null
@@ -72,11 +75,11 @@ export class World {
   close(generation: Generation): void {
     const previous = this.oracle.truth.get(previousGeneration(generation))
     const log = trueLog(generation, this.core.nowMs, { stream: this.source.disk.stream, previous })
-    this.oracle.truth.set(generation, log)
+    this.oracle.logs.closed(log)
     if (generation > this.generated) this.generated = generation
     this.source.disk.place(log)
     this.source.directoryChanged()
-    this.#active?.closed(generation)
+    this.active?.closed(generation)
   }
 
   /**
@@ -90,9 +93,17 @@ export class World {
     oracle.restored(through)
     this.generated = through
     this.onRestored(through)
-    this.#active?.restored(through)
+    this.active?.restored(through)
     source.restored(last)
     return true
+  }
+
+  /** The node of a copy has become the active, with this newest log, and that of the active a copy in its place. */
+  rolesChanged(copy: CopyNode, last: ToyLog, known: Parameters<Oracle['rolesChanged']>[2]): void {
+    this.oracle.rolesChanged(copy, last, known)
+    this.generated = last.generation
+    this.onRestored(last.generation)
+    this.active?.exchanged(last.generation)
   }
 
   /** Lets everything happen up to a virtual time, in milliseconds since the world began. False when a promise broke. */

@@ -57,6 +57,7 @@ class ToyRig implements Rig {
       opens: () => {},
       makesAnew: () => {},
       redoes: () => {},
+      misses: () => {},
       wasTrue: (log) => this.#truth.get(log.generation) === log,
     })
   }

@@ -6,6 +6,7 @@ import { ENGINE_RULES } from '../../sim/rules.ts'
 import { runSeed } from '../../sim/run-world.ts'
 import { PLANTED_BACKUP_BUGS } from './planted-backup-bugs.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
+import { PLANTED_MOVE_BUGS } from './planted-move-bugs.ts'
 import { PLANTED_REPLAY_BUGS } from './planted-replay-bugs.ts'
 import { PLANTED_RESTORE_BUGS } from './planted-restore-bugs.ts'
 import { PLANTED_SEED_BUGS } from './planted-seed-bugs.ts'
@@ -66,6 +67,15 @@ describe('a planted bug is caught', () => {
     it(`where copies are seeded: ${name}`, () => {
       let seed = FIRST_SEED
       while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'seeds' }).violation === null) seed++
+
+      expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
+    })
+  }
+
+  for (const [name, rules] of Object.entries(PLANTED_MOVE_BUGS)) {
+    it(`where nodes change their roles: ${name}`, () => {
+      let seed = FIRST_SEED
+      while (seed < FIRST_SEED + SEEDS_MAX && runSeed(seed, { rules, kind: 'moves' }).violation === null) seed++
 
       expect(seed).toBeLessThan(FIRST_SEED + SEEDS_MAX)
     })

@@ -44,6 +44,7 @@ describe('the toy world', () => {
     ['standby', Math.ceil(RUNS / 3)],
     ['restores', Math.ceil(RUNS / 3)],
     ['seeds', Math.ceil(RUNS / 3)],
+    ['moves', Math.ceil(RUNS / 5)],
   ] as const)('keeps every promise in worlds of %s, in %i seeds', (kind, runs) => {
     let failing: number | null = null
     for (let seed = FIRST_SEED; seed < FIRST_SEED + runs && failing === null; seed++) {
@@ -61,7 +62,7 @@ describe('the toy world', () => {
     expect(never.length).toBeLessThan(SITUATIONS.length / 4)
   })
 
-  it.each(['databases', 'backups', 'standby', 'restores', 'seeds'] as const)(
+  it.each(['databases', 'backups', 'standby', 'restores', 'seeds', 'moves'] as const)(
     'keeps every promise in the seeds of %s that broke one before',
     (kind) => {
       const broken = keptSeedsOf(kind)
