@@ -44,6 +44,7 @@ export class StoryStage {
         ...this.#diskCommands(),
         ...this.#databaseCommands(),
         ...this.#operatorCommands(),
+        ...this.#roleCommands(),
         ...this.#views(),
       }),
     )
@@ -112,6 +113,7 @@ export class StoryStage {
           message: message.join(' '),
         }),
       'lose-database': ([who]) => void this.#mischief.loseDatabase(this.#copy(who)),
+      seed: (words) => void this.#operator.seeds.take({ copy: this.#copyIn(words), ...USUAL_SEED }),
       'seed-by-hand': ([who]) => void this.#mischief.seedByHand(this.#copy(who)),
     }
   }
@@ -126,6 +128,17 @@ export class StoryStage {
       backup: (words) => this.#backUp(words),
       'give-up-backup': () => void this.#operator.backups.giveUp(),
       disable: ([who = '']) => this.#answerTo(this.#operator.disable(who)),
+    }
+  }
+
+  /** From the change on `source` is the node of the copy that is named, and the copy the node of the active before. */
+  #roleCommands(): Record<string, Command> {
+    return {
+      'fail-over': (words) => {
+        const salvaged = settingIn(words, 'salvage', 0)
+        this.#operator.roles.failOver({ to: this.#copyIn(words), isPowerCut: true, salvaged, ...NODE_TIMES })
+      },
+      move: (words) => void this.#operator.roles.move(this.#copyIn(words), NODE_TIMES.awayMs),
     }
   }
 
@@ -154,8 +167,7 @@ export class StoryStage {
   }
 
   #rebuild(words: readonly string[]): undefined {
-    const setting = (name: string, usual: number): number =>
-      Number(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? usual)
+    const setting = (name: string, usual: number): number => settingIn(words, name, usual)
     const scenario: Scenario = {
       ...CALM_SCENARIO,
       copies: setting('copies', 1),
@@ -164,6 +176,7 @@ export class StoryStage {
       activeLag: words.some((word) => word.startsWith('active=')) ? setting('active', 0) : null,
       passiveGate: words.includes('gate=inspected') ? 'inspected' : 'replayed',
       ...(words.includes('release=rtm') && { release: 'rtm' }),
+      lostLogDepth: setting('depth', 1),
       ...(words.includes('scr') && { standby: lagsIn(words, setting('copies', 1)) }),
     }
     this.#world = this.#build(scenario)
@@ -261,6 +274,12 @@ export class StoryStage {
   }
 }
 
+/** A seed as an operator usually asks for it. */
+const USUAL_SEED = { deleteExistingFiles: true, confirm: true, manualResume: false, ending: 'completed' } as const
+
+/** When the cluster is sure that a node is down, and when that node is there again after its place was taken, in milliseconds. */
+const NODE_TIMES = { noticedAfterMs: 2_000, awayMs: 10_000 } as const
+
 /** Commands that only look: no time passes. */
 const VIEWS: ReadonlySet<string> = new Set([
   'status',
@@ -280,6 +299,10 @@ function lagsIn(words: readonly string[], copies: number): Scenario['standby'] &
     milliseconds(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? '0s')
   const lags = { replayLagMs: lag('replay-lag'), truncationLagMs: lag('truncation-lag') }
   return Array.from({ length: copies }, (_, index) => (words.includes('mixed') && index % 2 === 1 ? null : lags))
+}
+
+function settingIn(words: readonly string[], name: string, usual: number): number {
+  return Number(words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? usual)
 }
 
 function each(range: string, act: (generation: Generation) => void): undefined {

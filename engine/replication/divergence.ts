@@ -139,9 +139,10 @@ export function outdatedRemark(state: ReplicaState): string {
 }
 
 /** Logs that nothing can be compared with yet. */
-function waitingRemark({ announcement, look, stream, inspected, heard }: ReplicaState): string {
+function waitingRemark({ announcement, look, stream, inspected, heard, failure }: ReplicaState): string {
   const { takenOver, generated } = announcement
-  const isWaiting = heard && (look === 'wanted' || look === 'if-restored') && stream !== announcement.stream
+  const isWaiting =
+    heard && failure === null && (look === 'wanted' || look === 'if-restored') && stream !== announcement.stream
   if (takenOver === undefined || !isWaiting || inspected <= generated) return ''
   const [first, last] = [nextGeneration(generated), inspected].map(formatGeneration)
   return `the copy has logs ${first} to ${last}; its source took over from another node, has generated log ${formatGeneration(generated)}, and has yet to show whether they are the same`
