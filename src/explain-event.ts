@@ -220,7 +220,7 @@ export const EVENT_EXPLANATIONS: Readonly<Record<EventId, EventExplanation>> = {
     'Remove the cause and run ccr seed again: it goes on where it was, if the source still has the logs that it needs.',
   ),
   9030: row(
-    'The source has gone another way from this log on: it was restored to an earlier state, or logs were lost at a failover. The copy was compared with it after a start or a Resume.',
+    'The source has gone another way from this log on: it was restored to an earlier state, or logs were lost at a failover. The copy was compared with it after a start, a Resume or a change of roles.',
     'Nothing to do: the copy goes on by itself. What was set aside lies in logs/IgnoredLogs/E00OutOfDate, with a note; look there for what is missing on the source, and delete it when nobody needs it.',
   ),
 }
