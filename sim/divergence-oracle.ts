@@ -105,15 +105,17 @@ export class DivergenceOracle {
   }
 }
 
-/** The database may have changes of logs that are not here, of a stream of which the source does not know how far it shares it. */
+/**
+ * By its header the database may have changes of logs that are not here and that the source has not, as far as it knows what both share. Whether
+ * it has them, nobody but this world can tell.
+ */
 function isUntellable({ announcement, stream, inspected, database }: ReplicaState): boolean {
   const { takenOver } = announcement
   if (takenOver === undefined || database === null || isSilent(announcement)) return false
   const { requiredLow, requiredHigh } = database.progress
-  return (
-    higherOf(requiredHigh, previousGeneration(requiredLow)) > inspected &&
-    !takenOver.shares.some((shared) => shared.stream === stream)
-  )
+  const filed = higherOf(requiredHigh, previousGeneration(requiredLow))
+  const shared = takenOver.shares.find((known) => known.stream === stream)?.through ?? NO_GENERATION
+  return filed > inspected && filed > shared
 }
 
 function isSilent({ takenOver, generated }: ReplicaState['announcement']): boolean {

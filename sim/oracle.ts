@@ -276,7 +276,11 @@ export class Oracle {
   /** I3: what a report calls inspected is durable and true. */
   copyReports(sight: CopySight, report: CopyReport): void {
     const copy = this.#copy(sight.copyId)
-    // A copy whose files were replaced has said what it stands for: as much as both databases have, without a log.
+    // A copy whose files were replaced has said what it stands for: as much as both databases have, without a log; unless it has some left.
+    if (copy.isTold && sight.state.lowest > 0) {
+      copy.isTold = false
+      copy.first = sight.state.lowest
+    }
     if (copy.first === 0 && report.inspected > 0 && !copy.isTold) copy.first = report.inspected
     if (report.inspected > copy.reported) copy.reported = report.inspected
     if (report.inspected > copy.owed && !copy.isTold) copy.owed = report.inspected

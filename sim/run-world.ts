@@ -203,6 +203,8 @@ function whatIsMissing(world: World): string {
     if (state.inspected !== generated || state.failure !== null)
       return `${label} has inspected ${state.inspected} of ${generated}, phase ${state.phase}, ${state.failure?.message ?? 'no failure'}`
     if (isOutdated(state)) return `${label} has not looked at its source, which was restored`
+    if (source.disk.takenOver !== null && state.stream !== source.disk.stream)
+      return `${label} has not found out what it shares with its source`
     if (state.database !== null && replayedThrough(state) < generated - (state.lag === null ? 0 : STANDBY_LOGS))
       return `${label} has replayed ${replayedThrough(state)} of ${generated}, database ${state.database.phase}`
   }
