@@ -14,6 +14,7 @@ export const divergenceGuarantees: readonly Guarantee<ReplicaState, ReplicaFact,
   guarantee('diverged logs are never reported as those of a stream', true, divergedCountForNothing),
   guarantee('a copy is said to belong to a stream only when it has looked', true, belongingIsSeen),
   guarantee('nothing is replayed while the copy looks at its source', true, lookingReplaysNothing),
+  guarantee('a copy is not Failed for logs that a new active has yet to come to', true, newActiveIsWaitedFor),
 ]
 
 type SetAside = Extract<ReplicaOrder, { kind: 'set-aside-diverged' }>
@@ -74,6 +75,13 @@ function belongingIsSeen({ before, after, orders, fact }: ReplicaStep): string |
 function lookingReplaysNothing({ after, orders }: ReplicaStep): string | null {
   const work = orders.find((order) => order.kind === 'replay-logs')
   return work !== undefined && isLooking(after) ? `log ${work.range.first} is replayed` : null
+}
+
+function newActiveIsWaitedFor({ before, after }: ReplicaStep): string | null {
+  const { takenOver, generated, stream } = after.announcement
+  const isNews = after.failure?.kind === 'ahead' && before.failure?.kind !== 'ahead'
+  if (!isNews || takenOver === undefined || before.stream === stream || generated > takenOver.after) return null
+  return `its source has written nothing since log ${takenOver.after}`
 }
 
 function setAsideIn(orders: readonly ReplicaOrder[]): SetAside | null {
