@@ -158,7 +158,10 @@ function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState 
 
 function checked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'store-checked' }>): Stepped {
   const found = withContents(state, fact.contents, fact.nowMs)
-  return [{ ...found, phase: 'running', failure: afterCheck(found), retryAtMs: 0 }, []]
+  // All logs were to be set aside, and some are left: something came between.
+  const isLeft = state.look === 'by-replay' && state.inspected === NO_GENERATION && found.inspected > 0
+  const look = isLeft ? 'wanted' : state.look
+  return [{ ...found, phase: 'running', look, failure: afterCheck(found), retryAtMs: 0 }, []]
 }
 
 /**

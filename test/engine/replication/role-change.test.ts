@@ -132,6 +132,23 @@ it('replays what comes next, as the proof, where every log was set aside', () =>
   expect(copy.state).toMatchObject({ look: 'by-replay', failure: null })
 })
 
+it('compares what is left where not every log could be set aside', () => {
+  const copy = new DivergedCopy({ from: 3, lowest: 3, first: 3, progress: filed(2, 3, 2), says: since(2) })
+  const run = { first: asGeneration(3), last: asGeneration(4) }
+  const { identity, logTimeMs } = aCopiedLog(4)
+  const { session } = copy.state
+  const orders = ordersOf(
+    copy.state,
+    { kind: 'store-checked', nowMs: 8, session, contents: { run, identity, logTimeMs } },
+    { kind: 'time-passed', nowMs: 9 },
+  )
+
+  expect(
+    play(copy.state, { kind: 'store-checked', nowMs: 8, session, contents: { run, identity, logTimeMs } }).look,
+  ).toBe('asked')
+  expect(only(orders, 'replay-logs')).toEqual([])
+})
+
 it('looks again by itself after a change of roles, and gives up what is in memory only', () => {
   const copy = play(aCopy(5), { kind: 'logs-announced', nowMs: 1, announcement: announcing(1, 5) })
   const announcement = announcing(1, 6, { stream: 1, ...since(5) })
