@@ -121,6 +121,12 @@ export function disprovenByLog(state: ReplicaState, { generation }: Pick<CopiedL
   return isNews ? { ...state, look: 'wanted' } : state
 }
 
+/** The look that is due when the store was scanned: where all logs were to be set aside and some are left, these are to be compared. */
+export function lookAfterCheck(before: ReplicaState, { inspected }: ReplicaState): ReplicaState['look'] {
+  const isLeft = before.look === 'by-replay' && before.inspected === 0 && inspected > 0
+  return isLeft ? 'wanted' : before.look
+}
+
 function hasReplayed(before: ReplicaState, { database }: ReplicaState): boolean {
   const [old, fresh] = [before.database?.progress.replayedThrough ?? 0, database?.progress.replayedThrough ?? 0]
   return fresh > old

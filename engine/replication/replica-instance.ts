@@ -12,6 +12,7 @@ import {
   isOutdated,
   logCompared,
   logMatched,
+  lookAfterCheck,
   lookAtSource,
   outdatedEvent,
   provenByLog,
@@ -100,9 +101,7 @@ function takeIn(state: ReplicaState, fact: ReplicaFact): Stepped {
   }
 }
 
-type LookFact = Extract<ReplicaFact, { kind: 'log-identified' | 'log-matched' }>
-
-function looked(state: ReplicaState, fact: LookFact): Stepped {
+function looked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: `log-${'identified' | 'matched'}` }>): Stepped {
   return fact.kind === 'log-identified' ? logIdentified(state, fact) : logMatched(state, fact)
 }
 
@@ -158,9 +157,7 @@ function asSuspended(state: ReplicaState, suspension: Suspension): ReplicaState 
 
 function checked(state: ReplicaState, fact: Extract<ReplicaFact, { kind: 'store-checked' }>): Stepped {
   const found = withContents(state, fact.contents, fact.nowMs)
-  // All logs were to be set aside, and some are left: something came between.
-  const isLeft = state.look === 'by-replay' && state.inspected === NO_GENERATION && found.inspected > 0
-  const look = isLeft ? 'wanted' : state.look
+  const look = lookAfterCheck(state, found)
   return [{ ...found, phase: 'running', look, failure: afterCheck(found), retryAtMs: 0 }, []]
 }
 
@@ -227,11 +224,10 @@ function streamChanged(before: ReplicaState, next: ReplicaState): Stepped {
   if (isAtRest(before)) return [fresh, []]
   const stop = isMoved ? giveUpOrders(before) : stopOrders(before)
   if (before.phase !== 'checking' && before.inspecting.length === 0) return [fresh, stop]
-  const { session } = fresh
-  return [{ ...fresh, phase: 'checking' }, [...stop, { kind: 'check-store', session }]]
+  return [{ ...fresh, phase: 'checking' }, [...stop, { kind: 'check-store', session: fresh.session }]]
 }
 
-/** A suspended copy does not miss its source; any other is Failed until the source answers again. */
+/** Any copy but a suspended one is Failed until its source answers again. */
 function sourceLost(
   state: ReplicaState,
   fact: Extract<ReplicaFact, { kind: 'source-lost' | 'source-refused' }>,
