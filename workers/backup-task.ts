@@ -48,7 +48,7 @@ export async function runBackupTask({ port, slots, wasmPath }: BackupTaskSetup):
 }
 
 /** A seed is even within a tenth of a second: the rate is cut into so many pieces, none of them below two pages of a database. */
-const SEED_PIECES: PieceSizes = { perSecond: 512, leastBytes: 16_384, writesAtATime: 16 }
+const SEED_PIECES: PieceSizes = { perSecond: 512, leastBytes: 16_384 }
 
 class BackupWorker {
   readonly #parts: CheckingParts

@@ -13,12 +13,10 @@ export interface PieceSizes {
   readonly perSecond: number
   /** The least piece in bytes: what direct I/O takes, and whoever reads and writes likes. A power of two. */
   readonly leastBytes: number
-  /** Pieces that are written at a time. */
-  readonly writesAtATime: number
 }
 
-/** For disks. Few short pieces: a store that commits meanwhile waits behind them. At a bounded rate they cost little. */
-const FOR_DISKS: PieceSizes = { perSecond: 2_048, leastBytes: 65_536, writesAtATime: 2 }
+/** For disks. Short pieces: a store that commits meanwhile waits behind them. At a bounded rate they cost little. */
+const FOR_DISKS: PieceSizes = { perSecond: 2_048, leastBytes: 65_536 }
 
 /** Lets bytes go at a rate that may change, tells how far it is, and stops when it is told to. */
 export class CopyPace {
@@ -61,11 +59,6 @@ export class CopyPace {
   /** So many bytes more are to be copied. */
   expect(bytes: number): void {
     this.#totalBytes += bytes
-  }
-
-  /** The most writes at a time; without a bound as many as there is memory for. */
-  get writesAtATime(): number {
-    return this.#rate.bytesPerSecond === null ? Number.POSITIVE_INFINITY : this.#sizes.writesAtATime
   }
 
   /** The best length of a piece, at most `most`, which is a multiple of the least piece. */
