@@ -245,7 +245,8 @@ function lagsBy(copies: number, logs: number): readonly (StandbyOptions | null)[
   return Array.from({ length: copies }, (_, index) => (logs % 5 === 0 || index % 2 === 0 ? lags : null))
 }
 
-function isDrawn(fault: FaultName, kind: WorldKind): boolean {
+/** Whether a fault belongs into worlds of a kind: the promises of the others do not reckon with it. */
+export function isDrawn(fault: FaultName, kind: WorldKind): boolean {
   if (MOVE_FAULTS.has(fault)) return kind === 'moves'
   if (kind === 'restores') return !NOT_WITH_RESTORES.has(fault) && !BACKUP_FAULTS.has(fault) && !SEED_FAULTS.has(fault)
   if (kind === 'moves') return !NOT_WITH_RESTORES.has(fault) && !RESTORE_FAULTS.has(fault)

@@ -31,13 +31,16 @@ function filedLogsStay({ after, orders }: ReplicaStep): string | null {
   return first < requiredLow ? `log ${first} is set aside, the database has everything below ${requiredLow}` : null
 }
 
-/** Logs above a gap never counted, and need no comparison. */
+/** Facts that bring what was found on the disk, whatever was known of it before. */
+const LOOKS_AT_DISK: ReadonlySet<ReplicaFact['kind']> = new Set(['store-checked', 'database-opened'])
+
+/** Logs above a gap do not count, also where the gap is news, and need no comparison. */
 function newestAreSetAside({ before, after, fact, orders }: ReplicaStep): string | null {
   const order = setAsideIn(orders)
   if (order === null) return null
   const { first, last } = order.range
   if (before.look !== 'asked') {
-    const isAbove = first > after.inspected && (after.inspected === before.inspected || fact.kind === 'database-opened')
+    const isAbove = first > after.inspected && (after.inspected === before.inspected || LOOKS_AT_DISK.has(fact.kind))
     return isAbove ? null : `log ${first} is set aside, and nothing was compared`
   }
   if (last < before.inspected) return `logs through ${last} are set aside, inspected is ${before.inspected}`

@@ -4,10 +4,10 @@
 import { describe, expect, it } from 'vitest'
 import { runKillRounds } from '../../bench/soak/kill-rounds.ts'
 
-const ROUNDS = Number(process.env['CCR_KILL_ROUNDS'] ?? 25)
+const ROUNDS = Number(process.env['CCR_KILL_ROUNDS'] ?? 50)
 const SEED = Number(process.env['CCR_KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-/** Pairs that are killed side by side: most of a round is the start of a process, which keeps one core busy. */
-const PAIRS = 2
+/** Pairs that are killed side by side: most of a round is the start of a process, which keeps less than one core busy. */
+const PAIRS = 3
 
 describe('source and copy', () => {
   it(`survive ${ROUNDS} kills at random moments (CCR_KILL_SEED=${SEED})`, {

@@ -1,9 +1,13 @@
 // Goal: a copy that has diverged gives up exactly the logs that differ, and none that its database may have; else it is Failed and says why.
 // Method: single steps of a copy with ten logs whose source has gone another way from some log on.
 import { describe, expect, it } from 'vitest'
+import type { ReplicaFact } from '../../../engine/fact.ts'
+import { asGeneration } from '../../../engine/generation.ts'
+import { brokenGuarantee, replicaGuarantees } from '../../../engine/guarantee.ts'
 import { copyStatus } from '../../../engine/replication/copy-status.ts'
+import { stepReplica } from '../../../engine/replication/replica-instance.ts'
 import type { ReplicaState } from '../../../engine/replication/replica-state.ts'
-import { only } from './build.ts'
+import { aCopiedLog, aCopy, announcing, only, play } from './build.ts'
 import { DivergedCopy, eventsOf, filed, NEWEST, setAside } from './diverged-copy.ts'
 
 describe('a copy that keeps logs only', () => {
@@ -37,6 +41,29 @@ describe('a copy that keeps logs only', () => {
     expect(setAside(bench)).toEqual([])
     expect(copyStatus(bench.state)).toMatchObject({ summary: 'Failed' })
   })
+})
+
+it('a copy that finds a gap in a stream that was restored sets aside what lies above it, and keeps every promise', () => {
+  const before = aCopy(12)
+  const restored = play(before, { kind: 'logs-announced', nowMs: 0, announcement: announcing(2, 11, { stream: 1 }) })
+  const resumed = play(
+    restored,
+    { kind: 'operator-suspended', nowMs: 1, requestId: 1, comment: null },
+    { kind: 'operator-resumed', nowMs: 1, requestId: 2 },
+  )
+  const { identity } = aCopiedLog(4)
+  const contents = {
+    run: { first: asGeneration(2), last: asGeneration(4) },
+    above: asGeneration(12),
+    identity,
+    logTimeMs: 4,
+  }
+  const checked: ReplicaFact = { kind: 'store-checked', nowMs: 2, session: resumed.session, contents }
+
+  const [after, orders] = stepReplica(resumed, checked)
+
+  expect(only(orders, 'set-aside-diverged').map(({ range: { first, last } }) => [first, last])).toEqual([[5, 12]])
+  expect(brokenGuarantee(replicaGuarantees, { before: resumed, fact: checked, orders, after })).toBeNull()
 })
 
 describe('a copy with a database', () => {
