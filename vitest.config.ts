@@ -7,7 +7,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     // Many tests wait for processes and disks: two at a time take two thirds of the time on two cores.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // Of those of one file that run side by side.
     maxConcurrency: 3,
     reporters: ['default', './scripts/closing-line-reporter.ts'],

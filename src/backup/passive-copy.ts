@@ -201,8 +201,9 @@ const LOOKING_MS_MAX = 10_000
 function standbyTarget(name: string): ReplicationError {
   return new ReplicationError({
     code: 'STATE_REFUSED',
-    message: `the copy of ${name} is a standby target, of which no backup is taken`,
+    message: `the copy of ${name} is a standby target, of which no backup is taken (error -1003)`,
     hint: 'Back up the active, or a copy that is no standby target.',
+    fields: { storageGroup: name, eseError: -1003 },
   })
 }
 
