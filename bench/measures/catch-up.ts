@@ -149,7 +149,7 @@ function resultOf(bench: BenchRun, usages: ReadonlyMap<Contender, readonly Usage
 }
 
 const METHOD = `ESE logs with pseudo-random content, source warm in the page cache. All contenders run once in each round, on the same files, on one disk. \
-"${CCR_RUNNING.name}": both services have shipped ${WARM_UP_ROUNDS} times as many logs before (V8 has compiled their hot paths), then the copy was suspended; the clock runs from the resume to the status that shows all logs inspected. \
+"${CCR_RUNNING.name}": both services have shipped ${WARM_UP_ROUNDS} times as many logs before (V8 has compiled their hot paths), then the copy was suspended; the clock runs from the resume to the status that shows all logs inspected. The source runs while the logs come, and hashes what nobody asks for yet, as it does for any copy that is suspended. \
 "${CCR_ONCE.name}": the source runs; the clock runs from the start of the process to its end, so it holds the start of Node. \
 Megabytes are 10^6 bytes. CPU is user and system time of all processes of a contender, memory the highest sum of their resident sets.`
 
