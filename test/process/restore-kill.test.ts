@@ -10,7 +10,7 @@ import type { Service } from '../../bench/product.ts'
 import { NodeBed } from '../../bench/soak/node-bed.ts'
 import { seededChoices } from '../../sim/choices.ts'
 
-const ROUNDS = Number(process.env['CCR_RESTORE_KILL_ROUNDS'] ?? 3)
+const ROUNDS = Number(process.env['CCR_RESTORE_KILL_ROUNDS'] ?? 2)
 const SEED = Number(process.env['CCR_KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** Behind the note files are moved, and a streaming backup is recovered: some tens of milliseconds. */
 const MOVING_MS_MAX = 60

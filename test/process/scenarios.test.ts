@@ -10,8 +10,6 @@ const labs = join(import.meta.dirname, '../../labs/scenarios')
 /** Some of them: all are played by `npm run scenarios`, which takes minutes. */
 const PLAYED = [
   '01-full-streaming-all-caught-up',
-  '05-incremental-without-full',
-  '08-streaming-of-the-passive',
   '11-restart-during-a-backup-of-the-passive',
   '15-manual-seed-with-leftovers',
   '23b-restore-in-the-right-order',
