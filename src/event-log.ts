@@ -104,8 +104,9 @@ export class EventLog {
     return this.#lastSequence
   }
 
-  /** Keeps the events of a log in memory in a directory from now on, those before included. */
+  /** Keeps the events of a log in memory in a directory from now on, those before included; one that is kept there already goes on. */
   async keepIn(directory: string): Promise<void> {
+    if (this.#open?.directory === directory) return
     assert(this.#open === null, 'an event log is kept in one place')
     this.#open = await openEventFile(directory)
     for (const event of this.#ring) this.#append(event)

@@ -117,6 +117,7 @@ describe('an event log without a directory', () => {
     events.raise('SG1', 2060, ['the source does not answer'])
 
     await events.keepIn(directory)
+    await events.keepIn(directory)
     events.raise('SG1', 9002, [])
     await events.flush()
 
