@@ -5,7 +5,7 @@ import { type Generation, nextGeneration } from '../engine/generation.ts'
 export interface HashAheadPorts {
   /** Reads and hashes a log, unless it was hashed before. Never rejects for a fault of the disk: whoever wants the log is told. */
   readonly hash: (share: string, generation: Generation) => Promise<void>
-  /** Whether what is hashed is still remembered when it is asked for. */
+  /** Whether what is hashed is still remembered when it is asked for. Without room, what waits is hashed when it is asked for. */
   readonly hasRoom: () => boolean
 }
 
@@ -70,9 +70,10 @@ export class HashAhead {
 
   async #work(): Promise<void> {
     for (;;) {
+      if (!this.#ports.hasRoom()) this.#waiting.clear()
       const [entry] = this.#waiting
       const isQuiet = performance.now() - this.#servedAtMs >= QUIET_MS
-      if (entry === undefined || !isQuiet || this.#isClosed || !this.#ports.hasRoom()) break
+      if (entry === undefined || !isQuiet || this.#isClosed) break
       const [share, waiting] = entry
       const generation = this.#take(share, waiting)
       await this.#ports.hash(share, generation)
