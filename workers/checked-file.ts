@@ -59,7 +59,7 @@ export interface PassEnds {
 const READ_AHEAD = 3
 /**
  * A file that grows past the page cache is locked by whoever writes it: a third write turns in that lock, on a thread that others want to read
- * with (a seed came to 1,160 MB/s instead of 1,060), and a store that commits to the same disk waits behind all of them.
+ * with (a seed came to 1,150 MB/s instead of 1,060), and a store that commits to the same disk waits behind all of them.
  */
 const WRITES_AT_A_TIME = 2
 

@@ -5,7 +5,7 @@ import { asGeneration } from '../../engine/generation.ts'
 import { eseLogName } from '../../engine/log-format.ts'
 import { pause, runScript } from '../command.ts'
 import type { Contender, Scene } from '../contender.ts'
-import { emptyFiles } from '../freed-inodes.ts'
+import { emptyFiles, makeFastDirectory } from '../freed-inodes.ts'
 import { makeEseLogs } from '../log-files.ts'
 import { CCR_ONCE, CCR_RUNNING } from '../peers/ccr.ts'
 import { COPY_SYNC } from '../peers/copy-sync.ts'
@@ -94,10 +94,11 @@ let scenes = 0
 async function makeScene(bench: BenchRun): Promise<Scene> {
   scenes += 1
   const source = sourceOf(bench)
-  const target = join(targetRoot(bench), String(scenes))
   const scratch = join(bench.directory, `scratch-${scenes}`)
-  mkdirSync(target)
   mkdirSync(scratch)
+  const root = join(targetRoot(bench), String(scenes))
+  mkdirSync(root)
+  const target = await makeFastDirectory(root, bench.tell)
   const names = (first: number, count: number): string[] =>
     Array.from({ length: count }, (_, index) => eseLogName('E00', asGeneration(first + index)))
   return {
