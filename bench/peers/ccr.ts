@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { runScript, waitUntil } from '../command.ts'
 import type { Contender, Scene } from '../contender.ts'
-import { CCR_BIN, copyFigures, postJson, startCopy, startShare, untilInspected } from '../product.ts'
+import { CCR_BIN, copyFigures, postJson, type Service, startCopy, startShare, untilInspected } from '../product.ts'
 
 const VERIFIED = 'yes, hash and format'
 const DURABLE = 'each file and its name'
@@ -14,18 +14,20 @@ export const CCR_RUNNING: Contender = {
   durable: DURABLE,
   missing: () => null,
   prepare: async (scene) => {
+    const { warmUp } = scene
+    const backlog = warmUp.names.slice(Math.floor(warmUp.names.length / 2))
     const held = holdBack(scene)
+    moveAll(backlog, scene.source, warmUp.directory)
     const share = await startShare(scene.source, { arguments: stateOf(scene) })
     const store = join(scene.target, 'store')
     const copy = await startCopy(`${share.listen}/shares/SG1`, store)
-    await untilInspected(copy, scene.warmUp.names.length)
-    await postJson(`${copy.manage}/api/v1/copies/SG1/suspend`, {})
-    moveAll(scene.names, held, scene.source)
-    const last = scene.warmUp.names.length + scene.names.length
-    await waitUntil('the suspended copy knows of all logs', async () => {
-      const figures = await copyFigures(copy)
-      return figures !== null && figures.LastLogGenerated >= last
-    })
+    await untilInspected(copy, warmUp.names.length - backlog.length)
+    // One such return is behind them, as behind any service of some age.
+    await comeBackTo(copy, warmUp.names.length, () => moveAll(backlog, warmUp.directory, scene.source))
+    await postJson(`${copy.manage}/api/v1/copies/SG1/resume`, {})
+    await untilInspected(copy, warmUp.names.length)
+    const last = warmUp.names.length + scene.names.length
+    await comeBackTo(copy, last, () => moveAll(scene.names, held, scene.source))
     return {
       daemons: [share.pid, copy.pid],
       arrived: join(store, 'logs'),
@@ -42,6 +44,16 @@ export const CCR_RUNNING: Contender = {
       },
     }
   },
+}
+
+/** Suspends a copy, has logs closed meanwhile, and waits until it knows of them all. */
+async function comeBackTo(copy: Service, last: number, closeLogs: () => void): Promise<void> {
+  await postJson(`${copy.manage}/api/v1/copies/SG1/suspend`, {})
+  closeLogs()
+  await waitUntil('the suspended copy knows of all logs', async () => {
+    const figures = await copyFigures(copy)
+    return figures !== null && figures.LastLogGenerated >= last
+  })
 }
 
 /** Leaves only the logs of the warm-up in the source; answers where the others are until they are moved back. */
