@@ -185,7 +185,7 @@ export class DirectoryContents {
   /** Deletes the known logs of `[first, last]` in ascending order; those not there count as missing. */
   async delete(
     range: GenerationRange,
-    { signal, listener }: { readonly signal?: AbortSignal | undefined; readonly listener: RemovalListener },
+    { signal, listener }: { readonly signal?: AbortSignal | undefined; readonly listener?: RemovalListener },
   ): Promise<DeletionOutcome> {
     const ranges = this.#present.rangesWithin(range)
     const outcome = await deleteAscending(
@@ -194,7 +194,7 @@ export class DirectoryContents {
         names: this.names,
         ranges,
         ...(signal === undefined ? {} : { signal }),
-        listener,
+        ...(listener === undefined ? {} : { listener }),
         onGone: (generation) => this.#forget(generation),
       },
       this.#place.files,

@@ -53,6 +53,13 @@ export interface LogDirectory {
   close(): Promise<void>
 }
 
+/**
+ * From so many logs on the watch rests while they are deleted: each event wakes this thread, which took a quarter of the time of the thread
+ * that removes (100,000 logs in 1.30 times the time of `rm` instead of 1.01). Fewer are gone in 40 ms.
+ */
+const UNWATCHED_MIN = 2048
+/** Between two looks for the next log while the watch rests: later than an event by 3 ms at the mean. */
+const FOLLOW_MS = 5
 /** Logs in one call of `onClosed`: what a listener takes in a few milliseconds. */
 const LOGS_PER_CALL_MAX = 1000
 /** Names waiting for a look; beyond it they are dropped and a scan finds them. */
@@ -92,6 +99,10 @@ class Watcher implements LogDirectory {
   #timer: NodeJS.Timeout | null = null
   #working: Promise<void> | null = null
   #closed = false
+  /** Long deletions under way, during which the watch rests. */
+  #unwatched = 0
+  /** The cursor is to be followed though no event came. */
+  #isFollowing = false
 
   constructor(options: LogDirectoryOptions) {
     this.#options = options
@@ -126,11 +137,30 @@ class Watcher implements LogDirectory {
   async truncate(range: GenerationRange, signal?: AbortSignal): Promise<DeletionOutcome> {
     // What is not known may yet be there: only a scan tells missing from unseen.
     if (!this.#contents.covers(range)) await this.rescan()
+    if (range.last - range.first >= UNWATCHED_MIN) return this.#truncateUnwatched(range, signal)
     try {
       return await this.#contents.delete(range, { signal, listener: this.#own })
     } finally {
       // Without a watch no event was to come: scans find everything.
       if (!(await this.#own.settle()) && this.#hints !== null) this.#wantSoon()
+    }
+  }
+
+  /** New logs are looked for meanwhile; what else has come or gone is found by a scan after it. */
+  async #truncateUnwatched(range: GenerationRange, signal?: AbortSignal): Promise<DeletionOutcome> {
+    this.#unwatched += 1
+    this.#dropHints()
+    const timer = setInterval(() => this.#follow(), FOLLOW_MS)
+    try {
+      return await this.#contents.delete(range, { signal })
+    } finally {
+      clearInterval(timer)
+      this.#unwatched -= 1
+      if (!this.#closed) {
+        this.#watch()
+        this.#follow()
+        this.#wantSoon()
+      }
     }
   }
 
@@ -151,7 +181,7 @@ class Watcher implements LogDirectory {
   }
 
   async #work(): Promise<void> {
-    while (!this.#closed && (this.#pending.size > 0 || this.#schedule.isDue())) {
+    while (!this.#closed && this.#isWanted()) {
       try {
         if (this.#schedule.isDue()) await this.#reconcile()
         else await this.#lookAtPending()
@@ -165,10 +195,14 @@ class Watcher implements LogDirectory {
     }
   }
 
+  #isWanted(): boolean {
+    return this.#pending.size > 0 || this.#isFollowing || this.#schedule.isDue()
+  }
+
   #rest(): void {
     this.#working = null
     if (this.#closed) return
-    if (this.#pending.size > 0 || this.#schedule.isDue()) {
+    if (this.#isWanted()) {
       this.#wake()
       return
     }
@@ -184,6 +218,7 @@ class Watcher implements LogDirectory {
   async #lookAtPending(): Promise<void> {
     const names = [...this.#pending]
     this.#pending.clear()
+    this.#isFollowing = false
     if (names.length >= BURST_NAMES) this.#schedule.want('soon')
     this.#report(await this.#contents.look(names))
     for (;;) {
@@ -221,7 +256,11 @@ class Watcher implements LogDirectory {
 
   #watchAgain(directory: FileFacts): void {
     if (this.#schedule.isOther(directory)) this.#dropHints()
-    if (this.#hints !== null) return
+    this.#watch()
+  }
+
+  #watch(): void {
+    if (this.#hints !== null || this.#unwatched > 0) return
     const listener: HintListener = {
       onRenamed: (name) => this.#onRenamed(name),
       onChanged: (name) => {
@@ -250,6 +289,11 @@ class Watcher implements LogDirectory {
     }
   }
 
+  #follow(): void {
+    this.#isFollowing = true
+    this.#wake()
+  }
+
   #wantSoon(): void {
     this.#schedule.want('soon')
     this.#wake()
@@ -265,6 +309,7 @@ class Watcher implements LogDirectory {
   #fail(problem: ReplicationError): void {
     this.#dropHints()
     this.#pending.clear()
+    this.#isFollowing = false
     this.#schedule.takeWish()
     this.#tell(problem)
   }

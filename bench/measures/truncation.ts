@@ -145,7 +145,7 @@ function resultOf(
   return {
     name: 'truncation',
     title: 'Truncation of a long backlog',
-    method: `${count} logs of ${LOG_BYTES} bytes, ${disk}. From the backup that lets all of them go until each is deleted, in ascending order under the eyes of the watch, and the directory synced; against \`rm -r\` and \`sync -f\` of the same files.`,
+    method: `${count} logs of ${LOG_BYTES} bytes, ${disk}. From the backup that lets all of them go until each is deleted, in ascending order by the source that watches them, and the directory synced; against \`rm -r\` and \`sync -f\` of the same files.`,
     rows: [row('ccr: decide and delete', ours), row('rm -r + syncfs', removal)],
     ratios: [{ what: 'seconds: ccr ÷ rm -r + syncfs', spread: spreadOf(ratiosByRound(ours, removal)), target: TARGET }],
     notes: [],

@@ -10,7 +10,7 @@ import type { ReplicationError } from '../../engine/error.ts'
 import { asGeneration } from '../../engine/generation.ts'
 import { eseLogName, type LogFormat } from '../../engine/log-format.ts'
 import { type DirectoryScan, scanLogDirectory } from '../../storage/directory-contents.ts'
-import type { HintListener, WatchDirectory } from '../../storage/directory-hints.ts'
+import { type HintListener, type WatchDirectory, watchDirectory } from '../../storage/directory-hints.ts'
 import { type LogDirectory, type LogDirectoryOptions, watchLogDirectory } from '../../storage/log-directory.ts'
 import { nodeFileOperations } from '../../storage/node-file-operations.ts'
 
@@ -282,6 +282,40 @@ describe('a watched log directory', () => {
     expect(outcome).toEqual({ deleted: 3, missing: 1, through: 4, failure: null, aborted: false })
     expect(fs.readdirSync(path).sort()).toEqual([nameOf(3), nameOf(5)])
     expect(observed.directory.scan()).toMatchObject({ lowest: 5, count: 1 })
+  })
+
+  it('rests its watch while thousands of logs are deleted, still tells each that is closed, and finds after it what events did not tell', async () => {
+    for (const generation of range(1, 2_100)) close(nameOf(generation))
+    let watches = 0
+    const watch: WatchDirectory = (watched, listener) => {
+      const hints = watchDirectory(watched, listener)
+      watches += 1
+      return {
+        close: () => {
+          watches -= 1
+          hints.close()
+        },
+      }
+    }
+    const meanwhile: number[] = []
+    const unlink = async (name: string): Promise<void> => {
+      if (name.endsWith(nameOf(1_000))) {
+        fs.unlinkSync(join(path, nameOf(2_099)))
+        close(nameOf(2_101))
+        await observed.until(() => observed.closed.length === 1)
+        meanwhile.push(watches)
+      }
+      return files.unlink(name)
+    }
+    const observed = await observe({ watch, files: { ...files, unlink } })
+
+    const outcome = await observed.directory.truncate({ first: asGeneration(1), last: asGeneration(2_049) })
+
+    expect(outcome).toMatchObject({ deleted: 2_049, missing: 0, failure: null })
+    expect([meanwhile, watches, observed.closed]).toEqual([[0], 1, [2_101]])
+    close(nameOf(2_102))
+    await observed.until(() => observed.closed.length === 2 && observed.scans.length === 2)
+    expect(observed.directory.scan()).toMatchObject({ lowest: 2_050, gaps: [{ first: 2_099, last: 2_099 }] })
   })
 
   it('does not take a missing directory for a truncated one', async () => {
