@@ -1,20 +1,36 @@
 import { assert } from '../engine/assert.ts'
-import { WIDE_XOR_BYTES, type WideXor } from '../engine/database/log-bytes.ts'
-import { branchIf, type Code, constant, instantiate, lanesOf, loadVector, OP } from './wasm-module.ts'
+import type { WideXor } from '../engine/database/log-bytes.ts'
+import { branchIf, type Code, constant, instantiate, lanesOf, loadVector, loadWord, OP } from './wasm-module.ts'
 
-/** Parameters `at` and `end`, then the four sums. */
+/** Parameters: where the range begins and ends. Then where its whole turns end, the sum, and the four sums of a turn. */
 const AT = 0
 const END = 1
-const SUMS = [2, 3, 4, 5] as const
+const TURNS_END = 2
+const SUM = 3
+const SUMS = [4, 5, 6, 7] as const
+/** Bytes of a turn. */
+const TURN_BYTES = SUMS.length * 16
+const WORD_BYTES = 4
 
-/** `for (; at < end; at += 64) sums ^= four vectors`, then the XOR of all lanes. The range is never empty. */
+/** `do { … } while ((at += step) < end)`, where there is anything to do. */
+const steps = (end: number, step: number, code: Code): Code => [
+  ...[...OP.block, OP.get, AT, OP.get, end, OP.eq, ...branchIf(0)],
+  ...[...OP.loop, ...code, OP.get, AT, ...constant(step), OP.add, OP.tee, AT],
+  ...[OP.get, end, OP.ltUnsigned, ...branchIf(0), OP.end, OP.end],
+]
+
+/** Four vectors in each turn, then the XOR of all their lanes and of the words that are left. */
 const CODE: Code = [
-  ...OP.loop,
-  ...SUMS.flatMap((sum, k) => [OP.get, sum, OP.get, AT, ...loadVector(k * 16), ...OP.wideXor, OP.set, sum]),
-  ...[OP.get, AT, ...constant(WIDE_XOR_BYTES), OP.add, OP.tee, AT],
-  ...[OP.get, END, OP.ltUnsigned, ...branchIf(0), OP.end],
-  ...[OP.get, 2, OP.get, 3, ...OP.wideXor, OP.get, 4, ...OP.wideXor, OP.get, 5, ...OP.wideXor, OP.set, 2],
-  ...lanesOf(2),
+  ...[OP.get, AT, OP.get, END, OP.get, AT, OP.sub, ...constant(-TURN_BYTES), OP.and, OP.add, OP.set, TURNS_END],
+  ...steps(
+    TURNS_END,
+    TURN_BYTES,
+    SUMS.flatMap((sum, k) => [OP.get, sum, OP.get, AT, ...loadVector(k * 16), ...OP.wideXor, OP.set, sum]),
+  ),
+  ...[OP.get, 4, OP.get, 5, ...OP.wideXor, OP.get, 6, ...OP.wideXor, OP.get, 7, ...OP.wideXor, OP.set, 4],
+  ...[...lanesOf(4), OP.set, SUM],
+  ...steps(END, WORD_BYTES, [OP.get, SUM, OP.get, AT, ...loadWord(0), OP.xor, OP.set, SUM]),
+  ...[OP.get, SUM],
 ]
 
 /**
@@ -25,17 +41,18 @@ const CODE: Code = [
  */
 export function createWideXor(memory: { readonly buffer: ArrayBuffer }): WideXor | null {
   const { buffer } = memory
-  const xor = instantiate(memory, { parameters: 2, locals: { words: 0, vectors: SUMS.length }, code: CODE })
+  const xor = instantiate(memory, { parameters: 2, locals: { words: 2, vectors: SUMS.length }, code: CODE })
   if (xor === null || !agrees(xor, buffer)) return null
-  return (bytes, lo, hi) => {
+  return (bytes) => {
     assert(bytes.buffer === buffer, 'the bytes lie in the memory of the slab')
-    return xor(bytes.byteOffset + lo, bytes.byteOffset + hi)
+    const { byteOffset } = bytes
+    return (lo, hi) => xor(byteOffset + lo, byteOffset + hi)
   }
 }
 
-/** Three turns whose words all differ, against single words. */
+/** Three turns and three words that all differ, against single words. */
 function agrees(xor: (at: number, end: number) => number, memory: ArrayBuffer): boolean {
-  const words = new Int32Array(memory, 0, (3 * WIDE_XOR_BYTES) / 4)
+  const words = new Int32Array(memory, 0, (3 * TURN_BYTES) / WORD_BYTES + 3)
   const before = words.slice()
   words.forEach((_, index) => {
     words[index] = Math.imul(index + 1, 0x9e37_79b1)

@@ -6,18 +6,18 @@ export interface LogBytes {
   readonly view: DataView
   /** Whole words from byte 0 on; a last part of less than four bytes has no word. */
   readonly words: Int32Array
-  /** The faster XOR of whole turns, where the owner of the memory has one. */
-  readonly wideXor: WideXor | null
+  /** The faster XOR of long ranges, where the owner of the memory has one. */
+  readonly wideXor: RangeXor | null
 }
 
-/** Bytes of a turn of {@link WideXor}. */
+/** From so many bytes on a {@link RangeXor} is the faster one. */
 export const WIDE_XOR_BYTES = 64
 
-/**
- * The XOR of the 32-bit words in `[lo, hi)` of `bytes`, by whatever vectors the machine has. `lo` is a multiple of 4; the length
- * is a multiple of {@link WIDE_XOR_BYTES}, and more than 0.
- */
-export type WideXor = (bytes: Uint8Array, lo: number, hi: number) => number
+/** The XOR of the 32-bit words in `[lo, hi)` of some bytes. Both are multiples of 4, and `lo` is below `hi`. */
+export type RangeXor = (lo: number, hi: number) => number
+
+/** Makes the XOR of ranges of these bytes, by whatever vectors the machine has. Refuses bytes that it cannot reach. */
+export type WideXor = (bytes: Uint8Array) => RangeXor
 
 /** Bytes of one word, and the mask of a byte offset inside its word. */
 const WORD_BYTES = 4
@@ -38,7 +38,7 @@ export function openLogBytes(bytes: Uint8Array, wideXor: WideXor | null = null):
     bytes: aligned,
     view: new DataView(aligned.buffer, aligned.byteOffset, aligned.byteLength),
     words: new Int32Array(aligned.buffer, aligned.byteOffset, Math.floor(aligned.byteLength / WORD_BYTES)),
-    wideXor: aligned === bytes ? wideXor : null,
+    wideXor: aligned === bytes && wideXor !== null ? wideXor(bytes) : null,
   }
 }
 

@@ -38,9 +38,7 @@ export function xorWords(log: LogBytes, first: number, end: number): number {
   const lo = first * WORD_BYTES
   const hi = Math.min(end, log.words.length) * WORD_BYTES
   const { wideXor } = log
-  if (wideXor === null || hi - lo < WIDE_XOR_BYTES) return xorNarrow(log, lo, hi)
-  const middle = hi - ((hi - lo) % WIDE_XOR_BYTES)
-  return wideXor(log.bytes, lo, middle) ^ xorNarrow(log, middle, hi)
+  return wideXor === null || hi - lo < WIDE_XOR_BYTES ? xorNarrow(log, lo, hi) : wideXor(lo, hi)
 }
 
 /**

@@ -45,11 +45,20 @@ describe('the wide XOR', () => {
 
   it('sees every bit of a turn, in every lane', () => {
     bytes.fill(0)
+    const xor = wideXor(bytes)
     for (let bit = 0; bit < WIDE_XOR_BYTES * 8; bit++) {
       bytes[bit >> 3] = 1 << (bit & 7)
-      expect(wideXor(bytes, 0, WIDE_XOR_BYTES)).toBe((1 << (bit & 31)) | 0)
+      expect(xor(0, WIDE_XOR_BYTES)).toBe((1 << (bit & 31)) | 0)
       bytes[bit >> 3] = 0
     }
+  })
+
+  it('takes a range of less than a turn, of whole turns, and of both', () => {
+    bytes.set(noise(PIECE_BYTES_MAX, 12))
+    const { words } = openLogBytes(bytes)
+    const xor = wideXor(bytes)
+    for (let count = 1; count < 70; count++)
+      expect(xor(8, 8 + 4 * count)).toBe(words.slice(2, 2 + count).reduce((sum, word) => sum ^ word, 0))
   })
 
   it('gives a sound log and its damaged twins the verdict that the words give', () => {
@@ -69,7 +78,7 @@ describe('the wide XOR', () => {
   })
 
   it('refuses bytes that lie elsewhere', () => {
-    expect(() => wideXor(new Uint8Array(64), 0, 64)).toThrow('the bytes lie in the memory of the slab')
+    expect(() => wideXor(new Uint8Array(64))).toThrow('the bytes lie in the memory of the slab')
   })
 
   it('is absent where the memory is none', () => {

@@ -70,7 +70,7 @@ describe('a closed log', () => {
   })
 
   test('is summed up by the XOR that is given', () => {
-    expect(outcome(verifyLog(aLog(3), { wideXor: () => 1 }))).toBe('corrupt-checksum')
+    expect(outcome(verifyLog(aLog(3), { wideXor: () => () => 1 }))).toBe('corrupt-checksum')
   })
 
   test('is refused for its body before its name', () => {
