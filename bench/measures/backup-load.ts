@@ -101,7 +101,7 @@ function resultOf(bench: BenchRun, { alone, withBackup, copied, disk }: Figures)
   return {
     name: 'backup-load',
     title: 'A store under load while a streaming backup runs',
-    method: `A store of ${mebibytesOf(bench)} MiB, ${CLIENTS} clients that each insert a message of ${MESSAGE_BYTES.toLocaleString('en-US')} bytes and wait until it is durable, with and without a streaming backup that is bounded to half of what \`cp\` and \`sync -f\` of the database reached before (the median of ${COPIES}); ${PAIRS_PER_ROUND} pairs of stretches in each round, in turn the one and the other first. The backup lasts longer than the clients count, for ${bench.options.scale.commitSeconds} s at most.`,
+    method: `A store of ${mebibytesOf(bench)} MiB, ${CLIENTS} clients that each insert a message of ${MESSAGE_BYTES.toLocaleString('en-US')} bytes and wait until it is durable, with and without a streaming backup that is bounded to half of what \`cp\` and \`sync -f\` of the database reached before (the median of ${COPIES}); ${PAIRS_PER_ROUND} pairs of stretches in each round, in turn the one and the other first, after a pair that does not count. The backup lasts longer than the clients count, for ${bench.options.scale.commitSeconds} s at most.`,
     rows: [
       {
         contender: 'without a backup',
