@@ -14,7 +14,7 @@ export interface LogBytes {
 export const WIDE_XOR_BYTES = 64
 
 /** The XOR of the 32-bit words in `[lo, hi)` of some bytes. Both are multiples of 4, and `lo` is below `hi`. */
-export type RangeXor = (lo: number, hi: number) => number
+type RangeXor = (lo: number, hi: number) => number
 
 /** Makes the XOR of ranges of these bytes, by whatever vectors the machine has. Refuses bytes that it cannot reach. */
 export type WideXor = (bytes: Uint8Array) => RangeXor
