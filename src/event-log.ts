@@ -245,7 +245,6 @@ export class EventLog {
 const EVENT_NUMBERS: ReadonlySet<number> = new Set(
   Object.keys(EVENT_CATALOGUE).map((id) => eventNumber(Number(id) as EventId)), // the keys are the event ids
 )
-
 const NEWLINE = 10
 
 async function openEventFile(directory: string): Promise<OpenEventFile> {

@@ -3,7 +3,6 @@
 import { copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { INTENT_FILE } from '../../src/intent-keeper.ts'
 import {
   ANY_PORT,
   digestOf,
@@ -94,28 +93,6 @@ describe('a copy', () => {
     const times = await Promise.all(logNames(1, 10).map((name) => stat(join(world.store(), 'logs', name))))
     const restarted = await stat(join(world.store(), 'logs', logName(11)))
     expect(Math.max(...times.map(({ ctimeMs }) => ctimeMs))).toBeLessThan(restarted.ctimeMs)
-  })
-
-  it('goes on wherever its first start was cut off, between the store made and the last record of its journal', async () => {
-    const share = await world.share()
-    const first = await world.copy(share.url)
-    await first.whenCaughtUp(patience())
-    await first.close()
-    const journal = join(world.store(), INTENT_FILE)
-    const records = (await readFile(journal, 'utf8')).split('\n').slice(0, -1)
-    expect(records.join()).toMatch(/store-created.*source-adopted/)
-
-    // The first record has the copy's identity, with which the store is made.
-    for (let known = 1; known < records.length; known++) {
-      await writeFile(
-        journal,
-        records.slice(0, known).map((record) => `${record}\n`),
-      )
-      const again = await world.copy(share.url)
-      await world.closeLog(known, `log ${known}`)
-      await inspected(again, known)
-      await again.close()
-    }
   })
 
   it('goes on when its source was away for a while', async () => {
