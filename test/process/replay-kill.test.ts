@@ -13,7 +13,7 @@ import { seededChoices } from '../../sim/choices.ts'
 import { pagesFromScratch, pagesOfFile } from '../workers/replay-rig.ts'
 import { ProcessBed, untilStatus } from './process-bed.ts'
 
-const ROUNDS = Number(process.env['CCR_REPLAY_KILL_ROUNDS'] ?? 15)
+const ROUNDS = Number(process.env['CCR_REPLAY_KILL_ROUNDS'] ?? 10)
 const SEED = Number(process.env['CCR_KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** Logs of 128 KiB that are closed in each round: about as much work as a copy has done when it is killed. */
 const LOGS_PER_ROUND = 5
