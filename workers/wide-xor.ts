@@ -34,7 +34,8 @@ const CODE: Code = [
 ]
 
 /**
- * A range XOR of bytes in `memory` by vectors of 16 bytes: a log is verified in 69 µs where the words take 189 (measured).
+ * A range XOR of bytes in `memory` by vectors of 16 bytes, and by words behind the last whole turn: a log is verified in 43 µs. It took 75 while
+ * JavaScript summed those words, and 189 without vectors (measured).
  * Null where the engine has no vectors, or they do not agree with single words.
  *
  * @param memory the `WebAssembly.Memory` that the bytes will lie in; a view of it is `buffer`
